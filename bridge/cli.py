@@ -1,0 +1,244 @@
+"""The command line: declarations only; each command calls one workflow and prints it."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, NoReturn, TypeVar
+
+import click
+
+from bridge import __version__
+from bridge.dbupdate import Bridge
+from bridge.errors import BridgeError
+from bridge.legacy.runtime import (
+    LOCKED,
+    extra_requirements,
+    find_runtime,
+    ready_runtime,
+    remove_runtime,
+)
+from bridge.model import Plan
+from bridge.report import Output
+
+UPGRADE_NEEDED = 10
+"""The status of `status --exit-code` when an upgrade is needed."""
+INTERRUPTED = 130
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class InternalError(BridgeError):
+    """Something that bridge did not foresee: a defect."""
+
+    code = "internal"
+
+
+class Cli(click.Group):
+    """A group whose usage errors are JSON too when `--json` is given."""
+
+    def main(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, *, standalone_mode: bool = True, **extra: Any
+    ) -> Any:
+        """As click's, with status 2 for usage and the error as JSON where it is wanted."""
+        if not standalone_mode:
+            return super().main(args, standalone_mode=False, **extra)
+        given = sys.argv[1:] if args is None else args
+        try:
+            sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
+        except click.ClickException as error:
+            if "--json" in given:
+                document = {"code": "usage", "message": error.format_message()}
+                document |= {"help": "bridge --help", "state_of_data": "Nothing was done."}
+                click.echo(json.dumps({"error": document}, indent=2))
+            else:
+                error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("Aborted: nothing was done.", err=True)
+            sys.exit(INTERRUPTED)
+
+
+@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="bridge")
+def main() -> None:
+    """Take a database under sqlalchemy-migrate to the Alembic heads, in one command.
+
+    Administrators run `bridge status` and `bridge dbupdate`.
+    """
+
+
+def common(command: Command) -> Command:
+    """The options of every command that works on a database, and the handling of errors."""
+
+    @click.option("--config", type=click.Path(path_type=Path), help="The configuration file; "
+                  "default: bridge.toml, or pyproject.toml, here or above.")  # fmt: skip
+    @click.option("--url", help="The database; wins over BRIDGE_DATABASE_URL and the file.")
+    @click.option("--debug", is_flag=True, help="Show tracebacks and what scripts print.")
+    @functools.wraps(command)
+    def wrapped(
+        config: Path | None, url: str | None, debug: bool, as_json: bool = False, **rest: Any
+    ) -> None:
+        output = Output(as_json=as_json, debug=debug)
+        if debug:
+            logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+        with handled(output):
+            command(Bridge.from_config(config, url=url), output, **rest)
+
+    return wrapped  # type: ignore[return-value]
+
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
+
+
+@contextlib.contextmanager
+def handled(output: Output) -> Iterator[None]:
+    """Every error becomes its output and its exit status; a traceback only with `--debug`."""
+    try:
+        yield
+    except BridgeError as error:
+        fail(output, error, error.exit_status)
+    except KeyboardInterrupt:
+        interrupted = InternalError(
+            "Interrupted.",
+            help="Run it again: bridge dbupdate",
+            state_of_data="Finished steps stay done; see: bridge status",
+        )
+        fail(output, interrupted, INTERRUPTED)
+    except (click.exceptions.Exit, click.ClickException, click.Abort):
+        raise
+    except Exception as error:
+        internal = InternalError(
+            f"bridge met something that it did not foresee: {type(error).__name__}: {error}",
+            help="Run it again with --debug, and report what it prints.",
+            state_of_data="Finished steps stay done; see: bridge status",
+        )
+        internal.__cause__ = error
+        fail(output, internal, internal.exit_status)
+
+
+def fail(output: Output, error: BridgeError, status: int) -> NoReturn:
+    """Print the error and end with the status."""
+    output.error(error)
+    raise click.exceptions.Exit(status)
+
+
+@main.command()
+@json_option
+@click.option("--exit-code", is_flag=True, help="End with 10 when an upgrade is needed.")
+@common
+def status(bridge: Bridge, output: Output, exit_code: bool) -> None:
+    """Say where the database stands. Reads only."""
+    state = bridge.status()
+    pending = None if state.problem else len(bridge.plan_from(state).steps)
+    output.status(state, pending)
+    if exit_code and state.problem:
+        raise click.exceptions.Exit(state.problem.exit_status)
+    if exit_code and pending:
+        raise click.exceptions.Exit(UPGRADE_NEEDED)
+
+
+@main.command()
+@json_option
+@common
+def plan(bridge: Bridge, output: Output) -> None:
+    """Say what dbupdate would do, step by step. Reads only."""
+    output.plan(bridge.plan())
+
+
+@main.command()
+@json_option
+@click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask, on a terminal.")
+@common
+def dbupdate(bridge: Bridge, output: Output, dry_run: bool, yes: bool) -> None:
+    """Take the database to the Alembic heads, from wherever it stands."""
+    if dry_run:
+        output.plan(bridge.plan())
+        return
+    progress = output.progress()
+    try:
+        # Whatever scripts and env.py print must not mix with the JSON.
+        with contextlib.redirect_stdout(sys.stderr) if output.as_json else contextlib.nullcontext():
+            report = bridge.dbupdate(confirm=asking(output, yes), progress=progress)
+    finally:
+        progress.close()
+    output.report(report)
+
+
+def asking(output: Output, yes: bool) -> Callable[[Plan], bool]:
+    """Ask before the first write, where there is somebody to ask."""
+    if yes or output.as_json or not (sys.stdin.isatty() and output.console.is_terminal):
+        return lambda _plan: True
+
+    def ask(plan: Plan) -> bool:
+        output.plan(plan)
+        return click.confirm("Go on?", default=True)
+
+    return ask
+
+
+@main.command(
+    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
+    options_metavar="[--config FILE] [--url URL] [--debug]",
+)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@common
+def alembic(bridge: Bridge, output: Output, arguments: Sequence[str]) -> None:
+    """Alembic's own command line, with this configuration.
+
+    For example: bridge alembic heads, bridge alembic current, bridge alembic history.
+    Options of bridge's stand before Alembic's subcommand.
+    """
+    bridge.alembic(arguments)
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+def runtime(context: click.Context) -> None:
+    """The Python environment that runs sqlalchemy-migrate's scripts."""
+    if context.invoked_subcommand is None:
+        context.invoke(show)
+
+
+@runtime.command()
+@json_option
+@common
+def show(bridge: Bridge, output: Output) -> None:
+    """Say which environment runs the legacy scripts, and whether it is there."""
+    found = find_runtime(bridge.config)
+    output.pairs(
+        [
+            ("Origin", found.origin),
+            ("Python", str(found.python)),
+            ("Ready", "yes" if found.exists else "no; made when needed, or: bridge runtime make"),
+            ("Locked", str(LOCKED)),
+            ("Extra", ", ".join(extra_requirements(bridge.config)) or "none"),
+        ]
+    )
+
+
+@runtime.command()
+@click.option(
+    "--wheels",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="Install from this folder of wheels, without a network.",
+)
+@common
+def make(bridge: Bridge, output: Output, wheels: Path | None) -> None:
+    """Make the environment now, where it is not there yet."""
+    ready = ready_runtime(bridge.config, wheels=wheels, tell=output.progress().note)
+    output.pairs([("Origin", ready.origin), ("Python", str(ready.python)), ("Ready", "yes")])
+
+
+@runtime.command()
+@common
+def remove(bridge: Bridge, output: Output) -> None:
+    """Remove the private environment; it is made again when it is needed."""
+    folder = remove_runtime(bridge.config)
+    output.pairs([("Removed", str(folder) if folder else "nothing: there was none")])

@@ -1,0 +1,204 @@
+"""Engines, and what a URL may show: connecting, reading only, keeping passwords out of output."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from bridge.errors import DatabaseError, DriverMissingError
+
+URL_VARIABLE = "BRIDGE_DATABASE_URL"
+
+# The drivers to try, in this order, where a URL names none: module, driver name.
+_DRIVERS = {
+    "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2")),
+    "mysql": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql")),
+    "mariadb": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql")),
+}
+_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+_SECRET_QUERY = ("password", "passwd", "sslpassword")
+
+
+def parse_url(text: str) -> URL:
+    """A URL that SQLAlchemy understands, with a driver that is installed where it names none.
+
+    `postgres://`, which old configurations use and SQLAlchemy 1.4 gave up, is taken too.
+
+    :raises DatabaseError: it is not a database URL.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise DatabaseError(
+            "The database URL is not one that SQLAlchemy understands.",
+            help="Write it as DIALECT://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE; "
+            "percent-encode special characters of the password.",
+        ) from None
+    if url.drivername == "postgres" or url.drivername.startswith("postgres+"):
+        url = url.set(drivername=url.drivername.replace("postgres", "postgresql", 1))
+    for module, driver in _DRIVERS.get(url.drivername, ()):
+        if driver == "psycopg" and _sqlalchemy_1():
+            continue
+        if importlib.util.find_spec(module) is not None:
+            return url.set(drivername=f"{url.drivername}+{driver}")
+    return url
+
+
+def _sqlalchemy_1() -> bool:
+    return sa.__version__.startswith("1.")
+
+
+def relative_to(url: URL, root: Path) -> URL:
+    """A SQLite URL with its file taken from the folder `root`; any other URL as it is."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return url
+    if url.database.startswith("file:"):
+        return url
+    return url.set(database=str(root / url.database))
+
+
+def shown(url: URL) -> str:
+    """The URL as it may be printed: passwords are ``***``."""
+    hidden = {key: "***" for key in url.query if key.lower() in _SECRET_QUERY}
+    return url.update_query_dict(hidden).render_as_string(hide_password=True)
+
+
+def scrub(text: str, url: URL) -> str:
+    """`text` without the URL's passwords, for messages that other programs wrote."""
+    secrets = {str(url.password)} if url.password else set()
+    secrets |= {str(value) for key, value in url.query.items() if key.lower() in _SECRET_QUERY}
+    for secret in sorted(secrets, key=len, reverse=True):
+        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+    return text
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite URL; None for another dialect or a database in memory."""
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:":
+        return None
+    if name.startswith("file:"):
+        name = name[len("file:") :].partition("?")[0]
+        return None if not name or name == ":memory:" or "mode=memory" in str(url) else Path(name)
+    return Path(name)
+
+
+def make_engine(url: URL) -> Engine:
+    """An engine of bridge's own: no pool, and on SQLite real transactions around DDL.
+
+    :raises DriverMissingError: the driver or the dialect is not installed.
+    """
+    try:
+        engine = sa.create_engine(url, poolclass=None if _in_memory(url) else NullPool)
+    except (ImportError, NoSuchModuleError) as error:
+        extra = _EXTRAS.get(url.get_backend_name())
+        raise DriverMissingError(
+            f"The driver for {url.drivername} is not installed: {error}",
+            help=f"Install it: pip install 'bridge[{extra}]'"
+            if extra
+            else "Install the driver that the URL names, or name another one.",
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _transactional_ddl(engine)
+    return engine
+
+
+def _in_memory(url: URL) -> bool:
+    return url.get_backend_name() == "sqlite" and sqlite_file(url) is None
+
+
+def _transactional_ddl(engine: Engine) -> None:
+    """Python's sqlite3 begins transactions late and not around DDL; let SQLAlchemy begin them."""
+
+    @event.listens_for(engine, "connect")
+    def connect(dbapi_connection: object, _record: object) -> None:
+        dbapi_connection.isolation_level = None  # type: ignore[attr-defined]
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN")
+
+
+@contextmanager
+def connect(engine: Engine) -> Iterator[Connection]:
+    """A connection, with a failure to connect told as a `DatabaseError`."""
+    file = sqlite_file(engine.url)
+    if file is not None and not file.parent.is_dir():
+        raise DatabaseError(
+            f"The folder {file.parent} of the SQLite file {file.name} is not there.",
+            help="Create the folder, or correct the database URL.",
+            state_of_data="There is no database yet.",
+        )
+    try:
+        connection = engine.connect()
+    except SQLAlchemyError as error:
+        raise unreachable(engine.url, error) from None
+    with connection:
+        yield connection
+
+
+def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
+    """The error of a database that cannot be opened, in the database's own words."""
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return DatabaseError(
+        f"The database {shown(url)} cannot be opened: {scrub(str(cause).strip(), url)}",
+        help=f"Check that the server runs and that the URL is right (--url, {URL_VARIABLE}, "
+        "or database.url in the configuration).",
+    )
+
+
+@contextmanager
+def read_only(engine: Engine) -> Iterator[Connection]:
+    """A connection on which the database itself refuses every write."""
+    with connect(engine) as connection:
+        dialect = engine.dialect.name
+        try:
+            if dialect == "sqlite":
+                _set_query_only(connection, True)
+            elif dialect == "postgresql":
+                connection = connection.execution_options(postgresql_readonly=True)
+            elif dialect in ("mysql", "mariadb"):
+                _execute_alone(connection, "SET SESSION TRANSACTION READ ONLY")
+            yield connection
+        except SQLAlchemyError as error:
+            raise unreachable(engine.url, error) from None
+        finally:
+            if connection.in_transaction() and hasattr(connection, "rollback"):
+                connection.rollback()
+            if dialect == "sqlite":
+                _set_query_only(connection, False)
+            elif dialect in ("mysql", "mariadb") and not connection.invalidated:
+                _execute_alone(connection, "SET SESSION TRANSACTION READ WRITE")
+
+
+def _set_query_only(connection: Connection, on: bool) -> None:
+    _raw_execute(connection, f"PRAGMA query_only = {int(on)}")
+
+
+def _execute_alone(connection: Connection, statement: str) -> None:
+    if not connection.invalidated:
+        _raw_execute(connection, statement)
+
+
+def _raw_execute(connection: Connection, statement: str) -> None:
+    """Run a setting on the driver's connection, outside SQLAlchemy's transactions."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement)
+    finally:
+        cursor.close()
+
+
+def environment_url() -> str | None:
+    """The URL from the environment, None where it is not set or empty."""
+    return os.environ.get(URL_VARIABLE) or None

@@ -1,0 +1,197 @@
+"""The administrator's workflow: where a database stands, what will run, running it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL, Engine
+
+from bridge.config import Config, load, parse
+from bridge.database import environment_url, make_engine, parse_url, relative_to
+from bridge.detect import detect
+from bridge.errors import ConfigError, DatabaseError, NotConfirmedError, StalePlanError
+from bridge.execute import Executor, Progress, Silent
+from bridge.hooks import load_models
+from bridge.legacy.repository import read_repository
+from bridge.model import Plan, Report, Repository, State
+from bridge.plan import make_plan
+from bridge.revisions import Revisions
+
+Database = str | URL | Engine
+"""What names a database: a URL, or an engine of the caller's."""
+
+
+class Bridge:
+    """An application's migrations, old and new, and the database that they apply to.
+
+    The keyword arguments have the shape of the tables in ``bridge.toml``::
+
+        Bridge(
+            url="sqlite:///media.db",
+            alembic={"script_location": "alembic_migrations"},
+            legacy={"core": {"repository": "legacy_migrations/core", "stamp": {14: "core_base"}}},
+        )
+
+    No method prints or ends the program; what goes wrong is a `BridgeError`.
+
+    :param url: the database; wins over ``BRIDGE_DATABASE_URL`` and over the configuration.
+    :param root: the folder that relative paths are relative to; the working directory if None.
+    :raises ConfigError: a key is unknown or has a value that is not allowed.
+    """
+
+    def __init__(
+        self,
+        *,
+        url: Database | None = None,
+        root: Path | str | None = None,
+        **tables: Any,
+    ) -> None:
+        self.config = parse(tables, root=Path(root or ".").resolve(), source="the arguments")
+        self._given = url
+
+    @classmethod
+    def from_config(cls, path: Path | str | None = None, *, url: Database | None = None) -> Bridge:
+        """From ``bridge.toml`` or ``pyproject.toml``: `path`, or the nearest one above here.
+
+        :raises ConfigMissingError: there is no such file.
+        :raises ConfigError: it has a mistake.
+        """
+        bridge = cls.__new__(cls)
+        bridge.config = load(None if path is None else Path(path))
+        bridge._given = url
+        return bridge
+
+    config: Config
+
+    # --- what the files say ---------------------------------------------------------------
+
+    @cached_property
+    def revisions(self) -> Revisions:
+        """The Alembic scripts of every branch."""
+        return Revisions(self.config)
+
+    @cached_property
+    def repositories(self) -> Mapping[str, Repository]:
+        """The legacy repositories, read from their files and checked against the scripts.
+
+        :raises ConfigError: a repository or its stamp map is not in order.
+        """
+        found = {
+            name: read_repository(settings, self.config)
+            for name, settings in self.config.legacy.items()
+        }
+        for repository in found.values():
+            for version, revisions in repository.stamp.items():
+                for revision in revisions:
+                    if self.config.enabled(repository.name) and not self.revisions.known(revision):
+                        raise ConfigError(
+                            f"legacy.{repository.name}.stamp.{version} in {self.config.source} "
+                            f"names the Alembic revision {revision}, which no script has.",
+                            help="See which there are: bridge alembic history",
+                        )
+        return found
+
+    # --- the three commands ---------------------------------------------------------------
+
+    def status(self, database: Database | None = None) -> State:
+        """Where the database stands; reads only.
+
+        :raises DatabaseError: it cannot be read.
+        """
+        with self.engine(database) as engine:
+            return self._detect(engine)
+
+    def plan(self, database: Database | None = None) -> Plan:
+        """What `dbupdate` would do; reads only.
+
+        :raises StateError: the state of the database is one that must be refused.
+        """
+        return self.plan_from(self.status(database))
+
+    def plan_from(self, state: State) -> Plan:
+        """The plan from a state that has been detected already."""
+        return make_plan(state, self.revisions, self.config)
+
+    def dbupdate(
+        self,
+        database: Database | None = None,
+        *,
+        confirm: Callable[[Plan], bool] = lambda _plan: True,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Take the database to its targets, from wherever it stands.
+
+        :param confirm: is shown the plan before the first write; False stops the run.
+        :param progress: is told of each step.
+        :raises BridgeError: it was refused or failed; `state_of_data` says what is there now.
+        """
+        progress = progress or Silent()
+        with self.engine(database) as engine:
+            plan = self.plan_from(self._detect(engine))
+            if not plan.steps:
+                return _report("nothing_to_do", plan.state, ())
+            if not confirm(plan):
+                raise NotConfirmedError(
+                    "The upgrade was not confirmed.", help="Run it again: bridge dbupdate"
+                )
+            if self._detect(engine) != plan.state:
+                raise StalePlanError(
+                    "The database changed after the plan was made: another process writes to it.",
+                    help="Stop the application, then run: bridge dbupdate",
+                    state_of_data="bridge has changed nothing.",
+                )
+            steps = Executor(engine, self.config, self.revisions, progress).execute(plan)
+            return _report("upgraded", self._detect(engine), steps)
+
+    def alembic(self, arguments: Sequence[str]) -> None:
+        """Alembic's own command line with this configuration; prints as Alembic does.
+
+        :raises RevisionsError: Alembic's complaint.
+        """
+        models = load_models(self.config)
+        if self._url() is None:
+            self.revisions.command(arguments, None, models)
+            return
+        with self.engine(None) as engine:
+            self.revisions.command(arguments, engine, models)
+
+    # --- the database ---------------------------------------------------------------------
+
+    @contextmanager
+    def engine(self, database: Database | None = None) -> Iterator[Engine]:
+        """The engine to work with: the caller's own, or one that is disposed of afterwards.
+
+        :raises DatabaseError: no database is named anywhere, or the URL is not one.
+        """
+        database = database or self._url()
+        if isinstance(database, Engine):
+            yield database
+            return
+        if database is None:
+            raise DatabaseError(
+                f"{self.config.source} has no database.url, and none was given.",
+                help="Give one: --url URL, BRIDGE_DATABASE_URL, or database.url",
+            )
+        engine = make_engine(parse_url(database) if isinstance(database, str) else database)
+        try:
+            yield engine
+        finally:
+            engine.dispose()
+
+    def _url(self) -> Database | None:
+        if self._given or environment_url():
+            return self._given or environment_url()
+        if self.config.database.url is None:
+            return None
+        return relative_to(parse_url(self.config.database.url), self.config.root)
+
+    def _detect(self, engine: Engine) -> State:
+        return detect(engine, self.repositories, self.revisions, self.config)
+
+
+def _report(outcome: Any, state: State, steps: Any) -> Report:
+    return Report(outcome, state.database, steps, state.current, state.dormant)

@@ -1,0 +1,181 @@
+"""Runs a plan: the only writer. Each kind of step has one function, found by its type."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Any, Protocol
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.config import Config
+from bridge.database import connect, scrub
+from bridge.errors import BridgeError, DatabaseRefusedError, HookError
+from bridge.hooks import load_hook, load_models
+from bridge.legacy.client import LegacyClient
+from bridge.legacy.runtime import ready_runtime
+from bridge.model import (
+    CreateModels,
+    Foundations,
+    Plan,
+    RunLegacy,
+    Stamp,
+    Step,
+    Upgrade,
+    done_as_dict,
+)
+from bridge.revisions import Revisions
+
+
+class Progress(Protocol):
+    """Is told how a run goes; the command line shows it, the API may ignore it."""
+
+    def note(self, text: str) -> None:
+        """A line of preparation, before the first step."""
+
+    def begin(self, step: Step, number: int, total: int) -> None:
+        """Step `number` of `total` begins."""
+
+    def done(self, step: Step, seconds: float) -> None:
+        """The step that began last is done."""
+
+
+class Silent:
+    """A `Progress` that says nothing."""
+
+    def note(self, text: str) -> None:
+        """Say nothing."""
+
+    def begin(self, step: Step, number: int, total: int) -> None:
+        """Say nothing."""
+
+    def done(self, step: Step, seconds: float) -> None:
+        """Say nothing."""
+
+
+class Executor:
+    """One run of one plan on one connection."""
+
+    def __init__(
+        self, engine: Engine, config: Config, revisions: Revisions, progress: Progress
+    ) -> None:
+        self._engine, self._config = engine, config
+        self._revisions, self._progress = revisions, progress
+        self._finished: list[tuple[Step, float]] = []
+        self._versions: dict[str, int] = {}
+        self._dispatch: Mapping[type, Callable[[Any], None]] = {
+            RunLegacy: self._run_legacy,
+            Stamp: self._stamp,
+            Upgrade: self._upgrade,
+            CreateModels: self._create_models,
+            Foundations: self._foundations,
+        }
+
+    def execute(self, plan: Plan) -> tuple[tuple[Step, float], ...]:
+        """Run every step of the plan, in order; each with its seconds.
+
+        Everything that can be loaded is loaded before the first write.
+
+        :raises BridgeError: a step failed; its `steps` are those that were finished before.
+        """
+        with ExitStack() as stack:
+            self._prepare(plan, stack)
+            self._connection = stack.enter_context(connect(self._engine))
+            try:
+                for number, step in enumerate(plan.steps, 1):
+                    self._progress.begin(step, number, len(plan.steps))
+                    begun = time.monotonic()
+                    self._one(step)
+                    seconds = time.monotonic() - begun
+                    self._finished.append((step, seconds))
+                    self._progress.done(step, seconds)
+            except BridgeError as error:
+                error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
+                raise
+        return tuple(self._finished)
+
+    def _prepare(self, plan: Plan, stack: ExitStack) -> None:
+        _ = self._revisions.script
+        kinds = {type(step) for step in plan.steps}
+        if CreateModels in kinds:
+            self._models = load_models(self._config)
+        if Foundations in kinds and self._config.database.foundations:
+            self._hook = load_hook(self._config.database.foundations, self._config)
+        versions = [step for step in plan.steps if isinstance(step, RunLegacy)]
+        if versions:
+            runtime = ready_runtime(self._config, tell=self._progress.note)
+            states = list(plan.state.legacy.values())
+            self._versions = {
+                state.repository.name: state.version
+                for state in states
+                if state.version is not None
+            }
+            self._client = stack.enter_context(
+                LegacyClient(runtime.python, self._engine.url, states, versions, self._config)
+            )
+            self._client.preflight()
+
+    def _one(self, step: Step) -> None:
+        try:
+            self._dispatch[type(step)](step)
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise DatabaseRefusedError(
+                f"The database refused the step '{step}': {scrub(str(cause), self._engine.url)}",
+                help="Mend what it complains of, then run: bridge dbupdate",
+                state_of_data=self._so_far(),
+            ) from error
+
+    def _so_far(self) -> str:
+        if not self._finished:
+            return "The database is unchanged."
+        count = len(self._finished)
+        steps = "The step" if count == 1 else f"The {count} steps"
+        return f"{steps} before it stay done, up to '{self._finished[-1][0]}'."
+
+    # --- one function a kind of step ------------------------------------------------------
+
+    def _run_legacy(self, step: RunLegacy) -> None:
+        self._client.run(step, self._versions[step.repository], lambda _number: None)
+        self._versions[step.repository] = step.version
+
+    def _stamp(self, step: Stamp) -> None:
+        self._revisions.stamp(self._connection, step.revisions)
+
+    def _upgrade(self, step: Upgrade) -> None:
+        try:
+            self._revisions.upgrade(self._connection, step.revision, self._engine.url)
+        except BridgeError as error:
+            error.message = scrub(error.message, self._engine.url)
+            if error.code == "revision-failed":
+                error.state_of_data = f"{self._so_far()} {self._undone(step)}"
+            raise
+
+    def _undone(self, step: Upgrade) -> str:
+        if self._connection.dialect.name in ("sqlite", "postgresql"):
+            return f"What the revision {step.revision} had done is rolled back."
+        return (
+            f"The revision {step.revision} is not written down as done, but this database commits "
+            "each change of the schema by itself: those that it had made before the one that "
+            "failed have stayed."
+        )
+
+    def _create_models(self, _step: CreateModels) -> None:
+        with self._connection.begin():
+            for metadata in self._models:
+                metadata.create_all(self._connection)
+
+    def _foundations(self, step: Foundations) -> None:
+        try:
+            with self._connection.begin():
+                self._hook(self._connection)
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            raise HookError(
+                f"The hook {step.hook} failed: {type(error).__name__}: {error}",
+                help="Mend the hook, then call it by hand: the tables are there.",
+                state_of_data=self._so_far(),
+            ) from error

@@ -1,0 +1,117 @@
+"""Reads a sqlalchemy-migrate repository's own files: `migrate.cfg` and the names in `versions/`.
+
+The rules are sqlalchemy-migrate's (versioning/repository.py and versioning/version.py of
+0.13.0): a version is a file whose name begins with three or more digits; a file that ends in
+`py` or `.sql` is its script.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from pathlib import Path
+
+from bridge.config import Config, LegacyConfig
+from bridge.errors import ConfigError, RepositoryInvalidError
+from bridge.model import Repository
+
+_VERSION = re.compile(r"^(\d{3,}).*")
+
+
+def read_repository(settings: LegacyConfig, config: Config) -> Repository:
+    """The repository at `settings.repository`, checked against its stamp map.
+
+    :raises RepositoryInvalidError: the files are not a sqlalchemy-migrate repository.
+    :raises ConfigError: the stamp map does not fit its versions.
+    """
+    path = settings.repository
+    cfg = _read_cfg(path / "migrate.cfg")
+    versions = _read_versions(path / "versions")
+    try:
+        repository_id = cfg.get("db_settings", "repository_id")
+        version_table = cfg.get("db_settings", "version_table")
+        timestamps = cfg.getboolean("db_settings", "use_timestamp_numbering", fallback=False)
+    except (configparser.Error, ValueError) as error:
+        raise RepositoryInvalidError(
+            f"{path / 'migrate.cfg'}: {error}",
+            help="It needs [db_settings] with repository_id and version_table.",
+        ) from None
+    if not repository_id.strip():
+        raise RepositoryInvalidError(
+            f"{path / 'migrate.cfg'}: repository_id is empty.",
+            help="Give it the id that the version rows of old databases have.",
+        )
+    repository = Repository(
+        name=settings.name,
+        repository_id=repository_id,
+        version_table=version_table,
+        path=path,
+        versions=versions,
+        stamp=settings.stamp,
+        aliases=settings.aliases,
+        requires=settings.requires,
+        hand_over=settings.hand_over,
+        timestamps=timestamps,
+        squashed=settings.squashed,
+        bring_up_with=settings.bring_up_with,
+        module=config.module_of(settings.name),
+    )
+    _check_stamp(repository, config)
+    return repository
+
+
+def _read_cfg(path: Path) -> configparser.ConfigParser:
+    parser = configparser.ConfigParser()
+    try:
+        parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+    except OSError:
+        raise RepositoryInvalidError(
+            f"{path} is not there, so {path.parent} is not a sqlalchemy-migrate repository.",
+            help="Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/.",
+        ) from None
+    except (configparser.Error, UnicodeDecodeError) as error:
+        raise RepositoryInvalidError(
+            f"{path} cannot be read: {error}", help="Mend the file."
+        ) from None
+    return parser
+
+
+def _read_versions(path: Path) -> tuple[int, ...]:
+    names = [entry.name for entry in path.iterdir()] if path.is_dir() else []
+    versions = {
+        int(match.group(1))
+        for name in names
+        if name.endswith((".py", ".sql")) and (match := _VERSION.match(name))
+    }
+    if not versions:
+        raise RepositoryInvalidError(
+            f"{path} holds no version: no file named like 001_first.py or 001_first_upgrade.sql.",
+            help="Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/.",
+        )
+    return tuple(sorted(versions))
+
+
+def _check_stamp(repository: Repository, config: Config) -> None:
+    key = f"legacy.{repository.name}.stamp"
+    if repository.last not in repository.stamp:
+        raise ConfigError(
+            f"{key} in {config.source} lacks version {repository.last}, the last one of "
+            f"{repository.path}.",
+            help=f'Add {repository.last} = ["REVISION"]: the Alembic revision that equals the '
+            "schema at that version.",
+        )
+    allowed = {0, repository.first - 1, *repository.versions}
+    for version in repository.stamp:
+        if version not in allowed:
+            raise ConfigError(
+                f"{key}.{version} in {config.source}: the repository {repository.path} has no "
+                f"version {version} (it has {repository.first} to {repository.last}).",
+                help=f"Change {key} in {config.source}.",
+            )
+    for version in repository.requires:
+        if version not in repository.versions:
+            raise ConfigError(
+                f"legacy.{repository.name}.requires.{version} in {config.source}: the repository "
+                f"{repository.path} has no version {version}.",
+                help=f"Change legacy.{repository.name}.requires in {config.source}.",
+            )

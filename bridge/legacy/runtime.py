@@ -1,0 +1,235 @@
+"""The legacy runtime: a Python environment that can import sqlalchemy-migrate.
+
+In this order: `legacy_python` of the configuration; this very environment, where it has
+SQLAlchemy < 2 and sqlalchemy-migrate; else a private virtual environment under the user's
+cache folder, made once from the hash-locked `runtime.txt`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import importlib.util
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from filelock import FileLock
+from platformdirs import user_cache_path
+
+from bridge.config import Config
+from bridge.errors import LegacyRuntimeError
+
+LOCKED = Path(__file__).with_name("runtime.txt")
+_PROBE = "import migrate.versioning.api, sqlalchemy; print(sqlalchemy.__version__)"
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """A legacy runtime: its interpreter, where it comes from, and whether it is there."""
+
+    python: Path
+    origin: Literal["configured", "this environment", "private"]
+    exists: bool
+
+    @property
+    def folder(self) -> Path:
+        """The folder of a private runtime."""
+        return self.python.parent.parent
+
+
+def extra_requirements(config: Config) -> tuple[str, ...]:
+    """The packages that the scripts of the repositories that are on need besides."""
+    return tuple(
+        sorted(
+            {
+                requirement
+                for name, legacy in config.legacy.items()
+                if config.enabled(name)
+                for requirement in legacy.requirements
+            }
+        )
+    )
+
+
+def find_runtime(config: Config) -> Runtime:
+    """The runtime that this configuration uses; a private one may not be there yet."""
+    if config.legacy_python is not None:
+        return Runtime(config.legacy_python, "configured", config.legacy_python.exists())
+    requirements = extra_requirements(config)
+    if _serves(requirements):
+        return Runtime(Path(sys.executable), "this environment", True)
+    python = _interpreter(_cache() / _key(requirements))
+    return Runtime(python, "private", python.exists())
+
+
+def ready_runtime(
+    config: Config, *, wheels: Path | None = None, tell: Callable[[str], None] = lambda _: None
+) -> Runtime:
+    """The runtime, made first where it is a private one that is not there yet.
+
+    :param wheels: a folder of wheels to install from, without a network.
+    :param tell: is given one line of progress at a time.
+    :raises LegacyRuntimeError: it cannot be made, or the configured one does not serve.
+    """
+    runtime = find_runtime(config)
+    if runtime.origin == "configured":
+        _check_configured(runtime.python)
+    elif not runtime.exists:
+        requirements = extra_requirements(config)
+        tell("Making the legacy runtime (once; it is kept for later runs)")
+        runtime.folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(f"{runtime.folder}.lock"):
+            # Another process may have made it while this one waited.
+            if not runtime.python.exists():
+                _make(runtime.folder, requirements, wheels, tell)
+    return Runtime(runtime.python, runtime.origin, True)
+
+
+def remove_runtime(config: Config) -> Path | None:
+    """Remove the private runtime of this configuration; the folder, None if there was none."""
+    folder = _cache() / _key(extra_requirements(config))
+    if not folder.exists():
+        return None
+    with FileLock(f"{folder}.lock"):
+        shutil.rmtree(folder)
+    return folder
+
+
+# --- finding ------------------------------------------------------------------------------
+
+
+def _serves(requirements: Sequence[str]) -> bool:
+    """Whether this very interpreter can run the scripts; reads metadata, imports nothing."""
+    try:
+        if int(importlib.metadata.version("sqlalchemy").partition(".")[0]) >= 2:
+            return False
+        for name in ("sqlalchemy-migrate", *map(_project, requirements)):
+            importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return False
+    return importlib.util.find_spec("pkg_resources") is not None
+
+
+def _project(requirement: str) -> str:
+    match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement.strip())
+    return match.group() if match else requirement
+
+
+def _check_configured(python: Path) -> None:
+    if not python.exists():
+        raise LegacyRuntimeError(
+            f"legacy_python names {python}, which is not there.",
+            help="Correct legacy_python in the configuration, or take it out: bridge then makes "
+            "a runtime of its own.",
+        )
+    done = _run([str(python), "-c", _PROBE])
+    if done.returncode:
+        raise LegacyRuntimeError(
+            f"legacy_python ({python}) cannot import sqlalchemy-migrate: {_last_line(done)}",
+            help=f"Install it there: {python} -m pip install -r {LOCKED}",
+        )
+
+
+# --- the private environment --------------------------------------------------------------
+
+
+def _cache() -> Path:
+    return user_cache_path("bridge") / "runtime"
+
+
+def _key(requirements: Sequence[str]) -> str:
+    """Names what the environment depends on, so that a change of it makes another one."""
+    parts = [
+        LOCKED.read_text(encoding="utf-8"),
+        *requirements,
+        platform.python_implementation(),
+        platform.python_version(),
+        sys.base_prefix,
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _interpreter(folder: Path) -> Path:
+    if os.name == "nt":
+        return folder / "Scripts" / "python.exe"
+    return folder / "bin" / "python"
+
+
+def _make(
+    folder: Path, requirements: Sequence[str], wheels: Path | None, tell: Callable[[str], None]
+) -> None:
+    """Build beside the place and move it there whole, so that no half-made one is ever found."""
+    building = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
+    try:
+        uv = shutil.which("uv")
+        if uv:
+            _step([uv, "venv", "-q", "--python", sys.executable, str(building)], building)
+            install = [uv, "pip", "install", "-q", "--python", str(_interpreter(building))]
+        else:
+            _step([sys.executable, "-m", "venv", str(building)], building)
+            install = [str(_interpreter(building)), "-m", "pip", "install", "-q"]
+            install.append("--disable-pip-version-check")
+        if wheels is not None:
+            install += ["--no-index", "--find-links", str(wheels)]
+        tell("  installing sqlalchemy-migrate and SQLAlchemy 1.4, locked by hash")
+        _step([*install, "--require-hashes", "-r", str(LOCKED)], building)
+        if requirements:
+            tell(f"  installing {', '.join(requirements)}")
+            # What is locked stays as it is; the hashes would be demanded of all otherwise.
+            constraints = building / "constraints.txt"
+            constraints.write_text(_pins(LOCKED.read_text(encoding="utf-8")), encoding="utf-8")
+            _step([*install, "-c", str(constraints), *requirements], building)
+        _step([str(_interpreter(building)), "-c", _PROBE], building)
+        building.rename(folder)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    tell(f"  made {folder}")
+
+
+def _pins(locked: str) -> str:
+    """The lines `NAME==VERSION ; MARKER` of a locked file, without the hashes."""
+    lines = [line.rstrip(" \\") for line in locked.splitlines() if re.match(r"[a-z]", line)]
+    return "\n".join(lines) + "\n"
+
+
+def _step(command: Sequence[str], building: Path) -> None:
+    done = _run(command)
+    if done.returncode:
+        said = "\n".join(f"  | {line}" for line in _said(done).splitlines()[-8:])
+        raise LegacyRuntimeError(
+            f"The legacy runtime could not be made: {Path(command[0]).name} failed.\n{said}",
+            help="Without a network, fetch the wheels elsewhere with the same Python "
+            f"(pip download -r {LOCKED} -d WHEELS) and run: bridge runtime make --wheels WHEELS. "
+            "Or name an environment that has sqlalchemy-migrate: legacy_python",
+        )
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
+    return subprocess.run(
+        list(command),
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        env=environment,
+        check=False,
+    )
+
+
+def _said(done: subprocess.CompletedProcess[str]) -> str:
+    return (done.stderr.strip() or done.stdout.strip()) or f"exit status {done.returncode}"
+
+
+def _last_line(done: subprocess.CompletedProcess[str]) -> str:
+    return _said(done).splitlines()[-1]

@@ -1,0 +1,293 @@
+"""The one place that turns states, plans, reports and errors into output: text or JSON.
+
+On a terminal the text is rich's; elsewhere it is plain lines that a log can keep. With
+`--json` only JSON goes to standard output.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from bridge.errors import BridgeError
+from bridge.model import (
+    LegacyState,
+    Plan,
+    Report,
+    RunLegacy,
+    Stamp,
+    State,
+    Step,
+    Upgrade,
+    done_as_dict,
+    step_as_dict,
+)
+
+_COLOURS = {
+    "fresh": "cyan",
+    "legacy": "yellow",
+    "handing over": "yellow",
+    "alembic": "green",
+    "dormant": "green",
+    "unmanaged": "red",
+    "ahead": "red",
+    "inconsistent": "red",
+}
+
+# --- documents ----------------------------------------------------------------------------
+
+
+def status_document(state: State, pending: int | None) -> dict[str, Any]:
+    """`status --json`: `pending` counts the steps of the plan, None where it is refused."""
+    document: dict[str, Any] = {
+        "state": state.kind,
+        "database": state.database,
+        "legacy": {
+            name: {
+                "repository_id": legacy.repository.repository_id,
+                "version": legacy.version,
+                "last": legacy.repository.last,
+            }
+            for name, legacy in state.legacy.items()
+        },
+        "alembic": {"current": list(state.current), "targets": list(state.targets)},
+        "pending": pending,
+    }
+    if state.dormant:
+        document["dormant"] = {name: list(rows) for name, rows in state.dormant.items()}
+    if state.problem:
+        document["problem"] = state.problem.as_dict()
+    return document
+
+
+def plan_document(plan: Plan) -> dict[str, Any]:
+    """`plan --json`."""
+    return {
+        "state": plan.state.kind,
+        "database": plan.state.database,
+        "steps": [step_as_dict(step) for step in plan.steps],
+    }
+
+
+def report_document(report: Report) -> dict[str, Any]:
+    """`dbupdate --json`."""
+    document: dict[str, Any] = {
+        "outcome": report.outcome,
+        "database": report.database,
+        "steps": [done_as_dict(step, seconds) for step, seconds in report.steps],
+        "current": list(report.current),
+    }
+    if report.dormant:
+        document["dormant"] = {name: list(rows) for name, rows in report.dormant.items()}
+    return document
+
+
+# --- words --------------------------------------------------------------------------------
+
+
+def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
+    """The lines of `status`: label and text."""
+    rows = [("Database", state.database), ("State", state.kind)]
+    rows += [(f"Legacy {name}", _legacy_words(legacy)) for name, legacy in state.legacy.items()]
+    rows.append(("Alembic current", ", ".join(state.current) or "nothing yet"))
+    rows.append(("Alembic targets", ", ".join(state.targets) or "none"))
+    rows += [
+        ("Dormant", f"{module} (switched off; left alone at {', '.join(revisions)})")
+        for module, revisions in state.dormant.items()
+    ]
+    rows.append(("Pending", _pending_words(pending)))
+    return rows
+
+
+def _legacy_words(legacy: LegacyState) -> str:
+    repository = legacy.repository
+    if legacy.version is None:
+        return "handed over" if legacy.handed_over else "not installed here"
+    done = ", handed over" if legacy.handed_over else ""
+    return f"version {legacy.version} of {repository.last}{done}"
+
+
+def _pending_words(pending: int | None) -> str:
+    if pending is None:
+        return "refused, see below"
+    if not pending:
+        return "nothing: the database is at its targets"
+    return f"{pending} step{'s' if pending > 1 else ''}; run: bridge dbupdate"
+
+
+def step_words(step: Step) -> tuple[str, str, str]:
+    """A step as three cells: what is done, to what, and a remark."""
+    if isinstance(step, RunLegacy):
+        return "run legacy", f"{step.repository} {step.version}", step.how
+    if isinstance(step, Stamp):
+        return "stamp", ", ".join(step.revisions), "the hand-over to Alembic"
+    if isinstance(step, Upgrade):
+        remark = ": ".join(part for part in (step.branch, step.doc) if part)
+        return "upgrade", step.revision, remark
+    return step.kind.replace("_", " "), getattr(step, "hook", "the models' tables"), ""
+
+
+# --- output -------------------------------------------------------------------------------
+
+
+class Output:
+    """Where the command line writes: text for people, or JSON.
+
+    :param as_json: only JSON goes to standard output, errors too.
+    :param debug: an error is followed by its traceback, on standard error.
+    """
+
+    def __init__(self, *, as_json: bool = False, debug: bool = False) -> None:
+        self.as_json, self.debug = as_json, debug
+        # soft_wrap: a path or an SQL statement that is broken in two cannot be copied.
+        self.console = Console(soft_wrap=True, highlight=False)
+
+    def status(self, state: State, pending: int | None) -> None:
+        """Print where a database stands."""
+        if self.as_json:
+            self._json(status_document(state, pending))
+            return
+        self._pairs(status_rows(state, pending), {"State": _COLOURS[state.kind]})
+        if state.problem:
+            self.console.print()
+            self._print_error(state.problem, self.console)
+
+    def plan(self, plan: Plan) -> None:
+        """Print what will run."""
+        if self.as_json:
+            self._json(plan_document(plan))
+            return
+        self.console.print(f"{escape(plan.state.database)} is {plan.state.kind}.")
+        if not plan.steps:
+            self.console.print("Nothing to do.")
+            return
+        rows = [(str(n), *step_words(step)) for n, step in enumerate(plan.steps, 1)]
+        self._table(("", "step", "what", ""), rows)
+
+    def report(self, report: Report) -> None:
+        """Print how a run ended."""
+        if self.as_json:
+            self._json(report_document(report))
+            return
+        rows = ", ".join(report.current) or "no revision"
+        if report.outcome == "nothing_to_do":
+            self.console.print(f"Nothing to do: the database is at {escape(rows)}.")
+            return
+        seconds = sum(seconds for _step, seconds in report.steps)
+        count = f"{len(report.steps)} step{'s' if len(report.steps) > 1 else ''}"
+        self.console.print(
+            f"[green]Done[/]: {count} in {seconds:.1f} s; the database is at {escape(rows)}."
+        )
+
+    def pairs(self, rows: Sequence[tuple[str, str]]) -> None:
+        """Print labelled lines, or one JSON object of them."""
+        if self.as_json:
+            self._json({label.lower().replace(" ", "_"): text for label, text in rows})
+        else:
+            self._pairs(rows, {})
+
+    def error(self, error: BridgeError) -> None:
+        """Print an error: to standard error, or as JSON to standard output."""
+        if self.debug:
+            traceback.print_exception(error, file=sys.stderr)
+        if self.as_json:
+            self._json({"error": error.as_dict()})
+            return
+        self._print_error(error, Console(stderr=True, soft_wrap=True, highlight=False))
+
+    def progress(self) -> TextProgress | TerminalProgress:
+        """What shows the steps of a run; on standard error when JSON is wanted."""
+        if self.console.is_terminal and not self.as_json:
+            return TerminalProgress(self.console)
+        stream = sys.stderr if self.as_json else sys.stdout
+        return TextProgress(Console(file=stream, soft_wrap=True, highlight=False))
+
+    # --- how ------------------------------------------------------------------------------
+
+    def _json(self, document: Mapping[str, Any]) -> None:
+        self.console.file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+
+    def _pairs(self, rows: Sequence[tuple[str, str]], colours: Mapping[str, str]) -> None:
+        width = max(len(label) for label, _text in rows)
+        for label, text in rows:
+            shown = escape(text)
+            if label in colours:
+                shown = f"[{colours[label]}]{shown}[/]"
+            self.console.print(f"[bold]{label:<{width}}[/]  {shown}")
+
+    def _table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+        if self.console.is_terminal:
+            table = Table(*header, box=None, header_style="dim")
+            for row in rows:
+                table.add_row(*map(escape, row))
+            self.console.print(table, soft_wrap=False)
+            return
+        rows = list(rows)
+        widths = [max(len(row[column]) for row in rows) for column in range(len(header))]
+        for row in rows:
+            cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+            self.console.print(escape("  ".join(cells).rstrip()))
+
+    def _print_error(self, error: BridgeError, console: Console) -> None:
+        console.print(f"[red]Error[/] {escape(f'[{error.code}]')} {escape(error.message)}")
+        console.print(f"State of the data: {escape(error.state_of_data)}")
+        if error.help:
+            console.print(f"What to do: {escape(error.help)}")
+
+
+class TextProgress:
+    """Progress as plain lines: one for each step, when it is done."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+        self.place = ""
+
+    def note(self, text: str) -> None:
+        """Print a line of preparation."""
+        self.console.print(escape(text))
+
+    def begin(self, step: Step, number: int, total: int) -> None:
+        """Remember the number of the step."""
+        self.place = f"{number:>{len(str(total))}}/{total}"
+
+    def done(self, step: Step, seconds: float) -> None:
+        """Print the step and its time."""
+        verb, what, _remark = step_words(step)
+        self.console.print(f"{self.place}  {verb} {escape(what)}  {seconds:.2f} s")
+
+    def close(self) -> None:
+        """There is nothing to take away."""
+
+
+class TerminalProgress(TextProgress):
+    """Progress on a terminal: the lines, and under them a bar with the step that runs."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__(console)
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+        )
+        self.task = self.bar.add_task("", total=None)
+
+    def begin(self, step: Step, number: int, total: int) -> None:
+        """Show the step beside the bar."""
+        super().begin(step, number, total)
+        self.bar.start()
+        self.bar.update(self.task, description=escape(str(step)), total=total, completed=number - 1)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        self.bar.stop()

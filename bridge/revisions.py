@@ -1,0 +1,506 @@
+"""The Alembic side; the only module that imports Alembic.
+
+`Revisions` reads the scripts of every branch and runs, stamps and lists them.
+`run_environment` is what an application's ``env.py`` calls.
+"""
+
+from __future__ import annotations
+
+import sys
+import traceback
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.config import CommandLine
+from alembic.config import Config as AlembicIni
+from alembic.runtime.environment import EnvironmentContext
+from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionError
+from alembic.util import CommandError
+from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from bridge.config import Config, load
+from bridge.database import connect, environment_url, make_engine, parse_url, relative_to
+from bridge.errors import RevisionFailedError, RevisionsError, VersionTableMismatchError
+from bridge.model import Revision
+from bridge.state import JOURNAL_TABLE
+
+
+class Revisions:
+    """The Alembic scripts of the core and of every module whose folder is there.
+
+    Modules that are switched off are read too: their rows must be understood, while their
+    heads are no targets.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+
+    # --- reading the scripts --------------------------------------------------------------
+
+    @cached_property
+    def alembic(self) -> AlembicIni:
+        """Alembic's own configuration, made in code from bridge's."""
+        return _alembic_config(self._config)
+
+    @cached_property
+    def script(self) -> ScriptDirectory:
+        """Alembic's script directory over every version location.
+
+        :raises RevisionsError: the scripts cannot be read or do not fit together.
+        """
+        for folder in reversed(self._config.alembic.pythonpath):
+            if str(folder) not in sys.path:
+                sys.path.insert(0, str(folder))
+        with self._told("The Alembic scripts cannot be read"), warnings.catch_warnings():
+            # Alembic only warns of a revision id that two files share and of a missing one.
+            warnings.filterwarnings("error", message="Revision .* is present more than once")
+            warnings.filterwarnings("error", message="Revision .* is not present")
+            script = ScriptDirectory.from_config(self.alembic)
+            script.get_heads()
+            return script
+
+    @cached_property
+    def _scripts(self) -> dict[str, Script]:
+        with self._told("The Alembic scripts do not fit together"):
+            return {script.revision: script for script in self.script.walk_revisions()}
+
+    @cached_property
+    def _parents(self) -> dict[str, frozenset[str]]:
+        """What each revision descends from or depends on, directly."""
+        parents = {}
+        with self._told("A dependency of an Alembic script cannot be found"):
+            for revision, script in self._scripts.items():
+                needed = [script.down_revision, script.dependencies]
+                parents[revision] = frozenset(
+                    parent.revision
+                    for names in needed
+                    if names
+                    for parent in self.script.get_revisions(tuple(_as_tuple(names)))
+                    if parent is not None
+                )
+        return parents
+
+    @cached_property
+    def _modules(self) -> dict[str, str | None]:
+        folders = {m.name: m.migrations.resolve() for m in self._config.modules.values()}
+        return {
+            revision: next(
+                (name for name, folder in folders.items() if folder in _resolved(script).parents),
+                None,
+            )
+            for revision, script in self._scripts.items()
+        }
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        """Whatever Alembic or a script raises while it is read, as one kind of error."""
+        try:
+            yield
+        except RevisionsError:
+            raise
+        except Exception as error:
+            place = _place(error, self._locations())
+            raise RevisionsError(
+                f"{what}: {_said(error)}{place}",
+                help="Mend the script, or see: bridge alembic history --verbose",
+            ) from error
+
+    def _locations(self) -> list[Path]:
+        alembic = self._config.alembic
+        folders = [alembic.script_location, *alembic.version_locations]
+        folders += [module.migrations for module in self._config.modules.values()]
+        return [folder.resolve() for folder in folders if folder is not None]
+
+    # --- the graph, as deciding sees it ---------------------------------------------------
+
+    def known(self, revision: str) -> bool:
+        """Whether the scripts have this revision."""
+        return revision in self._scripts
+
+    def module(self, revision: str) -> str | None:
+        """The module whose folder holds the revision, None for the core's own."""
+        return self._modules[revision]
+
+    def disabled(self, revision: str) -> bool:
+        """Whether the revision belongs to a module that is switched off."""
+        module = self._modules[revision]
+        return module is not None and not self._config.modules[module].enabled
+
+    def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
+        """The revisions themselves and all that they descend from or depend on."""
+        found: set[str] = set()
+        waiting = list(revisions)
+        while waiting:
+            revision = waiting.pop()
+            if revision not in found:
+                found.add(revision)
+                waiting.extend(self._parents[revision])
+        return frozenset(found)
+
+    def effective(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """Those that no other of them descends from or depends on, sorted."""
+        chosen = set(revisions)
+        below: set[str] = set()
+        for revision in chosen:
+            below |= self.ancestors(self._parents[revision])
+        return tuple(sorted(chosen - below))
+
+    def targets(self) -> tuple[str, ...]:
+        """The revisions to reach: effective heads of what is switched on, sorted.
+
+        :raises RevisionsError: alembic.targets names what is not there.
+        """
+        wanted: set[str] = set()
+        for name in self._config.alembic.targets:
+            wanted |= self._enabled_heads() if name == "heads" else self.resolve(name)
+        return self.effective(wanted)
+
+    def _enabled_heads(self) -> set[str]:
+        enabled = {revision for revision in self._scripts if not self.disabled(revision)}
+        has_child: set[str] = set()
+        for revision in enabled:
+            has_child |= self._parents[revision]
+        return enabled - has_child
+
+    def resolve(self, name: str) -> set[str]:
+        """The ids that a revision id, part of one, or ``BRANCH@head`` stands for.
+
+        :raises RevisionsError: there is no such revision.
+        """
+        with self._told(f"There is no Alembic revision {name}"):
+            found = {script.revision for script in self.script.get_revisions(name) if script}
+        if not found:
+            raise RevisionsError(
+                f"There is no Alembic revision {name}.",
+                help="See which there are: bridge alembic heads",
+            )
+        return found
+
+    def pending(self, current: Iterable[str], targets: Iterable[str]) -> tuple[Revision, ...]:
+        """What an upgrade from `current` to `targets` runs, dependencies first."""
+        upper, lower = tuple(targets), tuple(current)
+        if not upper:
+            return ()
+        with self._told("The way to the Alembic targets cannot be found"):
+            downwards = list(self.script.iterate_revisions(upper, lower, implicit_base=True))
+        return tuple(self.describe(script.revision) for script in reversed(downwards))
+
+    def describe(self, revision: str) -> Revision:
+        """The revision with its branch (the module's name, else a branch label)."""
+        script = self._scripts[revision]
+        branch = self.module(revision) or next(iter(sorted(script.branch_labels)), None)
+        return Revision(revision, branch, (script.doc or "").partition("\n")[0].strip())
+
+    # --- writing --------------------------------------------------------------------------
+
+    def stamp(self, connection: Connection, revisions: Sequence[str]) -> tuple[str, ...]:
+        """Write the effective heads of what is there and `revisions`; returns the rows.
+
+        Rows for both a revision and one that it depends on would wedge every later upgrade,
+        so such a pair is reduced, as Alembic itself does when it runs them.
+        """
+        table = sa.Table(
+            self._config.alembic.version_table,
+            sa.MetaData(),
+            sa.Column("version_num", sa.String(32), nullable=False),
+            sa.PrimaryKeyConstraint(
+                "version_num", name=f"{self._config.alembic.version_table}_pkc"
+            ),
+        )
+        with connection.begin():
+            table.create(connection, checkfirst=True)
+            found = connection.execute(sa.select(table.c.version_num))
+            rows = self.effective({row[0] for row in found} | set(revisions))
+            connection.execute(table.delete())
+            connection.execute(table.insert(), [{"version_num": row} for row in rows])
+        return rows
+
+    def upgrade(self, connection: Connection, revision: str, url: URL) -> None:
+        """Run one revision through the application's env.py, in a transaction of its own.
+
+        :raises RevisionFailedError: the script raised, or on SQLite left broken foreign keys.
+        :raises VersionTableMismatchError: env.py wrote its version somewhere else.
+        """
+        path = _resolved(self._scripts[revision])
+
+        def steps(heads: Any, _migration: Any) -> Any:
+            found = self.script._upgrade_revs(revision, heads)
+            for step in found:
+                step.migration_fn = _checked(step.migration_fn, connection)
+            return found
+
+        self.alembic.attributes["connection"] = connection
+        self._set_url(url)
+        try:
+            with (
+                _foreign_keys_off(connection),
+                EnvironmentContext(self.alembic, self.script, fn=steps),
+            ):
+                self.script.run_env()
+        except (Exception, SystemExit) as error:
+            raise RevisionFailedError(
+                f"The Alembic revision {revision} ({path}) failed: "
+                f"{_said(error)}{_place(error, [path.parent])}",
+                help="Mend what it complains of, then run: bridge dbupdate",
+            ) from error
+        finally:
+            del self.alembic.attributes["connection"]
+        self._check_written(connection, revision)
+
+    def _check_written(self, connection: Connection, revision: str) -> None:
+        name = self._config.alembic.version_table
+        rows: set[str] = set()
+        with connection.begin():
+            if sa.inspect(connection).has_table(name):
+                column: sa.ColumnClause[str] = sa.column("version_num")
+                rows = {
+                    row[0]
+                    for row in connection.execute(sa.select(column).select_from(sa.table(name)))
+                }
+        if revision not in self.ancestors(row for row in rows if self.known(row)):
+            raise VersionTableMismatchError(
+                f"The revision {revision} ran, but the table {name} of the database does not say "
+                f"so (it holds {', '.join(sorted(rows)) or 'nothing'}): env.py uses another "
+                "version table, or another database.",
+                help="Let env.py call bridge.revisions.run_environment(), or use "
+                'config.attributes["connection"] and the same version_table as '
+                f"{self._config.source}.",
+                state_of_data=f"The revision {revision} has been run, where env.py connects to.",
+            )
+
+    def _set_url(self, url: URL) -> None:
+        # Some env.py and revisions read the URL. ConfigParser takes % for interpolation.
+        text = url.render_as_string(hide_password=False)
+        self.alembic.set_main_option("sqlalchemy.url", text.replace("%", "%%"))
+
+    # --- Alembic's own command line -------------------------------------------------------
+
+    def command(
+        self, arguments: Sequence[str], engine: Engine | None, metadata: Sequence[sa.MetaData]
+    ) -> None:
+        """Run Alembic's command line with this configuration; it prints as Alembic does.
+
+        :raises RevisionsError: Alembic's complaint about the command.
+        """
+        line = CommandLine(prog="bridge alembic")
+        options = line.parser.parse_args(list(arguments))
+        if not hasattr(options, "cmd"):
+            line.parser.error("too few arguments")
+        if options.config:
+            line.parser.error("-c cannot be used here: the configuration is bridge's")
+        options.raiseerr = True
+        self.alembic.cmd_opts = options
+        self.alembic.stdout = sys.stdout
+        self.alembic.attributes["target_metadata"] = list(metadata) or None
+        if engine is not None:
+            self.alembic.attributes["engine"] = engine
+            self._set_url(engine.url)
+        _ = self.script
+        try:
+            line.run_cmd(self.alembic, options)
+        except CommandError as error:
+            raise RevisionsError(
+                f"alembic {' '.join(arguments)}: {error}",
+                help="See: bridge alembic --help",
+                state_of_data="See: bridge status",
+            ) from error
+
+
+# --- what an application's env.py calls ---------------------------------------------------
+
+
+def run_environment(
+    target_metadata: sa.MetaData | Sequence[sa.MetaData] | None = None, **options: Any
+) -> None:
+    """Configure Alembic's context and run the migrations: the body of an ``env.py``.
+
+    Serves online, offline (``--sql``) and autogenerate. Uses the connection that bridge gives,
+    else one of its own; runs one transaction a revision; renders SQLite changes as batches.
+
+    :param target_metadata: the models, for autogenerate; those that the configuration names
+        when None.
+    :param options: more options for `alembic.context.configure`.
+    """
+    ini = context.config
+    settings: Config = ini.attributes.get("bridge") or load()
+    if target_metadata is None:
+        target_metadata = ini.attributes.get("target_metadata")
+    options = {
+        "target_metadata": target_metadata,
+        "version_table": settings.alembic.version_table,
+        "transaction_per_migration": True,
+        "include_name": _include_name(settings),
+        **options,
+    }
+    if context.is_offline_mode():
+        url = _environment_url(ini, settings)
+        context.configure(
+            url=url,
+            literal_binds=True,
+            dialect_opts={"paramstyle": "named"},
+            render_as_batch=url.get_backend_name() == "sqlite",
+            **options,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        return
+    connection = ini.attributes.get("connection")
+    if connection is not None:
+        _run_online(connection, options)
+        return
+    engine = ini.attributes.get("engine") or make_engine(_environment_url(ini, settings))
+    with connect(engine) as connection:
+        _run_online(connection, options)
+
+
+def _run_online(connection: Connection, options: dict[str, Any]) -> None:
+    context.configure(
+        connection=connection,
+        render_as_batch=connection.dialect.name == "sqlite",
+        **options,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _environment_url(ini: AlembicIni, settings: Config) -> URL:
+    text = ini.get_main_option("sqlalchemy.url") or environment_url()
+    if text:
+        return parse_url(text)
+    if settings.database.url:
+        return relative_to(parse_url(settings.database.url), settings.root)
+    raise RevisionsError(
+        f"{settings.source} has no database.url, and none was given.",
+        help="Give one: bridge --url URL alembic ..., BRIDGE_DATABASE_URL, or database.url",
+    )
+
+
+def _include_name(settings: Config) -> Callable[[str | None, str, Any], bool]:
+    """Autogenerate must not propose to drop the tables of versions and of bridge."""
+    hidden = {JOURNAL_TABLE, settings.alembic.version_table, "migrate_version"}
+
+    def include(name: str | None, kind: str, _parents: Any) -> bool:
+        return not (kind == "table" and name in hidden)
+
+    return include
+
+
+# --- helpers ------------------------------------------------------------------------------
+
+
+def _alembic_config(config: Config) -> AlembicIni:
+    alembic = config.alembic
+    if alembic.config is None:
+        ini = AlembicIni()
+        ini.set_main_option("script_location", _escaped(alembic.script_location))
+    elif alembic.config.suffix == ".toml":
+        ini = AlembicIni(toml_file=str(alembic.config))
+    else:
+        ini = AlembicIni(file_=str(alembic.config))
+    with warnings.catch_warnings():
+        # Old alembic.ini files separate paths by spaces; Alembic reads them with a warning.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        prepend = ini.get_prepend_sys_paths_list() or []
+        locations = [Path(location) for location in ini.get_version_locations_list() or []]
+    home = alembic.script_location or Path(ini.get_alembic_option("script_location") or "")
+    if alembic.version_locations:
+        locations = list(alembic.version_locations)
+    elif not locations and (home / "versions").is_dir():
+        locations = [home / "versions"]
+    for module in config.modules.values():
+        if module.migrations.is_dir() and module.migrations not in locations:
+            locations.append(module.migrations)
+    ini.set_main_option("path_separator", "newline")
+    ini.set_main_option("version_locations", "\n".join(map(_escaped, locations)))
+    if prepend:
+        ini.set_main_option("prepend_sys_path", "\n".join(map(_escaped, prepend)))
+    ini.attributes["bridge"] = config
+    return ini
+
+
+def _escaped(path: object) -> str:
+    return str(path).replace("%", "%%")
+
+
+def _as_tuple(names: str | Iterable[str]) -> Iterable[str]:
+    return (names,) if isinstance(names, str) else names
+
+
+def _resolved(script: Script) -> Path:
+    return Path(script.path).resolve()
+
+
+def _said(error: BaseException) -> str:
+    """An exception as a person reads it: a database's own words, with the statement."""
+    if isinstance(error, DBAPIError):
+        statement = " ".join((error.statement or "").split())
+        shortened = statement if len(statement) <= 500 else f"{statement[:500]} ..."
+        return f"{str(error.orig).strip()}" + (f"\nSQL: {shortened}" if shortened else "")
+    if isinstance(error, CommandError | RevisionError | Warning | RevisionsError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _place(error: BaseException, folders: Sequence[Path]) -> str:
+    """Where in the scripts an exception arose, as `` (FILE, line N)``; empty if elsewhere."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f" ({error.filename}, line {error.lineno})"
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if any(folder in Path(frame.filename).resolve().parents for folder in folders):
+            return f"\nAt: {frame.filename}, line {frame.lineno}"
+    return ""
+
+
+@contextmanager
+def _foreign_keys_off(connection: Connection) -> Iterator[None]:
+    """SQLite: a table rebuilt while foreign keys are on loses its children's rows."""
+    if connection.dialect.name != "sqlite":
+        yield
+        return
+    before = _pragma(connection, "foreign_keys")[0][0]
+    _pragma(connection, "foreign_keys = OFF")
+    try:
+        yield
+    finally:
+        _pragma(connection, f"foreign_keys = {before}")
+
+
+def _pragma(connection: Connection, text: str) -> list[Any]:
+    """A PRAGMA on the driver's connection: some work only outside a transaction."""
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(f"PRAGMA {text}")
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()
+
+
+def _checked(run: Callable[..., Any], connection: Connection) -> Callable[..., Any]:
+    """The revision's function; on SQLite no foreign key may be broken when it commits.
+
+    Keys that were broken before it are not its fault and do not stop it.
+    """
+    if connection.dialect.name != "sqlite":
+        return run
+
+    def checked(**arguments: Any) -> None:
+        before = {tuple(row) for row in _pragma(connection, "foreign_key_check")}
+        run(**arguments)
+        broken = [
+            row for row in _pragma(connection, "foreign_key_check") if tuple(row) not in before
+        ]
+        if broken:
+            tables = ", ".join(sorted({f"{row[0]} -> {row[2]}" for row in broken}))
+            raise ValueError(
+                f"it would leave {len(broken)} rows whose foreign key points nowhere ({tables})"
+            )
+
+    return checked

@@ -1,0 +1,1 @@
+"""The sqlalchemy-migrate repository "core" of the sample gallery; closed, Alembic goes on."""

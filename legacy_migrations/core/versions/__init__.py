@@ -1,0 +1,1 @@
+"""The version scripts of the repository "core", oldest first by number."""

@@ -1,0 +1,1 @@
+"""The sqlalchemy-migrate repository "likes" of the sample gallery; closed, Alembic goes on."""

@@ -1,0 +1,1 @@
+"""The version scripts of the repository "likes", oldest first by number."""
