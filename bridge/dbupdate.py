@@ -185,9 +185,8 @@ class Bridge:
     def _url(self) -> Database | None:
         if self._given or environment_url():
             return self._given or environment_url()
-        if self.config.database.url is None:
-            return None
-        return relative_to(parse_url(self.config.database.url), self.config.root)
+        text = self.config.database.url or self.revisions.url
+        return relative_to(parse_url(text), self.config.root) if text else None
 
     def _detect(self, engine: Engine) -> State:
         return detect(engine, self.repositories, self.revisions, self.config)

@@ -115,6 +115,7 @@ class Executor:
             self._client = stack.enter_context(
                 LegacyClient(runtime.python, self._engine.url, states, versions, self._config)
             )
+            self._last_version = versions[-1]
             self._client.preflight()
 
     def _one(self, step: Step) -> None:
@@ -140,6 +141,9 @@ class Executor:
     def _run_legacy(self, step: RunLegacy) -> None:
         self._client.run(step, self._versions[step.repository], lambda _number: None)
         self._versions[step.repository] = step.version
+        if step == self._last_version:
+            # Scripts leave sessions open, whose locks Alembic would wait for.
+            self._client.close()
 
     def _stamp(self, step: Stamp) -> None:
         self._revisions.stamp(self._connection, step.revisions)
@@ -154,12 +158,15 @@ class Executor:
             raise
 
     def _undone(self, step: Upgrade) -> str:
-        if self._connection.dialect.name in ("sqlite", "postgresql"):
+        if self._connection.dialect.name not in ("sqlite", "postgresql"):
+            why = "this database commits each change of the schema by itself"
+        elif not self._revisions.transactional:
+            why = "the app's own env.py decides what it commits"
+        else:
             return f"What the revision {step.revision} had done is rolled back."
         return (
-            f"The revision {step.revision} is not written down as done, but this database commits "
-            "each change of the schema by itself: those that it had made before the one that "
-            "failed have stayed."
+            f"The revision {step.revision} is not written down as done, but what it had changed "
+            f"before it failed may have stayed: {why}."
         )
 
     def _create_models(self, _step: CreateModels) -> None:

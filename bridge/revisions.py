@@ -17,6 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic import context
+from alembic.command import upgrade
 from alembic.config import CommandLine
 from alembic.config import Config as AlembicIni
 from alembic.runtime.environment import EnvironmentContext
@@ -31,6 +32,9 @@ from bridge.database import connect, environment_url, make_engine, parse_url, re
 from bridge.errors import RevisionFailedError, RevisionsError, VersionTableMismatchError
 from bridge.model import Revision
 from bridge.state import JOURNAL_TABLE
+
+# What `alembic init` writes until somebody fills it in.
+_TEMPLATE_URL = "driver://user:pass@localhost/dbname"
 
 
 class Revisions:
@@ -238,6 +242,7 @@ class Revisions:
             return found
 
         self.alembic.attributes["connection"] = connection
+        self.alembic.attributes["ours"] = False
         self._set_url(url)
         try:
             with (
@@ -254,6 +259,14 @@ class Revisions:
         finally:
             del self.alembic.attributes["connection"]
         self._check_written(connection, revision)
+
+    @property
+    def transactional(self) -> bool:
+        """Whether the last revision ran in one transaction with its version row.
+
+        So it is when env.py calls `run_environment`; another env.py may do as it likes.
+        """
+        return bool(self.alembic.attributes.get("ours"))
 
     def _check_written(self, connection: Connection, revision: str) -> None:
         name = self._config.alembic.version_table
@@ -276,6 +289,14 @@ class Revisions:
                 state_of_data=f"The revision {revision} has been run, where env.py connects to.",
             )
 
+    @property
+    def url(self) -> str | None:
+        """The database that an existing ``alembic.ini`` names, None where it names none."""
+        if self._config.alembic.config is None:
+            return None
+        text = self.alembic.get_alembic_option("sqlalchemy.url")
+        return None if text in (None, "", _TEMPLATE_URL) else str(text)
+
     def _set_url(self, url: URL) -> None:
         # Some env.py and revisions read the URL. ConfigParser takes % for interpolation.
         text = url.render_as_string(hide_password=False)
@@ -296,6 +317,9 @@ class Revisions:
             line.parser.error("too few arguments")
         if options.config:
             line.parser.error("-c cannot be used here: the configuration is bridge's")
+        if options.cmd[0] is upgrade and options.revision == "heads":
+            # A module that is switched off must not be applied.
+            options.revision = self.effective(self._enabled_heads())
         options.raiseerr = True
         self.alembic.cmd_opts = options
         self.alembic.stdout = sys.stdout
@@ -362,6 +386,7 @@ def run_environment(
 
 
 def _run_online(connection: Connection, options: dict[str, Any]) -> None:
+    context.config.attributes["ours"] = True
     context.configure(
         connection=connection,
         render_as_batch=connection.dialect.name == "sqlite",

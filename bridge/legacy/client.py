@@ -92,13 +92,17 @@ class LegacyClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        process = self._process
+        if kind is not None and self._process is not None:
+            self._process.kill()
+        self.close()
+
+    def close(self) -> None:
+        """End the worker, and with it every connection that scripts left open."""
+        process, self._process = self._process, None
         if process is None or process.stdin is None or process.stdout is None:
             return
         with contextlib.suppress(BrokenPipeError):  # it may have ended before us
             process.stdin.close()
-        if kind is not None:
-            process.kill()
         process.wait()
         process.stdout.close()
         for line in self.output():
