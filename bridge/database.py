@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -94,7 +95,7 @@ def sqlite_file(url: URL) -> Path | None:
 
 
 def make_engine(url: URL) -> Engine:
-    """An engine of bridge's own: no pool, and on SQLite real transactions around DDL.
+    """An engine of bridge's own, without a pool.
 
     :raises DriverMissingError: the driver or the dialect is not installed.
     """
@@ -108,8 +109,6 @@ def make_engine(url: URL) -> Engine:
             if extra
             else "Install the driver that the URL names, or name another one.",
         ) from None
-    if engine.dialect.name == "sqlite":
-        _transactional_ddl(engine)
     return engine
 
 
@@ -117,16 +116,27 @@ def _in_memory(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and sqlite_file(url) is None
 
 
-def _transactional_ddl(engine: Engine) -> None:
-    """Python's sqlite3 begins transactions late and not around DDL; let SQLAlchemy begin them."""
+@contextmanager
+def _transactional_ddl(connection: Connection) -> Iterator[None]:
+    """SQLite: let SQLAlchemy begin transactions, as Python's sqlite3 does not around DDL.
 
-    @event.listens_for(engine, "connect")
-    def connect(dbapi_connection: object, _record: object) -> None:
-        dbapi_connection.isolation_level = None  # type: ignore[attr-defined]
+    Done for one connection, so that an engine of the caller's stays as it was.
+    """
+    driver: Any = connection.connection.dbapi_connection
+    legacy_mode = getattr(driver, "autocommit", -1) == -1
+    if connection.dialect.name != "sqlite" or not legacy_mode or driver.isolation_level is None:
+        yield
+        return
+    before, driver.isolation_level = driver.isolation_level, None
+    event.listen(connection, "begin", _begin)
+    try:
+        yield
+    finally:
+        driver.isolation_level = before
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        connection.exec_driver_sql("BEGIN")
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
 
 
 @contextmanager
@@ -143,7 +153,7 @@ def connect(engine: Engine) -> Iterator[Connection]:
         connection = engine.connect()
     except SQLAlchemyError as error:
         raise unreachable(engine.url, error) from None
-    with connection:
+    with connection, _transactional_ddl(connection):
         yield connection
 
 
