@@ -87,7 +87,9 @@ def common(command: Command) -> Command:
         output = Output(as_json=as_json, debug=debug)
         if debug:
             logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
-        with handled(output):
+        # Whatever scripts, env.py and hooks print must not mix with the JSON.
+        clean = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+        with handled(output), clean:
             command(Bridge.from_config(config, url=url), output, **rest)
 
     return wrapped  # type: ignore[return-value]
@@ -163,9 +165,7 @@ def dbupdate(bridge: Bridge, output: Output, dry_run: bool, yes: bool) -> None:
         return
     progress = output.progress()
     try:
-        # Whatever scripts and env.py print must not mix with the JSON.
-        with contextlib.redirect_stdout(sys.stderr) if output.as_json else contextlib.nullcontext():
-            report = bridge.dbupdate(confirm=asking(output, yes), progress=progress)
+        report = bridge.dbupdate(confirm=asking(output, yes), progress=progress)
     finally:
         progress.close()
     output.report(report)

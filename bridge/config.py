@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -67,13 +67,17 @@ class LegacyConfig:
 
 @dataclass(frozen=True)
 class ModuleConfig:
-    """`[module.NAME]`: a plugin of the app with its own branch and version location."""
+    """`[module.NAME]`: a plugin of the app with its own branch and version location.
+
+    `present` says whether that folder is there; it may be gone where the module is off.
+    """
 
     name: str
     migrations: Path
     legacy: str | None = None
     enabled: bool = True
     models: str | None = None
+    present: bool = True
 
 
 @dataclass(frozen=True)
@@ -183,7 +187,13 @@ class _Table:
     def need(self, key: str, convert: Callable[[str, Any], T]) -> T:
         self.known.append(key)
         if key not in self.values:
-            raise self.mistake(key, "is missing")
+            where = ".".join(part for part in (self.name, key) if part)
+            close = difflib.get_close_matches(key, self.values, n=1)
+            hint = f"; is {close[0]} meant to be it?" if close else ""
+            raise ConfigError(
+                f"{where} is missing in {self.source}{hint}.",
+                help=f"Add {where} to {self.source}.",
+            )
         return convert(key, self.values[key])
 
     def finish(self) -> None:
@@ -201,7 +211,9 @@ class _Table:
 
     def string(self, key: str, value: Any) -> str:
         if not isinstance(value, str) or not value:
-            raise self.mistake(key, f"must be a string that is not empty, not {value!r}")
+            # A URL may hold a password, also where it is not where it should be.
+            found = "" if key == "url" else f", not {value!r}"
+            raise self.mistake(key, f"must be a string that is not empty{found}")
         return value
 
     def flag(self, key: str, value: Any) -> bool:
@@ -339,8 +351,14 @@ def _legacy(name: str, table: _Table) -> LegacyConfig:
         bring_up_with=table.take("bring_up_with", table.string, None),
     )
     table.finish()
+    for version, revisions in result.stamp.items():
+        if not revisions:
+            raise table.mistake(f"stamp.{version}", "must name at least one Alembic revision")
     if not result.repository.is_dir():
         raise table.mistake("repository", f"names {result.repository}, which is not there")
+    for version, revisions in result.stamp.items():
+        if not revisions:
+            raise table.mistake(f"stamp.{version}", "must name at least one Alembic revision")
     for folder in result.pythonpath:
         if not folder.exists():
             raise table.mistake("pythonpath", f"names {folder}, which is not there")
@@ -356,7 +374,8 @@ def _module(name: str, table: _Table) -> ModuleConfig:
         models=table.take("models", table.string, None),
     )
     table.finish()
-    if result.enabled and not result.migrations.is_dir():
+    result = replace(result, present=result.migrations.is_dir())
+    if result.enabled and not result.present:
         raise table.mistake(
             "migrations",
             f"names {result.migrations}, which is not there (enabled = false leaves it out)",

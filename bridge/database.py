@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, quote_plus
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -27,6 +28,28 @@ _DRIVERS = {
     "mariadb": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql")),
 }
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+# Drivers that only work below asyncio, which migrations do not use.
+_ASYNC_DRIVERS = ("aiomysql", "aiosqlite", "asyncmy", "asyncpg")
+_LIBPQ = frozenset(
+    "application_name channel_binding client_encoding connect_timeout fallback_application_name "
+    "gssencmode gsslib host hostaddr keepalives keepalives_count keepalives_idle "
+    "keepalives_interval krbsrvname load_balance_hosts options passfile password port "
+    "require_auth requirepeer service ssl_max_protocol_version ssl_min_protocol_version sslcert "
+    "sslcompression sslcrl sslcrldir sslkey sslmode sslpassword sslrootcert sslsni "
+    "target_session_attrs tcp_user_timeout user".split()
+)
+_MYSQL = frozenset(
+    "charset client_flag collation connect_timeout init_command local_infile passwd password "
+    "read_default_file read_default_group read_timeout sql_mode ssl_ca ssl_capath ssl_cert "
+    "ssl_check_hostname ssl_cipher ssl_key unix_socket use_unicode user write_timeout".split()
+)
+# The arguments in a URL's query that a driver knows; those of others are left out.
+_ARGUMENTS = {"psycopg": _LIBPQ, "psycopg2": _LIBPQ, "mysqldb": _MYSQL, "pymysql": _MYSQL}
+_RENAMED = {
+    "asyncpg": {"ssl": "sslmode", "timeout": "connect_timeout"},
+    "pg8000": {"timeout": "connect_timeout"},
+    "mysqlconnector": {"connection_timeout": "connect_timeout"},
+}
 _SECRET_QUERY = ("password", "passwd", "sslpassword")
 
 
@@ -47,12 +70,38 @@ def parse_url(text: str) -> URL:
         ) from None
     if url.drivername == "postgres" or url.drivername.startswith("postgres+"):
         url = url.set(drivername=url.drivername.replace("postgres", "postgresql", 1))
-    for module, driver in _DRIVERS.get(url.drivername, ()):
+    drivername = url.get_backend_name() if is_async(url) else url.drivername
+    return with_driver(url, _installed(drivername))
+
+
+def _installed(drivername: str) -> str:
+    """The name with a driver that is installed, where it has none."""
+    for module, driver in _DRIVERS.get(drivername, ()):
         if driver == "psycopg" and _sqlalchemy_1():
             continue
         if importlib.util.find_spec(module) is not None:
-            return url.set(drivername=f"{url.drivername}+{driver}")
-    return url
+            return f"{drivername}+{driver}"
+    return drivername
+
+
+def driver_of(url: URL) -> str:
+    """The driver that the URL names, empty where it names none."""
+    return url.drivername.partition("+")[2]
+
+
+def is_async(url: URL) -> bool:
+    """Whether the URL names a driver that works only below asyncio."""
+    return driver_of(url) in _ASYNC_DRIVERS
+
+
+def with_driver(url: URL, drivername: str) -> URL:
+    """The URL for another driver: arguments have its names, unknown ones are left out."""
+    renamed = _RENAMED.get(driver_of(url), {})
+    query = {renamed.get(key, key): value for key, value in url.query.items()}
+    known = _ARGUMENTS.get(drivername.partition("+")[2])
+    if driver_of(url) and known is not None:
+        query = {key: value for key, value in query.items() if key in known}
+    return url.set(drivername=drivername, query=query)
 
 
 def _sqlalchemy_1() -> bool:
@@ -76,10 +125,18 @@ def shown(url: URL) -> str:
 
 def scrub(text: str, url: URL) -> str:
     """`text` without the URL's passwords, for messages that other programs wrote."""
-    secrets = {str(url.password)} if url.password else set()
-    secrets |= {str(value) for key, value in url.query.items() if key.lower() in _SECRET_QUERY}
+    plain = {str(url.password)} if url.password else set()
+    plain |= {str(value) for key, value in url.query.items() if key.lower() in _SECRET_QUERY}
+    secrets = set(plain)
+    for secret in plain:
+        # As it stands in a URL, in an ini file, and where a program shows a string's repr.
+        secrets |= {quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
+        secrets |= {form.replace("%", "%%") for form in tuple(secrets)}
     for secret in sorted(secrets, key=len, reverse=True):
-        text = re.sub(rf"(?<!\w){re.escape(secret)}(?!\w)", "***", text)
+        # A short password must not be found inside other words.
+        before = r"(?<!\w)" if re.match(r"\w", secret) else ""
+        after = r"(?!\w)" if re.search(r"\w\Z", secret) else ""
+        text = re.sub(f"{before}{re.escape(secret)}{after}", "***", text)
     return text
 
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from bridge.config import Config
 from bridge.database import read_only, shown, sqlite_file
-from bridge.errors import InconsistentError
 from bridge.model import Facts, Repository, RevisionGraph, State, VersionRow
-from bridge.state import classify
+from bridge.state import LEGACY_COLUMNS, REVISION_COLUMNS, classify
 
 
 def detect(
@@ -39,19 +38,24 @@ def read_facts(
     tables = frozenset(sa.inspect(connection).get_table_names())
     version_tables = {repository.version_table for repository in repositories.values()}
     revision_table = config.alembic.version_table
+    misshapen = {
+        **_misshapen(connection, version_tables & tables, LEGACY_COLUMNS),
+        **_misshapen(connection, {revision_table} & tables, REVISION_COLUMNS),
+    }
+    readable = tables - set(misshapen)
     return Facts(
         database=shown(connection.engine.url),
         dialect=connection.dialect.name,
         tables=tables,
         version_rows={
-            name: _version_rows(connection, name) for name in sorted(version_tables & tables)
+            name: _version_rows(connection, name) for name in sorted(version_tables & readable)
         },
-        revisions=_revisions(connection, revision_table) if revision_table in tables else None,
+        revisions=_revisions(connection, revision_table) if revision_table in readable else None,
+        misshapen=misshapen,
     )
 
 
 def _version_rows(connection: Connection, name: str) -> tuple[VersionRow, ...]:
-    _need_columns(connection, name, {"repository_id", "version"})
     table = sa.table(name, sa.column("repository_id"), sa.column("version"))
     rows = connection.execute(
         sa.select(table.c.repository_id, table.c.version).order_by(
@@ -62,17 +66,17 @@ def _version_rows(connection: Connection, name: str) -> tuple[VersionRow, ...]:
 
 
 def _revisions(connection: Connection, name: str) -> tuple[str, ...]:
-    _need_columns(connection, name, {"version_num"})
     table = sa.table(name, sa.column("version_num"))
     return tuple(sorted(row[0] for row in connection.execute(sa.select(table.c.version_num))))
 
 
-def _need_columns(connection: Connection, name: str, wanted: set[str]) -> None:
-    columns = {column["name"] for column in sa.inspect(connection).get_columns(name)}
-    if not wanted <= columns:
-        raise InconsistentError(
-            f"The version table {name} has the columns {', '.join(sorted(columns))}; it should "
-            f"have {' and '.join(sorted(wanted))}.",
-            help="Check that this table is the app's version table: version_table in the "
-            "repository's migrate.cfg, or alembic.version_table in the configuration.",
-        )
+def _misshapen(
+    connection: Connection, names: Iterable[str], wanted: frozenset[str]
+) -> dict[str, tuple[str, ...]]:
+    """The columns of those tables that lack a wanted one: another program's, of the same name."""
+    found = {}
+    for name in sorted(names):
+        columns = tuple(column["name"] for column in sa.inspect(connection).get_columns(name))
+        if not wanted <= set(columns):
+            found[name] = columns
+    return found

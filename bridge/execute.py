@@ -108,9 +108,7 @@ class Executor:
             runtime = ready_runtime(self._config, tell=self._progress.note)
             states = list(plan.state.legacy.values())
             self._versions = {
-                state.repository.name: state.version
-                for state in states
-                if state.version is not None
+                state.repository.name: state.start for state in states if state.start is not None
             }
             self._client = stack.enter_context(
                 LegacyClient(runtime.python, self._engine.url, states, versions, self._config)

@@ -75,7 +75,8 @@ class Facts:
     """What one look at a database found; nothing is judged yet.
 
     `version_rows` has the rows of each legacy version table that exists; `revisions` the rows
-    of the Alembic version table, None where that table does not exist.
+    of the Alembic version table, None where that table does not exist. `misshapen` has the
+    columns of version tables that lack the columns of a version table; these are not read.
     """
 
     database: str
@@ -83,6 +84,7 @@ class Facts:
     tables: frozenset[str] = frozenset()
     version_rows: Mapping[str, tuple[VersionRow, ...]] = field(default_factory=dict)
     revisions: tuple[str, ...] | None = None
+    misshapen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,19 +125,27 @@ class RevisionGraph(Protocol):
 class LegacyState:
     """Where a database stands in one legacy repository.
 
-    `version` is None when the database has no row for the repository: it was never installed.
-    `row_id` is the `repository_id` in the row, which may be an alias.
+    `version` is None when the database has no row for the repository. With `begins` that means
+    that the repository came later than the database and is to be run from its first version, as
+    sqlalchemy-migrate's own programs do; without, that it was never installed. `row_id` is the
+    `repository_id` in the row, which may be an alias.
     """
 
     repository: Repository
     version: int | None
     row_id: str | None = None
     handed_over: bool = False
+    begins: bool = False
+
+    @property
+    def start(self) -> int | None:
+        """The version to go on from, None for a repository that was never installed."""
+        return self.repository.first - 1 if self.begins else self.version
 
     @property
     def waiting(self) -> bool:
         """Whether the repository has a version that has not been handed over yet."""
-        return self.version is not None and not self.handed_over
+        return self.start is not None and not self.handed_over
 
 
 @dataclass(frozen=True)
@@ -220,8 +230,10 @@ Step = RunLegacy | Stamp | Upgrade | CreateModels | Foundations
 
 
 def step_as_dict(step: Step) -> dict[str, Any]:
-    """The step as a JSON object, its kind first."""
-    return {"kind": step.kind, **asdict(step)}
+    """The step as a JSON object, its kind first; what is only for people is left out."""
+    document = {"kind": step.kind, **asdict(step)}
+    document.pop("doc", None)
+    return document
 
 
 def done_as_dict(step: Step, seconds: float) -> dict[str, Any]:

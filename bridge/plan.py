@@ -74,9 +74,9 @@ def _upgrades(
 
 
 def _goal(legacy: LegacyState) -> int:
-    if legacy.version is None:
+    if legacy.start is None:
         raise ValueError(f"{legacy.repository.name} is not in this database")
-    return legacy.repository.target(legacy.version)
+    return legacy.repository.target(legacy.start)
 
 
 def _run_legacy(
@@ -88,15 +88,15 @@ def _run_legacy(
     have reached theirs. A repository that was never installed here holds nobody up.
     """
     reached = {
-        name: legacy.version
+        name: legacy.start
         for name, legacy in every.items()
-        if legacy.version is not None and not legacy.handed_over
+        if legacy.start is not None and not legacy.handed_over
     }
     queues = {
         name: [
             version
             for version in legacy.repository.versions
-            if (legacy.version or 0) < version <= _goal(legacy)
+            if (legacy.start or 0) < version <= _goal(legacy)
         ]
         for name, legacy in waiting.items()
     }

@@ -72,7 +72,6 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     """`plan --json`."""
     return {
         "state": plan.state.kind,
-        "database": plan.state.database,
         "steps": [step_as_dict(step) for step in plan.steps],
     }
 
@@ -81,7 +80,6 @@ def report_document(report: Report) -> dict[str, Any]:
     """`dbupdate --json`."""
     document: dict[str, Any] = {
         "outcome": report.outcome,
-        "database": report.database,
         "steps": [done_as_dict(step, seconds) for step, seconds in report.steps],
         "current": list(report.current),
     }
@@ -109,6 +107,8 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
 
 def _legacy_words(legacy: LegacyState) -> str:
     repository = legacy.repository
+    if legacy.begins:
+        return f"no version yet of {repository.last}; begins at {repository.first}"
     if legacy.version is None:
         return "handed over" if legacy.handed_over else "not installed here"
     done = ", handed over" if legacy.handed_over else ""
@@ -148,7 +148,8 @@ class Output:
     def __init__(self, *, as_json: bool = False, debug: bool = False) -> None:
         self.as_json, self.debug = as_json, debug
         # soft_wrap: a path or an SQL statement that is broken in two cannot be copied.
-        self.console = Console(soft_wrap=True, highlight=False)
+        # file: the stream of now, also while scripts are made to print to standard error.
+        self.console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
 
     def status(self, state: State, pending: int | None) -> None:
         """Print where a database stands."""

@@ -6,6 +6,7 @@ Pure: no database, no files. The table of states is in the documentation's page 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 
 from bridge.config import Config
@@ -29,13 +30,22 @@ from bridge.model import (
 )
 
 JOURNAL_TABLE = "bridge_journal"
+LEGACY_COLUMNS = frozenset({"repository_id", "version"})
+"""What makes a table a version table of sqlalchemy-migrate."""
+REVISION_COLUMNS = frozenset({"version_num"})
+"""What makes a table a version table of Alembic."""
 
 Finding = tuple[StateKind, BridgeError]
 
 
 def app_tables(facts: Facts, repositories: Iterable[Repository], config: Config) -> tuple[str, ...]:
-    """The tables that are the app's: neither a version table, nor bridge's own, nor foreign."""
-    own = {JOURNAL_TABLE, config.alembic.version_table} | {r.version_table for r in repositories}
+    """The tables that are the app's: neither a version table, nor bridge's own, nor foreign.
+
+    Alembic's usual name is a version table in any case: where the app's has another name, it is
+    that of a library in the same database.
+    """
+    own = {JOURNAL_TABLE, "alembic_version", config.alembic.version_table}
+    own |= {repository.version_table for repository in repositories}
     return tuple(
         sorted(
             table
@@ -51,7 +61,8 @@ def classify(
     """The state of the database that `facts` describe.
 
     A state that must be refused has its `problem` set; the first one found, the most telling
-    first: unknown revisions, rows that cannot be, versions out of range, rows against stamps.
+    first: tables that are no version tables, unknown revisions, rows that cannot be, versions
+    out of range, rows against stamps.
     """
     tables = app_tables(facts, repositories.values(), config)
     current = facts.revisions or ()
@@ -60,20 +71,23 @@ def classify(
     legacy = {
         name: _legacy_state(repository, facts, reached) for name, repository in repositories.items()
     }
+    legacy = _with_beginnings(legacy, config)
     enabled = [state for name, state in legacy.items() if config.enabled(name)]
     dormant: dict[str, list[str]] = {}
     for revision in known:
         if graph.disabled(revision):
             dormant.setdefault(graph.module(revision) or "", []).append(revision)
 
+    every_id = {name for state in legacy.values() for name in state.repository.ids}
     finding = (
-        _check_revisions(current, known, config)
-        or _check_rows(enabled, facts, tables, known)
+        _check_columns(facts, repositories.values(), config)
+        or _check_revisions(current, known, config)
+        or _check_rows(enabled, facts, tables, known, every_id)
         or _check_versions(enabled, tables)
-        or _check_stamps(enabled, reached)
+        or _check_stamps(enabled, known, reached, graph)
     )
     if finding is None and tables and not current:
-        finding = _check_managed(enabled, tables, config)
+        finding = _check_managed(enabled, facts, tables, graph, config)
     kind = finding[0] if finding else _kind(enabled, known, dormant)
     return State(
         kind=kind,
@@ -100,13 +114,32 @@ def _legacy_state(repository: Repository, facts: Facts, reached: frozenset[str])
     return LegacyState(repository, rows[0].version, rows[0].repository_id, stamped)
 
 
+def _with_beginnings(legacy: Mapping[str, LegacyState], config: Config) -> dict[str, LegacyState]:
+    """A repository of the core's that has no row yet begins, where others are still legacy.
+
+    So sqlalchemy-migrate's own programs do it: history was split over the years, and a database
+    that is older than the second repository gets that one's row when it is upgraded. A module's
+    repository without a row was never installed; Alembic's base creates its tables.
+    """
+    waiting = any(state.waiting for name, state in legacy.items() if config.enabled(name))
+    return {
+        name: replace(state, begins=True)
+        if waiting
+        and state.version is None
+        and not state.handed_over
+        and state.repository.module is None
+        else state
+        for name, state in legacy.items()
+    }
+
+
 def _kind(
     legacy: Iterable[LegacyState], known: tuple[str, ...], dormant: Mapping[str, object]
 ) -> StateKind:
     waiting = [state for state in legacy if state.waiting]
     if waiting:
         behind = any(
-            state.version is not None and state.version < state.repository.target(state.version)
+            state.start is not None and state.start < state.repository.target(state.start)
             for state in waiting
         )
         return "legacy" if behind else "handing over"
@@ -118,6 +151,23 @@ def _kind(
 # --- what must be refused -----------------------------------------------------------------
 
 
+def _check_columns(
+    facts: Facts, repositories: Iterable[Repository], config: Config
+) -> Finding | None:
+    for table, columns in facts.misshapen.items():
+        if table == config.alembic.version_table:
+            wanted, key = REVISION_COLUMNS, f"alembic.version_table of {config.source}"
+        else:
+            paths = [r.path / "migrate.cfg" for r in repositories if r.version_table == table]
+            wanted, key = LEGACY_COLUMNS, f"version_table in {' and '.join(map(str, paths))}"
+        return "inconsistent", InconsistentError(
+            f"The table {table} is not a version table: it has the columns {', '.join(columns)}, "
+            f"and should have {' and '.join(sorted(wanted))}.",
+            help=f"If another program owns it, name the app's own version table: {key}",
+        )
+    return None
+
+
 def _check_revisions(
     current: tuple[str, ...], known: tuple[str, ...], config: Config
 ) -> Finding | None:
@@ -125,43 +175,66 @@ def _check_revisions(
     if not unknown:
         return None
     table = config.alembic.version_table
+    help = (
+        "Run the newer release's bridge. If another program owns that table, name the app's "
+        f"own in alembic.version_table of {config.source}."
+    )
+    for module in config.modules.values():
+        if not module.present:
+            help += (
+                f" If {'it is' if len(unknown) == 1 else 'they are'} of the module {module.name}, "
+                f"which is switched off, put its folder {module.migrations} back: it may stay "
+                "switched off."
+            )
     return "ahead", AheadError(
-        f"The table {table} holds {_plural('revision', unknown)} {', '.join(unknown)}, which this "
-        "code does not have: a newer release of the app wrote it, or another program that keeps "
-        "its versions in the same table.",
-        help="Run the newer release's bridge. If another program owns that table, name the app's "
-        f"own in alembic.version_table of {config.source}.",
+        f"The table {table} holds the {_plural('revision', unknown)} {', '.join(unknown)}, which "
+        "this code does not have: a newer release of the app wrote it, or another program that "
+        "keeps its versions in the same table.",
+        help=help,
     )
 
 
 def _check_rows(
-    legacy: list[LegacyState], facts: Facts, tables: tuple[str, ...], known: tuple[str, ...]
+    legacy: list[LegacyState],
+    facts: Facts,
+    tables: tuple[str, ...],
+    known: tuple[str, ...],
+    every_id: set[str],
 ) -> Finding | None:
     for state in legacy:
         repository = state.repository
         table = repository.version_table
         rows = _rows(repository, facts)
         if len(rows) > 1:
-            found = ", ".join(f"'{row.repository_id}' at {row.version}" for row in rows)
+            found = ", ".join(
+                f"{_literal(row.repository_id)} at "
+                f"{'no version (NULL)' if row.version is None else row.version}"
+                for row in rows
+            )
+            ids = ", ".join(dict.fromkeys(_literal(row.repository_id) for row in rows))
             return "inconsistent", InconsistentError(
                 f"The table {table} holds {len(rows)} rows for the legacy repository "
                 f"{repository.name}: {found}. It should hold one.",
-                help=f"Find out which version the schema really has, and delete the other rows: "
-                f"DELETE FROM {table} WHERE repository_id = '...' AND version = ...;",
+                help="Find out which version the schema really has, and write one row with it: "
+                f"DELETE FROM {table} WHERE repository_id IN ({ids}); {_insert(repository)}",
             )
         if rows and rows[0].version is None:
+            row_id = _literal(rows[0].repository_id)
             return "inconsistent", InconsistentError(
-                f"The row '{rows[0].repository_id}' of the table {table} has no version (NULL). "
+                f"The row {row_id} of the table {table} has no version (NULL). "
                 f"It should be a number from 0 to {repository.last}.",
-                help=f"Find out which version the schema really has, and write it: "
-                f"UPDATE {table} SET version = ... "
-                f"WHERE repository_id = '{rows[0].repository_id}';",
+                help="Find out which version the schema really has, and write it: "
+                f"UPDATE {table} SET version = VERSION WHERE repository_id = {row_id};",
             )
-    return _check_missing_rows(legacy, facts, tables, known)
+    return _check_missing_rows(legacy, facts, tables, known, every_id)
 
 
 def _check_missing_rows(
-    legacy: list[LegacyState], facts: Facts, tables: tuple[str, ...], known: tuple[str, ...]
+    legacy: list[LegacyState],
+    facts: Facts,
+    tables: tuple[str, ...],
+    known: tuple[str, ...],
+    every_id: set[str],
 ) -> Finding | None:
     """A version table without the row that should be there.
 
@@ -169,30 +242,30 @@ def _check_missing_rows(
     the core's own and a row of an unknown id stands beside: that is a renamed repository, and
     taking it for absent would create its tables a second time.
     """
-    all_ids = {name for state in legacy for name in state.repository.ids}
     some_row = any(state.version is not None for state in legacy)
     for state in legacy:
         repository = state.repository
         rows = facts.version_rows.get(repository.version_table)
         if rows is None or state.version is not None or state.handed_over:
             continue
-        others = sorted({row.repository_id for row in rows} - all_ids)
-        found = " and ".join(f"'{other}'" for other in others)
-        expected = f"one with repository_id '{repository.repository_id}'"
+        others = sorted({row.repository_id for row in rows} - every_id)
+        expected = f"one with repository_id {_literal(repository.repository_id)}"
         if others and repository.module is None and tables:
+            found = " and ".join(map(_literal, others))
             return "inconsistent", InconsistentError(
                 f"The table {repository.version_table} has no row for the legacy repository "
-                f"{repository.name}: expected {expected}, found {found}.",
-                help="If that is its older name, add it: "
-                f'legacy.{repository.name}.aliases = ["{others[0]}"]',
+                f"{repository.name}: expected {expected}, found {found}, while there are tables "
+                f"({_some(tables)}).",
+                help=f"If {_literal(others[0])} is its older name, add it: "
+                f'legacy.{repository.name}.aliases = ["{others[0]}"]. If it is another program\'s '
+                "and the tables are too, name these in database.ignore_tables.",
             )
-        if tables and not some_row and not known:
+        if tables and not some_row and not known and not rows:
             return "inconsistent", InconsistentError(
                 f"The table {repository.version_table} is empty, yet there are tables of the "
                 f"app's ({_some(tables)}). It should hold {expected}.",
-                help=f"Find out which version the schema really has, and write it: "
-                f"INSERT INTO {repository.version_table} (repository_id, repository_path, version) "
-                f"VALUES ('{repository.repository_id}', '', ...);",
+                help="Find out which version the schema really has, and write it: "
+                f"{_insert(repository)}",
             )
     return None
 
@@ -202,10 +275,10 @@ def _check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findi
         version, repository = state.version, state.repository
         if version is None:
             continue
+        place = f"The legacy repository {repository.name} is at version {version} in this database"
         if version > repository.last:
             return "ahead", AheadError(
-                f"The legacy repository {repository.name} is at version {version} in this "
-                f"database; this code knows {repository.first} to {repository.last}: a newer "
+                f"{place}; this code knows {repository.first} to {repository.last}: a newer "
                 "release of the app wrote it.",
                 help="Run the bridge of that release or of a later one.",
             )
@@ -214,16 +287,19 @@ def _check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findi
         release = repository.bring_up_with or "an older release of the app that still has it"
         if version < repository.first - 1:
             return "legacy", TooOldError(
-                f"The legacy repository {repository.name} is at version {version} in this "
-                f"database; the history begins at {repository.first}, and the versions before it "
+                f"{place}; the history begins at {repository.first}, and the versions before it "
                 "are gone.",
                 help=f"Bring the database to version {repository.first} or later with {release}, "
-                "then run bridge again.",
+                "then run: bridge dbupdate"
+                if tables
+                else "There are no tables of the app's, so nothing would be lost: "
+                f"DELETE FROM {repository.version_table} "
+                f"WHERE repository_id = {_literal(state.row_id or '')}; "
+                "then run: bridge dbupdate",
             )
         if version == repository.first - 1 > 0 and repository.squashed and tables:
             return "legacy", AtSquashError(
-                f"The legacy repository {repository.name} is at version {version} in this "
-                f"database, just before {repository.first}, the first of the history. A squashed "
+                f"{place}, just before {repository.first}, the first of the history. A squashed "
                 f"first version creates the tables that are already there ({_some(tables)}).",
                 help=f"Bring the database to version {repository.first} or later with {release}. "
                 f"If version {repository.first} is an ordinary step that changes what is there, "
@@ -242,53 +318,116 @@ def _check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findi
     return None
 
 
-def _check_stamps(legacy: list[LegacyState], reached: frozenset[str]) -> Finding | None:
+def _check_stamps(
+    legacy: list[LegacyState],
+    known: tuple[str, ...],
+    reached: frozenset[str],
+    graph: RevisionGraph,
+) -> Finding | None:
     """Version rows against stamps: a repository is handed over at the version that it has."""
     for state in legacy:
         version, stamp = state.version, state.repository.stamp
         if version is None or not state.handed_over:
             continue
         done = {v for v, revisions in stamp.items() if set(revisions) <= reached}
-        mapped = [v for v in stamp if v <= version]
-        if mapped and max(mapped) in done:
+        if version in done:
             continue
-        name, table = state.repository.name, state.repository.version_table
-        top = max(done)
-        stamped = ", ".join(stamp[top])
-        if version < min(done):
+        later = [v for v in done if v > version]
+        equal = min(later) if later else max(done)
+        base = stamp[equal]
+        above = sorted(row for row in known if set(base) & graph.ancestors([row]))
+        # What is stamped besides must stay: without it, those revisions would run again.
+        kept = graph.effective(r for r in reached if not set(base) & graph.ancestors([r]))
+        table, name = state.repository.version_table, state.repository.name
+        stamped = f"{', '.join(base)}, which equals version {equal}"
+        if set(above) != set(base):
+            stamped += f" (its rows: {', '.join(above)})"
+        update = (
+            f"UPDATE {table} SET version = {max(done)} "
+            f"WHERE repository_id = {_literal(state.row_id or '')};"
+        )
+        take_out = (
+            f"If it is that of version {version}, and no revision from {', '.join(base)} on has "
+            "really run, take the stamp out: "
+            f"bridge alembic stamp --purge {' '.join(kept) or 'base'}; then run: bridge dbupdate"
+        )
+        place = f"The legacy repository {name} is at version {version} in the table {table}"
+        if later:
             return "inconsistent", InconsistentError(
-                f"The legacy repository {name} is at version {version} in the table {table}, yet "
-                f"the database is stamped with {stamped}, which equals version {top}. The row "
-                f"should say {min(done)} or later before that revision may be there.",
-                help="Find out which of the two is true. If the row is stale, write it: "
-                f"UPDATE {table} SET version = {top} WHERE repository_id = '{state.row_id}'; "
-                "If the stamp came too early, take it out (bridge alembic stamp --purge base) "
-                "and run: bridge dbupdate",
+                f"{place}, yet the database is stamped with {stamped}. The row should say "
+                f"{equal} before that revision may be there.",
+                help="Find out which of the two is true. If the schema is that of version "
+                f"{max(done)} or newer, correct the row: {update} {take_out}",
+            )
+        if version in stamp:
+            names = ", ".join(stamp[version])
+            return "inconsistent", InconsistentError(
+                f"{place}, which equals {names}, yet the database is stamped only with "
+                f"{stamped}: legacy scripts ran on after the hand-over.",
+                help="If the schema has what those versions did, write it down: "
+                f"bridge alembic stamp {' '.join(graph.effective(stamp[version]))}",
             )
         return "inconsistent", InconsistentError(
-            f"The legacy repository {name} is at version {version} in the table {table}, which "
-            f"equals {', '.join(stamp[max(mapped)])}, yet the database is stamped only with "
-            f"{stamped}, which equals version {top}: legacy scripts ran on after the hand-over.",
-            help="If the schema has what those versions did, write it down: bridge alembic stamp "
-            f"{' '.join(stamp[max(mapped)])}",
+            f"{place}, yet the database is stamped with {stamped}: legacy scripts ran on after "
+            "the hand-over.",
+            help=f"If the schema is that of version {equal}, correct the row: {update} {take_out}",
         )
     return None
 
 
 def _check_managed(
-    legacy: list[LegacyState], tables: tuple[str, ...], config: Config
+    legacy: list[LegacyState],
+    facts: Facts,
+    tables: tuple[str, ...],
+    graph: RevisionGraph,
+    config: Config,
 ) -> Finding | None:
     if any(state.version is not None for state in legacy):
         return None
     names = sorted({state.repository.version_table for state in legacy})
-    looked_for = " and ".join((*names, config.alembic.version_table))
-    return "unmanaged", UnmanagedError(
-        f"There are tables ({_some(tables)}), but no version is written down: neither of the "
-        f"tables {looked_for} has a row. bridge cannot know which version they are.",
-        help="If these tables are another program's, name them in database.ignore_tables of "
-        f"{config.source}. If they are the app's and at its newest legacy version, write that "
-        "row; if they equal an Alembic revision, run: bridge alembic stamp REVISION",
+    help = (
+        "If these tables are another program's, name them in database.ignore_tables of "
+        f"{config.source}. If they are the app's: "
     )
+    if legacy:
+        repository = legacy[0].repository
+        newest = {revision for s in legacy for revision in s.repository.stamp[s.repository.last]}
+        create = ""
+        if repository.version_table not in facts.version_rows:
+            create = (
+                f"CREATE TABLE {repository.version_table} (repository_id VARCHAR(250) NOT NULL "
+                "PRIMARY KEY, repository_path TEXT, version INTEGER); "
+            )
+        help += (
+            "at an older legacy version, write it down for each repository: "
+            f"{create}{_insert(repository)} At the newest: bridge alembic stamp "
+            f"{' '.join(graph.effective(newest))}; at a newer revision: "
+            "bridge alembic stamp REVISION"
+        )
+    else:
+        help += "stamp the revision that they equal: bridge alembic stamp REVISION"
+    return "unmanaged", UnmanagedError(
+        f"There are tables ({_some(tables)}), but no version is written down: there is no row in "
+        f"{' or '.join((*names, config.alembic.version_table))}. bridge cannot know which version "
+        "they are.",
+        help=help,
+    )
+
+
+# --- words --------------------------------------------------------------------------------
+
+
+def _insert(repository: Repository) -> str:
+    """The statement that writes a version row; VERSION is for the administrator to fill in."""
+    return (
+        f"INSERT INTO {repository.version_table} (repository_id, repository_path, version) "
+        f"VALUES ({_literal(repository.repository_id)}, '', VERSION);"
+    )
+
+
+def _literal(text: str) -> str:
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'"
 
 
 def _plural(word: str, items: list[int] | list[str]) -> str:

@@ -116,7 +116,9 @@ def test_a_stamp_is_reduced_to_effective_heads_and_does_not_wedge(
 
 # --- running --------------------------------------------------------------------------------
 
-FAILS = "op.create_table('half', sa.Column('id', sa.Integer))\nop.execute('SELECT nonsense FROM no')"
+FAILS = (
+    "op.create_table('half', sa.Column('id', sa.Integer))\nop.execute('SELECT nonsense FROM no')"
+)
 
 
 def test_a_failing_revision_is_rolled_back_where_the_database_can(
@@ -202,7 +204,7 @@ def test_broken_foreign_keys_stop_the_commit_on_sqlite(
     with pytest.raises(RevisionFailedError) as caught:
         bridge.dbupdate()
     assert (
-        "it would leave 1 rows whose foreign key points nowhere (child -> parent)"
+        "it would leave 1 row whose foreign key points nowhere (child -> parent)"
         in caught.value.message
     )
     assert bridge.status().current == ("two",)
@@ -233,15 +235,44 @@ def test_a_classic_env_py_and_alembic_ini_are_taken_as_they_are(
     assert {"first", "second", "third"} <= set(database.schema()["tables"])
 
 
+def test_paths_of_alembic_ini_are_relative_to_its_folder(
+    tmp_path: Path, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alembic takes them relative to the working directory, which may be another one here."""
+    scripts = write_env(tmp_path / "app" / "migrations", "import helper\n" + CLASSIC_ENV)
+    (tmp_path / "app" / "helper.py").write_text("", encoding="utf-8")
+    write_revision(scripts / "versions", "one", upgrade=create_table("first"))
+    (tmp_path / "app" / "alembic.ini").write_text(
+        "[alembic]\nscript_location = migrations\nprepend_sys_path = .\n", encoding="utf-8"
+    )
+    monkeypatch.chdir(tmp_path)
+    bridge = Bridge(
+        root=tmp_path / "app", url=sqlite_database.url, alembic={"config": "alembic.ini"}
+    )
+    assert bridge.dbupdate().current == ("one",)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [("[alembic]\n", "alembic.ini has no script_location"), ("nonsense", "no section headers")],
+)
+def test_an_alembic_ini_that_cannot_be_used_is_named(
+    tmp_path: Path, text: str, complaint: str
+) -> None:
+    (tmp_path / "alembic.ini").write_text(text, encoding="utf-8")
+    bridge = Bridge(root=tmp_path, url="sqlite://", alembic={"config": "alembic.ini"})
+    with pytest.raises(RevisionsError, match=complaint) as caught:
+        bridge.status()
+    assert caught.value.message.startswith("The Alembic configuration cannot be read: ")
+
+
 def test_tool_alembic_of_pyproject_is_taken(tmp_path: Path, sqlite_database: Database) -> None:
     scripts = write_env(tmp_path / "migrations")
     write_revision(scripts / "versions", "one", upgrade=create_table("first"))
     (tmp_path / "pyproject.toml").write_text(
         '[tool.alembic]\nscript_location = "%(here)s/migrations"\n', encoding="utf-8"
     )
-    bridge = Bridge(
-        root=tmp_path, url=sqlite_database.url, alembic={"config": "pyproject.toml"}
-    )
+    bridge = Bridge(root=tmp_path, url=sqlite_database.url, alembic={"config": "pyproject.toml"})
     assert bridge.dbupdate().current == ("one",)
 
 
@@ -285,9 +316,7 @@ def test_alembics_complaints_are_bridges_errors(branches: Path, sqlite_database:
     )
 
 
-def test_offline_sql_needs_no_database(
-    branches: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_offline_sql_needs_no_database(branches: Path, capsys: pytest.CaptureFixture[str]) -> None:
     bridge = Bridge(
         url="postgresql://nobody@127.0.0.1:1/none",
         root=branches.parent,

@@ -6,6 +6,7 @@ import contextlib
 import json
 import logging
 import os
+import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Sequence
@@ -13,12 +14,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
+from urllib.parse import quote, urlencode
 
 from sqlalchemy.engine import URL
 
 from bridge.config import Config
-from bridge.database import URL_VARIABLE, scrub
-from bridge.errors import LegacyError, LegacyPreflightError, LegacyWorkerError
+from bridge.database import URL_VARIABLE, driver_of, is_async, scrub, sqlite_file, with_driver
+from bridge.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
 from bridge.model import LegacyState, RunLegacy
 
 log = logging.getLogger("bridge.legacy")
@@ -26,6 +28,13 @@ log = logging.getLogger("bridge.legacy")
 WORKER = Path(__file__).with_name("worker.py")
 OUTPUT_LINES = 20
 """How many lines of a script's own output an error shows."""
+TAIL_BYTES = 65536
+ENDING_SECONDS = 10.0
+"""How long the worker may take to end after the last version: scripts may have left threads."""
+
+# Settings of this Python that would make the worker's another one: warnings as errors, asserts
+# (which sqlalchemy-migrate relies on) left out, another standard library.
+_NOT_INHERITED = ("PYTHONHOME", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONWARNINGS", URL_VARIABLE)
 
 # What the legacy runtime's SQLAlchemy 1.4 has a driver for. Its "mariadb" dialect is unknown to
 # sqlalchemy-migrate, whose scripts say "mysql".
@@ -38,12 +47,33 @@ _LEGACY_DRIVERS = {
 
 
 def legacy_url(url: URL) -> str:
-    """The URL, password and all, with a driver that the legacy runtime has."""
+    """The URL, password and all, with a driver that a private legacy runtime has."""
     backend = url.get_backend_name()
-    url = url.set(drivername=_LEGACY_DRIVERS.get(backend, url.drivername))
-    if backend == "sqlite" and url.database and not url.database.startswith(("file:", ":")):
-        url = url.set(database=str(Path(url.database).absolute()))
-    return url.render_as_string(hide_password=False)
+    return _written(with_driver(url, _LEGACY_DRIVERS.get(backend, url.drivername)))
+
+
+def _urls(url: URL) -> list[str]:
+    """What the worker may open, best first: the URL's own driver, where the runtime has it."""
+    own = url
+    if url.get_backend_name() == "mariadb":
+        own = url.set(drivername=f"mysql+{driver_of(url)}".rstrip("+"))
+    return list(dict.fromkeys([*([] if is_async(url) else [_written(own)]), legacy_url(url)]))
+
+
+def _written(url: URL) -> str:
+    """The URL as SQLAlchemy 1.4 reads it: it takes the database's name literally, nothing else."""
+    if url.get_backend_name() == "sqlite" and sqlite_file(url) and "file:" not in str(url):
+        url = url.set(database=str(Path(url.database or "").absolute()))
+    text = f"{url.drivername}://"
+    if url.username is not None:
+        text += quote(url.username, safe="")
+        text += "" if url.password is None else f":{quote(str(url.password), safe='')}"
+        text += "@"
+    if url.host is not None:
+        text += f"[{url.host}]" if ":" in url.host else url.host
+    text += "" if url.port is None else f":{url.port}"
+    text += "" if url.database is None else f"/{url.database}"
+    return text + (f"?{urlencode(url.query, doseq=True)}" if url.query else "")
 
 
 @dataclass(frozen=True)
@@ -69,13 +99,14 @@ class LegacyClient:
         steps: Sequence[RunLegacy],
         config: Config,
     ) -> None:
-        self._python, self._url, self._steps = python, url, steps
+        self._python, self._url = python, url
         self._request = _request(url, states, steps, config)
-        self._output: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115 (closed on exit)
+        # Append: it is the worker's standard error, and both sides move in it.
+        self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed on exit)
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> LegacyClient:
-        environment = {key: value for key, value in os.environ.items() if key != URL_VARIABLE}
+        environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         self._process = subprocess.Popen(
             [str(self._python), str(WORKER)],
             stdin=subprocess.PIPE,
@@ -83,6 +114,8 @@ class LegacyClient:
             stderr=self._output,
             env=environment,
             encoding="utf-8",
+            # No terminal: a script cannot ask there, and Ctrl-C is ours to handle.
+            start_new_session=True,
         )
         return self
 
@@ -92,22 +125,25 @@ class LegacyClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if kind is not None and self._process is not None:
-            self._process.kill()
-        self.close()
+        self.close(kill=kind is not None)
+        self._output.close()
 
-    def close(self) -> None:
-        """End the worker, and with it every connection that scripts left open."""
+    def close(self, *, kill: bool = False) -> None:
+        """End the worker, with every connection, thread and process that scripts left behind."""
         process, self._process = self._process, None
         if process is None or process.stdin is None or process.stdout is None:
             return
         with contextlib.suppress(BrokenPipeError):  # it may have ended before us
             process.stdin.close()
+        if not kill:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(ENDING_SECONDS)
+        _kill(process)
         process.wait()
         process.stdout.close()
-        for line in self.output():
-            log.info("%s", line)
-        self._output.close()
+        if log.isEnabledFor(logging.INFO):
+            for line in self.output():
+                log.info("%s", line)
 
     def preflight(self) -> None:
         """Let the worker load every script; nothing is run.
@@ -115,17 +151,14 @@ class LegacyClient:
         :raises LegacyPreflightError: some cannot be loaded; the message names all of them.
         """
         self._send(self._request)
-        answer = self._receive()
-        if answer["event"] == "loaded":
-            return
-        lines = [_problem_line(problem) for problem in answer["problems"]]
-        many = "s" if len(lines) > 1 else ""
-        raise LegacyPreflightError(
-            f"{len(lines)} problem{many} with the legacy scripts that this database needs:\n"
-            + scrub("\n".join(lines), self._url),
-            help="Nothing has been run. Packages that scripts import go into "
-            "legacy.NAME.requirements, folders with modules into legacy.NAME.pythonpath.",
-        )
+        doing = ""
+        while True:
+            answer = self._receive(doing, UNCHANGED)
+            if answer["event"] == "loaded":
+                return
+            if answer["event"] == "problems":
+                raise self._refused(answer["problems"])
+            doing = f" while it loaded {answer['script']}"
 
     def run(self, step: RunLegacy, before: int, on_statement: Callable[[int], None]) -> Ran:
         """Run one version and write its number, as sqlalchemy-migrate does.
@@ -135,25 +168,31 @@ class LegacyClient:
         :raises LegacyError: the script failed.
         """
         self._send({"run": [step.repository, step.version]})
-        script = None
+        script, begun = "not begun", 0
         while True:
-            answer = self._receive(step, script)
+            answer = self._receive(
+                f" while it ran {step} ({script})", _left_behind(step, before, begun)
+            )
             event = answer["event"]
             if event == "begin":
                 script = answer["script"]
             elif event == "statement":
-                on_statement(answer["number"])
+                begun = answer["number"]
+                on_statement(begun)
             elif event == "end":
-                return Ran(answer["seconds"], answer["statements"])
+                break
             else:
                 raise self._failed(step, before, answer)
+        return Ran(answer["seconds"], answer["statements"])
 
-    def output(self) -> list[str]:
-        """What scripts and libraries printed so far, without passwords, one string a line."""
-        self._output.seek(0)
-        text = self._output.read().decode("utf-8", "replace")
-        self._output.seek(0, os.SEEK_END)
-        return scrub(text, self._url).splitlines()
+    def output(self, last: int | None = None) -> list[str]:
+        """What scripts and libraries printed so far, without passwords, one string a line.
+
+        :param last: only about so many bytes of the end.
+        """
+        size = self._output.seek(0, os.SEEK_END)
+        self._output.seek(0 if last is None else max(0, size - last))
+        return scrub(self._output.read().decode("utf-8", "replace"), self._url).splitlines()
 
     # --- the protocol ---------------------------------------------------------------------
 
@@ -164,29 +203,36 @@ class LegacyClient:
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
 
-    def _receive(self, step: RunLegacy | None = None, script: str | None = None) -> dict[str, Any]:
+    def _receive(self, doing: str, state_of_data: str) -> dict[str, Any]:
         if self._process is None or self._process.stdout is None:
             raise RuntimeError("the worker has not been started")
         line = self._process.stdout.readline()
-        if line:
+        if line.endswith("\n"):  # else it ended in the middle of it
             answer: dict[str, Any] = json.loads(line)
             return answer
         status = self._process.wait()
-        during = f" while it ran {step} ({script or 'not begun'})" if step else ""
         raise LegacyWorkerError(
-            f"The process that runs the legacy scripts ended{during}, with status {status}."
+            f"The process that runs the legacy scripts ended{doing}, with "
+            + (f"status {status}." if status >= 0 else f"signal {-status}.")
             + self._tail(),
             help="Run again with --debug to see all that it printed. "
             "See what is there now: bridge status",
-            state_of_data="Statements that had run before it ended are in the database; see: "
-            "bridge status"
-            if step
-            else "The database is unchanged.",
+            state_of_data=state_of_data,
         )
 
     def _tail(self) -> str:
-        lines = [line for line in self.output() if line.strip()]
+        lines = [line for line in self.output(TAIL_BYTES) if line.strip()]
         return "".join(f"\n  | {line}" for line in lines[-OUTPUT_LINES:])
+
+    def _refused(self, problems: Sequence[dict[str, Any]]) -> LegacyPreflightError:
+        lines = [_problem_line(problem) for problem in problems]
+        many = "s" if len(lines) > 1 else ""
+        return LegacyPreflightError(
+            f"{len(lines)} problem{many} with the legacy scripts that this database needs:\n"
+            + scrub("\n".join(lines), self._url),
+            help="Nothing has been run. Packages that scripts import go into "
+            "legacy.NAME.requirements, folders with modules into legacy.NAME.pythonpath.",
+        )
 
     def _failed(self, step: RunLegacy, before: int, answer: dict[str, Any]) -> LegacyError:
         script, line, sql = answer["script"], answer["line"], answer["sql"]
@@ -196,7 +242,7 @@ class LegacyClient:
             scrub(answer["message"].strip(), self._url),
         ]
         if sql:
-            parts.append(f"SQL: {scrub(' '.join(sql.split())[:1000], self._url)}")
+            parts.append(f"SQL: {' '.join(scrub(sql, self._url).split())[:1000]}")
         return LegacyError(
             "\n".join(parts),
             help="Mend what it complains of, then run: bridge dbupdate",
@@ -208,7 +254,7 @@ def _left_behind(step: RunLegacy, before: int, written: int) -> str:
     """What a failed version leaves: sqlalchemy-migrate commits each statement alone."""
     kept = f"The database is at version {before} of {step.repository}, as its row says"
     if not written:
-        return f"{kept}; version {step.version} has changed nothing."
+        return f"{kept}; no statement of version {step.version} had changed anything."
     were = "1 statement" if written == 1 else f"{written} statements"
     return (
         f"{kept}, but {were} of version {step.version} had run before the one that failed and may "
@@ -219,9 +265,20 @@ def _left_behind(step: RunLegacy, before: int, written: int) -> str:
 
 def _problem_line(problem: dict[str, Any]) -> str:
     where = problem.get("script") or problem.get("repository") or "legacy runtime"
+    if not problem.get("script") and problem.get("version"):
+        where = f"{where}, version {problem['version']}"
     if problem.get("line"):
         where = f"{where}, line {problem['line']}"
     return f"- {where}: {problem['message']}"
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    """Kill what is left of the worker and of the processes that scripts started."""
+    if hasattr(os, "killpg"):  # the worker leads a group of its own
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 def _request(
@@ -232,13 +289,13 @@ def _request(
         str(folder) for state in used for folder in config.legacy[state.repository.name].pythonpath
     ]
     return {
-        "url": legacy_url(url),
+        "urls": _urls(url),
         "pythonpath": list(dict.fromkeys(folders)),
         "repositories": {
             state.repository.name: {
                 "path": str(state.repository.path),
                 "version_table": state.repository.version_table,
-                "row_id": state.row_id,
+                "row_id": state.row_id or state.repository.repository_id,
                 "version": state.version,
                 "setup": config.legacy[state.repository.name].setup,
             }

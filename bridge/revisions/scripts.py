@@ -1,37 +1,30 @@
-"""The Alembic side; the only module that imports Alembic.
-
-`Revisions` reads the scripts of every branch and runs, stamps and lists them.
-`run_environment` is what an application's ``env.py`` calls.
-"""
+"""The Alembic scripts of every branch: read as a graph, stamped, run, and Alembic's commands."""
 
 from __future__ import annotations
 
 import sys
-import traceback
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import context
 from alembic.command import upgrade
 from alembic.config import CommandLine
 from alembic.config import Config as AlembicIni
 from alembic.runtime.environment import EnvironmentContext
 from alembic.script import Script, ScriptDirectory
-from alembic.script.revision import RevisionError
 from alembic.util import CommandError
 from sqlalchemy.engine import URL, Connection, Engine
-from sqlalchemy.exc import DBAPIError
 
-from bridge.config import Config, load
-from bridge.database import connect, environment_url, make_engine, parse_url, relative_to
+from bridge.config import Config
 from bridge.errors import RevisionFailedError, RevisionsError, VersionTableMismatchError
 from bridge.model import Revision
-from bridge.state import JOURNAL_TABLE
+from bridge.revisions.ini import alembic_ini
+from bridge.sqlite import checking_foreign_keys, foreign_keys_off
+from bridge.telling import place, said
 
 # What `alembic init` writes until somebody fills it in.
 _TEMPLATE_URL = "driver://user:pass@localhost/dbname"
@@ -51,8 +44,12 @@ class Revisions:
 
     @cached_property
     def alembic(self) -> AlembicIni:
-        """Alembic's own configuration, made in code from bridge's."""
-        return _alembic_config(self._config)
+        """Alembic's own configuration, made in code from bridge's.
+
+        :raises RevisionsError: an existing ``alembic.ini`` cannot be read.
+        """
+        with self._told("The Alembic configuration cannot be read"):
+            return alembic_ini(self._config)
 
     @cached_property
     def script(self) -> ScriptDirectory:
@@ -104,17 +101,19 @@ class Revisions:
         }
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _told(
+        self, what: str, help: str = "Mend the script, or see: bridge alembic history --verbose"
+    ) -> Iterator[None]:
         """Whatever Alembic or a script raises while it is read, as one kind of error."""
         try:
             yield
         except RevisionsError:
             raise
         except Exception as error:
-            place = _place(error, self._locations())
+            where = place(error, self._locations())
             raise RevisionsError(
-                f"{what}: {_said(error)}{place}",
-                help="Mend the script, or see: bridge alembic history --verbose",
+                f"{what}: {said(error)}{where}",
+                help=help,
             ) from error
 
     def _locations(self) -> list[Path]:
@@ -179,13 +178,12 @@ class Revisions:
 
         :raises RevisionsError: there is no such revision.
         """
-        with self._told(f"There is no Alembic revision {name}"):
+        missing = f"There is no Alembic revision {name}"
+        help = f"Change alembic.targets in {self._config.source}; see: bridge alembic heads"
+        with self._told(missing, help):
             found = {script.revision for script in self.script.get_revisions(name) if script}
         if not found:
-            raise RevisionsError(
-                f"There is no Alembic revision {name}.",
-                help="See which there are: bridge alembic heads",
-            )
+            raise RevisionsError(f"{missing}.", help=help)
         return found
 
     def pending(self, current: Iterable[str], targets: Iterable[str]) -> tuple[Revision, ...]:
@@ -238,7 +236,7 @@ class Revisions:
         def steps(heads: Any, _migration: Any) -> Any:
             found = self.script._upgrade_revs(revision, heads)
             for step in found:
-                step.migration_fn = _checked(step.migration_fn, connection)
+                step.migration_fn = checking_foreign_keys(step.migration_fn, connection)
             return found
 
         self.alembic.attributes["connection"] = connection
@@ -246,14 +244,14 @@ class Revisions:
         self._set_url(url)
         try:
             with (
-                _foreign_keys_off(connection),
+                foreign_keys_off(connection),
                 EnvironmentContext(self.alembic, self.script, fn=steps),
             ):
                 self.script.run_env()
         except (Exception, SystemExit) as error:
             raise RevisionFailedError(
                 f"The Alembic revision {revision} ({path}) failed: "
-                f"{_said(error)}{_place(error, [path.parent])}",
+                f"{said(error)}{place(error, [path.parent])}",
                 help="Mend what it complains of, then run: bridge dbupdate",
             ) from error
         finally:
@@ -338,194 +336,9 @@ class Revisions:
             ) from error
 
 
-# --- what an application's env.py calls ---------------------------------------------------
-
-
-def run_environment(
-    target_metadata: sa.MetaData | Sequence[sa.MetaData] | None = None, **options: Any
-) -> None:
-    """Configure Alembic's context and run the migrations: the body of an ``env.py``.
-
-    Serves online, offline (``--sql``) and autogenerate. Uses the connection that bridge gives,
-    else one of its own; runs one transaction a revision; renders SQLite changes as batches.
-
-    :param target_metadata: the models, for autogenerate; those that the configuration names
-        when None.
-    :param options: more options for `alembic.context.configure`.
-    """
-    ini = context.config
-    settings: Config = ini.attributes.get("bridge") or load()
-    if target_metadata is None:
-        target_metadata = ini.attributes.get("target_metadata")
-    options = {
-        "target_metadata": target_metadata,
-        "version_table": settings.alembic.version_table,
-        "transaction_per_migration": True,
-        "include_name": _include_name(settings),
-        **options,
-    }
-    if context.is_offline_mode():
-        url = _environment_url(ini, settings)
-        context.configure(
-            url=url,
-            literal_binds=True,
-            dialect_opts={"paramstyle": "named"},
-            render_as_batch=url.get_backend_name() == "sqlite",
-            **options,
-        )
-        with context.begin_transaction():
-            context.run_migrations()
-        return
-    connection = ini.attributes.get("connection")
-    if connection is not None:
-        _run_online(connection, options)
-        return
-    engine = ini.attributes.get("engine") or make_engine(_environment_url(ini, settings))
-    with connect(engine) as connection:
-        _run_online(connection, options)
-
-
-def _run_online(connection: Connection, options: dict[str, Any]) -> None:
-    context.config.attributes["ours"] = True
-    context.configure(
-        connection=connection,
-        render_as_batch=connection.dialect.name == "sqlite",
-        **options,
-    )
-    with context.begin_transaction():
-        context.run_migrations()
-
-
-def _environment_url(ini: AlembicIni, settings: Config) -> URL:
-    text = ini.get_main_option("sqlalchemy.url") or environment_url()
-    if text:
-        return parse_url(text)
-    if settings.database.url:
-        return relative_to(parse_url(settings.database.url), settings.root)
-    raise RevisionsError(
-        f"{settings.source} has no database.url, and none was given.",
-        help="Give one: bridge --url URL alembic ..., BRIDGE_DATABASE_URL, or database.url",
-    )
-
-
-def _include_name(settings: Config) -> Callable[[str | None, str, Any], bool]:
-    """Autogenerate must not propose to drop the tables of versions and of bridge."""
-    hidden = {JOURNAL_TABLE, settings.alembic.version_table, "migrate_version"}
-
-    def include(name: str | None, kind: str, _parents: Any) -> bool:
-        return not (kind == "table" and name in hidden)
-
-    return include
-
-
-# --- helpers ------------------------------------------------------------------------------
-
-
-def _alembic_config(config: Config) -> AlembicIni:
-    alembic = config.alembic
-    if alembic.config is None:
-        ini = AlembicIni()
-        ini.set_main_option("script_location", _escaped(alembic.script_location))
-    elif alembic.config.suffix == ".toml":
-        ini = AlembicIni(toml_file=str(alembic.config))
-    else:
-        ini = AlembicIni(file_=str(alembic.config))
-    with warnings.catch_warnings():
-        # Old alembic.ini files separate paths by spaces; Alembic reads them with a warning.
-        warnings.simplefilter("ignore", DeprecationWarning)
-        prepend = ini.get_prepend_sys_paths_list() or []
-        locations = [Path(location) for location in ini.get_version_locations_list() or []]
-    home = alembic.script_location or Path(ini.get_alembic_option("script_location") or "")
-    if alembic.version_locations:
-        locations = list(alembic.version_locations)
-    elif not locations and (home / "versions").is_dir():
-        locations = [home / "versions"]
-    for module in config.modules.values():
-        if module.migrations.is_dir() and module.migrations not in locations:
-            locations.append(module.migrations)
-    ini.set_main_option("path_separator", "newline")
-    ini.set_main_option("version_locations", "\n".join(map(_escaped, locations)))
-    if prepend:
-        ini.set_main_option("prepend_sys_path", "\n".join(map(_escaped, prepend)))
-    ini.attributes["bridge"] = config
-    return ini
-
-
-def _escaped(path: object) -> str:
-    return str(path).replace("%", "%%")
-
-
 def _as_tuple(names: str | Iterable[str]) -> Iterable[str]:
     return (names,) if isinstance(names, str) else names
 
 
 def _resolved(script: Script) -> Path:
     return Path(script.path).resolve()
-
-
-def _said(error: BaseException) -> str:
-    """An exception as a person reads it: a database's own words, with the statement."""
-    if isinstance(error, DBAPIError):
-        statement = " ".join((error.statement or "").split())
-        shortened = statement if len(statement) <= 500 else f"{statement[:500]} ..."
-        return f"{str(error.orig).strip()}" + (f"\nSQL: {shortened}" if shortened else "")
-    if isinstance(error, CommandError | RevisionError | Warning | RevisionsError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
-
-
-def _place(error: BaseException, folders: Sequence[Path]) -> str:
-    """Where in the scripts an exception arose, as `` (FILE, line N)``; empty if elsewhere."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f" ({error.filename}, line {error.lineno})"
-    for frame in reversed(traceback.extract_tb(error.__traceback__)):
-        if any(folder in Path(frame.filename).resolve().parents for folder in folders):
-            return f"\nAt: {frame.filename}, line {frame.lineno}"
-    return ""
-
-
-@contextmanager
-def _foreign_keys_off(connection: Connection) -> Iterator[None]:
-    """SQLite: a table rebuilt while foreign keys are on loses its children's rows."""
-    if connection.dialect.name != "sqlite":
-        yield
-        return
-    before = _pragma(connection, "foreign_keys")[0][0]
-    _pragma(connection, "foreign_keys = OFF")
-    try:
-        yield
-    finally:
-        _pragma(connection, f"foreign_keys = {before}")
-
-
-def _pragma(connection: Connection, text: str) -> list[Any]:
-    """A PRAGMA on the driver's connection: some work only outside a transaction."""
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(f"PRAGMA {text}")
-        return list(cursor.fetchall())
-    finally:
-        cursor.close()
-
-
-def _checked(run: Callable[..., Any], connection: Connection) -> Callable[..., Any]:
-    """The revision's function; on SQLite no foreign key may be broken when it commits.
-
-    Keys that were broken before it are not its fault and do not stop it.
-    """
-    if connection.dialect.name != "sqlite":
-        return run
-
-    def checked(**arguments: Any) -> None:
-        before = {tuple(row) for row in _pragma(connection, "foreign_key_check")}
-        run(**arguments)
-        broken = [
-            row for row in _pragma(connection, "foreign_key_check") if tuple(row) not in before
-        ]
-        if broken:
-            tables = ", ".join(sorted({f"{row[0]} -> {row[2]}" for row in broken}))
-            raise ValueError(
-                f"it would leave {len(broken)} rows whose foreign key points nowhere ({tables})"
-            )
-
-    return checked

@@ -1,0 +1,93 @@
+"""What an application's `env.py` calls; it runs inside Alembic's own context."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import context
+from alembic.config import Config as AlembicIni
+from sqlalchemy.engine import URL, Connection
+
+from bridge.config import Config, load
+from bridge.database import connect, environment_url, make_engine, parse_url, relative_to
+from bridge.errors import RevisionsError
+from bridge.state import JOURNAL_TABLE
+
+
+def run_environment(
+    target_metadata: sa.MetaData | Sequence[sa.MetaData] | None = None, **options: Any
+) -> None:
+    """Configure Alembic's context and run the migrations: the body of an ``env.py``.
+
+    Serves online, offline (``--sql``) and autogenerate. Uses the connection that bridge gives,
+    else one of its own; runs one transaction a revision; renders SQLite changes as batches.
+
+    :param target_metadata: the models, for autogenerate; those that the configuration names
+        when None.
+    :param options: more options for `alembic.context.configure`.
+    """
+    ini = context.config
+    settings: Config = ini.attributes.get("bridge") or load()
+    if target_metadata is None:
+        target_metadata = ini.attributes.get("target_metadata")
+    options = {
+        "target_metadata": target_metadata,
+        "version_table": settings.alembic.version_table,
+        "transaction_per_migration": True,
+        "include_name": _include_name(settings),
+        **options,
+    }
+    if context.is_offline_mode():
+        url = _environment_url(ini, settings)
+        context.configure(
+            url=url,
+            literal_binds=True,
+            dialect_opts={"paramstyle": "named"},
+            render_as_batch=url.get_backend_name() == "sqlite",
+            **options,
+        )
+        with context.begin_transaction():
+            context.run_migrations()
+        return
+    connection = ini.attributes.get("connection")
+    if connection is not None:
+        _run_online(connection, options)
+        return
+    engine = ini.attributes.get("engine") or make_engine(_environment_url(ini, settings))
+    with connect(engine) as connection:
+        _run_online(connection, options)
+
+
+def _run_online(connection: Connection, options: dict[str, Any]) -> None:
+    context.config.attributes["ours"] = True
+    context.configure(
+        connection=connection,
+        render_as_batch=connection.dialect.name == "sqlite",
+        **options,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+def _environment_url(ini: AlembicIni, settings: Config) -> URL:
+    text = ini.get_main_option("sqlalchemy.url") or environment_url()
+    if text:
+        return parse_url(text)
+    if settings.database.url:
+        return relative_to(parse_url(settings.database.url), settings.root)
+    raise RevisionsError(
+        f"{settings.source} has no database.url, and none was given.",
+        help="Give one: bridge --url URL alembic ..., BRIDGE_DATABASE_URL, or database.url",
+    )
+
+
+def _include_name(settings: Config) -> Callable[[str | None, str, Any], bool]:
+    """Autogenerate must not propose to drop the tables of versions and of bridge."""
+    hidden = {JOURNAL_TABLE, settings.alembic.version_table, "migrate_version"}
+
+    def include(name: str | None, kind: str, _parents: Any) -> bool:
+        return not (kind == "table" and name in hidden)
+
+    return include

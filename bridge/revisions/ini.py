@@ -1,0 +1,63 @@
+"""Alembic's own configuration, made from bridge's or from an existing `alembic.ini`."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+from alembic.config import Config as AlembicIni
+from alembic.util import CommandError, coerce_resource_to_filename
+
+from bridge.config import Config
+
+
+def alembic_ini(config: Config) -> AlembicIni:
+    """Alembic's own configuration, made in code from bridge's.
+
+    :raises Exception: an existing ``alembic.ini`` or ``pyproject.toml`` cannot be read.
+    """
+    alembic = config.alembic
+    if alembic.config is None:
+        ini = AlembicIni()
+        ini.set_main_option("script_location", _escaped(alembic.script_location))
+    elif alembic.config.suffix == ".toml":
+        ini = AlembicIni(toml_file=str(alembic.config))
+    else:
+        ini = AlembicIni(file_=str(alembic.config))
+    base = alembic.config.parent if alembic.config else config.root
+    with warnings.catch_warnings():
+        # Old alembic.ini files separate paths by spaces; Alembic reads them with a warning.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        prepend = [_located(path, base) for path in ini.get_prepend_sys_paths_list() or []]
+        locations = [_located(path, base) for path in ini.get_version_locations_list() or []]
+    location = ini.get_alembic_option("script_location")
+    if not location:
+        raise CommandError(f"{alembic.config} has no script_location")
+    home = _located(location, base)
+    ini.set_main_option("script_location", _escaped(home))
+    if alembic.version_locations:
+        locations = list(alembic.version_locations)
+    elif not locations:
+        locations = [home / "versions"]
+    for module in config.modules.values():
+        if module.migrations.is_dir() and module.migrations not in locations:
+            locations.append(module.migrations)
+    ini.set_main_option("path_separator", "newline")
+    ini.set_main_option("version_locations", "\n".join(map(_escaped, locations)))
+    if prepend:
+        ini.set_main_option("prepend_sys_path", "\n".join(map(_escaped, prepend)))
+    ini.attributes["bridge"] = config
+    return ini
+
+
+def _located(text: str, base: Path) -> Path:
+    """A path of an alembic.ini, which may be ``package:folder``; relative to the file's folder.
+
+    Alembic itself takes it relative to the working directory, which need not be the app's.
+    """
+    path = Path(coerce_resource_to_filename(text))
+    return path if path.is_absolute() or not (base / path).exists() else base / path
+
+
+def _escaped(path: object) -> str:
+    return str(path).replace("%", "%%")

@@ -1,0 +1,107 @@
+"""The layers of the house: imports go downwards only, and two libraries have one door each."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import bridge
+
+PACKAGE = Path(bridge.__file__).parent
+
+LAYERS = (
+    {"errors", "model"},
+    {"config", "state", "plan", "report"},
+    {"database", "hooks", "sqlite", "telling"},
+    {"legacy", "legacy.client", "legacy.repository", "legacy.runtime"}
+    | {"revisions", "revisions.environment", "revisions.ini", "revisions.scripts"},
+    {"detect"},
+    {"execute"},
+    {"dbupdate"},
+    {"cli", "__main__"},
+)
+# The package's own front: it only hands on names.
+FRONT = {"__init__"}
+WORKER = "legacy.worker"
+
+# Neighbours of one layer that may know each other; elsewhere a layer is blind to itself.
+NEIGHBOURS = {
+    ("model", "errors"),
+    ("state", "config"),
+    ("plan", "config"),
+    ("__main__", "cli"),
+    ("revisions", "revisions.environment"),
+    ("revisions", "revisions.scripts"),
+    ("revisions.scripts", "revisions.ini"),
+}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(part for n, part in enumerate(parts) if n == 0 or part != "__init__")
+
+
+MODULES = {name_of(path): path for path in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The full names of what a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} imports relatively"
+            yield node.module or ""
+
+
+def own_imports(path: Path) -> set[str]:
+    """The modules of bridge that a file imports, without the package's name."""
+    names = {name for name in imports(path) if name.partition(".")[0] == "bridge"}
+    return {name.removeprefix("bridge").removeprefix(".") for name in names}
+
+
+def importers_of(package: str) -> set[str]:
+    return {
+        name
+        for name, path in MODULES.items()
+        if any(found.partition(".")[0] == package for found in imports(path))
+    }
+
+
+def test_every_module_has_a_place() -> None:
+    assert set(MODULES) == set().union(*LAYERS, FRONT, {WORKER})
+
+
+@pytest.mark.parametrize("name", sorted(set().union(*LAYERS)))
+def test_a_module_imports_only_from_lower_layers(name: str) -> None:
+    level = next(n for n, layer in enumerate(LAYERS) if name in layer)
+    lower = set().union(*LAYERS[:level])
+    # "from bridge import __version__"
+    allowed = lower | {other for one, other in NEIGHBOURS if one == name} | {""}
+    assert own_imports(MODULES[name]) <= allowed
+
+
+@pytest.mark.parametrize(("one", "other"), sorted(NEIGHBOURS))
+def test_an_exception_that_nobody_needs_is_gone(one: str, other: str) -> None:
+    assert other in own_imports(MODULES[one])
+
+
+def test_one_package_imports_alembic() -> None:
+    assert {name.partition(".")[0] for name in importers_of("alembic")} == {"revisions"}
+
+
+def test_the_worker_alone_imports_sqlalchemy_migrate() -> None:
+    assert importers_of("migrate") == {WORKER}
+
+
+def test_the_worker_imports_nothing_of_the_package() -> None:
+    assert own_imports(MODULES[WORKER]) == set()
+
+
+@pytest.mark.parametrize("name", ["state", "plan"])
+def test_deciding_knows_no_database_and_no_files(name: str) -> None:
+    outside = {found.partition(".")[0] for found in imports(MODULES[name])} - {"bridge"}
+    assert outside <= {"__future__", "collections", "dataclasses", "fnmatch"}
