@@ -6,6 +6,7 @@ import contextlib
 import functools
 import json
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -114,6 +115,10 @@ def handled(output: Output) -> Iterator[None]:
         fail(output, interrupted, INTERRUPTED)
     except (click.exceptions.Exit, click.ClickException, click.Abort):
         raise
+    except BrokenPipeError:
+        # Whoever read the output wants no more of it: `bridge ... | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(1) from None
     except Exception as error:
         internal = InternalError(
             f"bridge met something that it did not foresee: {type(error).__name__}: {error}",
@@ -156,7 +161,7 @@ def plan(bridge: Bridge, output: Output) -> None:
 @main.command()
 @json_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
-@click.option("--yes", is_flag=True, help="Do not ask, on a terminal.")
+@click.option("--yes", is_flag=True, help="Do not ask before the first write.")
 @common
 def dbupdate(bridge: Bridge, output: Output, dry_run: bool, yes: bool) -> None:
     """Take the database to the Alembic heads, from wherever it stands."""

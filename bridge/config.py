@@ -351,9 +351,6 @@ def _legacy(name: str, table: _Table) -> LegacyConfig:
         bring_up_with=table.take("bring_up_with", table.string, None),
     )
     table.finish()
-    for version, revisions in result.stamp.items():
-        if not revisions:
-            raise table.mistake(f"stamp.{version}", "must name at least one Alembic revision")
     if not result.repository.is_dir():
         raise table.mistake("repository", f"names {result.repository}, which is not there")
     for version, revisions in result.stamp.items():

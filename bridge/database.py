@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import re
 from collections.abc import Iterator
@@ -17,46 +16,20 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
+from bridge.drivers import with_installed_driver
 from bridge.errors import DatabaseError, DriverMissingError
 
 URL_VARIABLE = "BRIDGE_DATABASE_URL"
 
-# The drivers to try, in this order, where a URL names none: module, driver name.
-_DRIVERS = {
-    "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2")),
-    "mysql": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql")),
-    "mariadb": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql")),
-}
 _EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
-# Drivers that only work below asyncio, which migrations do not use.
-_ASYNC_DRIVERS = ("aiomysql", "aiosqlite", "asyncmy", "asyncpg")
-_LIBPQ = frozenset(
-    "application_name channel_binding client_encoding connect_timeout fallback_application_name "
-    "gssencmode gsslib host hostaddr keepalives keepalives_count keepalives_idle "
-    "keepalives_interval krbsrvname load_balance_hosts options passfile password port "
-    "require_auth requirepeer service ssl_max_protocol_version ssl_min_protocol_version sslcert "
-    "sslcompression sslcrl sslcrldir sslkey sslmode sslpassword sslrootcert sslsni "
-    "target_session_attrs tcp_user_timeout user".split()
-)
-_MYSQL = frozenset(
-    "charset client_flag collation connect_timeout init_command local_infile passwd password "
-    "read_default_file read_default_group read_timeout sql_mode ssl_ca ssl_capath ssl_cert "
-    "ssl_check_hostname ssl_cipher ssl_key unix_socket use_unicode user write_timeout".split()
-)
-# The arguments in a URL's query that a driver knows; those of others are left out.
-_ARGUMENTS = {"psycopg": _LIBPQ, "psycopg2": _LIBPQ, "mysqldb": _MYSQL, "pymysql": _MYSQL}
-_RENAMED = {
-    "asyncpg": {"ssl": "sslmode", "timeout": "connect_timeout"},
-    "pg8000": {"timeout": "connect_timeout"},
-    "mysqlconnector": {"connection_timeout": "connect_timeout"},
-}
 _SECRET_QUERY = ("password", "passwd", "sslpassword")
 
 
 def parse_url(text: str) -> URL:
     """A URL that SQLAlchemy understands, with a driver that is installed where it names none.
 
-    `postgres://`, which old configurations use and SQLAlchemy 1.4 gave up, is taken too.
+    `postgres://`, which old configurations use and SQLAlchemy 1.4 gave up, is taken too; and in
+    place of a driver for asyncio, another one of the same database.
 
     :raises DatabaseError: it is not a database URL.
     """
@@ -70,42 +43,7 @@ def parse_url(text: str) -> URL:
         ) from None
     if url.drivername == "postgres" or url.drivername.startswith("postgres+"):
         url = url.set(drivername=url.drivername.replace("postgres", "postgresql", 1))
-    drivername = url.get_backend_name() if is_async(url) else url.drivername
-    return with_driver(url, _installed(drivername))
-
-
-def _installed(drivername: str) -> str:
-    """The name with a driver that is installed, where it has none."""
-    for module, driver in _DRIVERS.get(drivername, ()):
-        if driver == "psycopg" and _sqlalchemy_1():
-            continue
-        if importlib.util.find_spec(module) is not None:
-            return f"{drivername}+{driver}"
-    return drivername
-
-
-def driver_of(url: URL) -> str:
-    """The driver that the URL names, empty where it names none."""
-    return url.drivername.partition("+")[2]
-
-
-def is_async(url: URL) -> bool:
-    """Whether the URL names a driver that works only below asyncio."""
-    return driver_of(url) in _ASYNC_DRIVERS
-
-
-def with_driver(url: URL, drivername: str) -> URL:
-    """The URL for another driver: arguments have its names, unknown ones are left out."""
-    renamed = _RENAMED.get(driver_of(url), {})
-    query = {renamed.get(key, key): value for key, value in url.query.items()}
-    known = _ARGUMENTS.get(drivername.partition("+")[2])
-    if driver_of(url) and known is not None:
-        query = {key: value for key, value in query.items() if key in known}
-    return url.set(drivername=drivername, query=query)
-
-
-def _sqlalchemy_1() -> bool:
-    return sa.__version__.startswith("1.")
+    return with_installed_driver(url)
 
 
 def relative_to(url: URL, root: Path) -> URL:
@@ -216,12 +154,24 @@ def connect(engine: Engine) -> Iterator[Connection]:
 
 def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
     """The error of a database that cannot be opened, in the database's own words."""
-    cause = error.orig if isinstance(error, DBAPIError) else error
     return DatabaseError(
-        f"The database {shown(url)} cannot be opened: {scrub(str(cause).strip(), url)}",
+        f"The database {shown(url)} cannot be opened: {_cause(error, url)}",
         help=f"Check that the server runs and that the URL is right (--url, {URL_VARIABLE}, "
         "or database.url in the configuration).",
     )
+
+
+def unreadable(url: URL, error: SQLAlchemyError) -> DatabaseError:
+    """The error of a database that is open and yet cannot be read, in the database's own words."""
+    return DatabaseError(
+        f"The database {shown(url)} cannot be read: {_cause(error, url)}",
+        help="Check that it is the app's database, and that this user may read its tables.",
+    )
+
+
+def _cause(error: SQLAlchemyError, url: URL) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return scrub(str(cause).strip(), url)
 
 
 @contextmanager
@@ -238,7 +188,7 @@ def read_only(engine: Engine) -> Iterator[Connection]:
                 _execute_alone(connection, "SET SESSION TRANSACTION READ ONLY")
             yield connection
         except SQLAlchemyError as error:
-            raise unreachable(engine.url, error) from None
+            raise unreadable(engine.url, error) from None
         finally:
             if connection.in_transaction() and hasattr(connection, "rollback"):
                 connection.rollback()

@@ -153,11 +153,12 @@ class Bridge:
         :raises RevisionsError: Alembic's complaint.
         """
         models = load_models(self.config)
+        tables = {repository.version_table for repository in self.repositories.values()}
         if self._url() is None:
-            self.revisions.command(arguments, None, models)
+            self.revisions.command(arguments, None, models, tables)
             return
         with self.engine(None) as engine:
-            self.revisions.command(arguments, engine, models)
+            self.revisions.command(arguments, engine, models, tables)
 
     # --- the database ---------------------------------------------------------------------
 
@@ -173,7 +174,7 @@ class Bridge:
             return
         if database is None:
             raise DatabaseError(
-                f"{self.config.source} has no database.url, and none was given.",
+                f"No database is named: there is no database.url in {self.config.source}.",
                 help="Give one: --url URL, BRIDGE_DATABASE_URL, or database.url",
             )
         engine = make_engine(parse_url(database) if isinstance(database, str) else database)

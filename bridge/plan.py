@@ -46,11 +46,14 @@ def make_plan(state: State, graph: RevisionGraph, config: Config) -> Plan:
             for revision in legacy.repository.stamp[_goal(legacy)]
         }
     )
+    reached = graph.effective((*state.current, *stamps))
+    upgrades = _upgrades(graph, reached, state.targets)
     if stamps:
         steps.append(Stamp(tuple(stamps)))
-    reached = graph.effective((*state.current, *stamps))
-    steps.extend(_upgrades(graph, reached, state.targets))
-    return Plan(state, tuple(steps))
+    elif upgrades and set(reached) != set(state.current):
+        # Somebody stamped a revision beside one that it depends on: Alembic stops at such rows.
+        steps.append(Stamp(reached))
+    return Plan(state, (*steps, *upgrades))
 
 
 def _fresh(state: State, graph: RevisionGraph, config: Config) -> tuple[Step, ...]:

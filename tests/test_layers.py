@@ -14,7 +14,7 @@ PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = (
     {"errors", "model"},
-    {"config", "state", "plan", "report"},
+    {"config", "drivers", "plan", "report", "state"},
     {"database", "hooks", "sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime"}
     | {"revisions", "revisions.environment", "revisions.ini", "revisions.scripts"},
@@ -35,6 +35,7 @@ NEIGHBOURS = {
     ("__main__", "cli"),
     ("revisions", "revisions.environment"),
     ("revisions", "revisions.scripts"),
+    ("revisions.environment", "revisions.ini"),
     ("revisions.scripts", "revisions.ini"),
 }
 

@@ -11,7 +11,12 @@ from alembic_projects import CLASSIC_ENV, create_table, write_env, write_revisio
 from databases import Database
 
 from bridge import Bridge
-from bridge.errors import RevisionFailedError, RevisionsError, VersionTableMismatchError
+from bridge.errors import (
+    DatabaseError,
+    RevisionFailedError,
+    RevisionsError,
+    VersionTableMismatchError,
+)
 
 
 @pytest.fixture
@@ -19,10 +24,10 @@ def scripts(tmp_path: Path) -> Path:
     return write_env(tmp_path / "alembic")
 
 
-def make_bridge(scripts: Path, database: Database | None = None, **tables: Any) -> Bridge:
+def make_bridge(scripts: Path, where: Database | None = None, **tables: Any) -> Bridge:
     tables.setdefault("alembic", {})
     tables["alembic"] = {"script_location": str(scripts), **tables["alembic"]}
-    return Bridge(url=database.url if database else None, root=scripts.parent, **tables)
+    return Bridge(url=where.url if where else None, root=scripts.parent, **tables)
 
 
 @pytest.fixture
@@ -327,3 +332,53 @@ def test_offline_sql_needs_no_database(branches: Path, capsys: pytest.CaptureFix
     output = capsys.readouterr().out
     for table in ("entry", "tag", "love", "extra"):
         assert f"CREATE TABLE {table} " in output
+
+
+def test_autogenerate_leaves_version_tables_and_foreign_tables_alone(
+    tmp_path: Path, sqlite_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    scripts = write_env(tmp_path / "alembic")
+    write_revision(scripts / "versions", "one", upgrade=create_table("first"))
+    repository = tmp_path / "legacy"
+    (repository / "versions").mkdir(parents=True)
+    (repository / "versions" / "001_first.py").write_text("", encoding="utf-8")
+    (repository / "migrate.cfg").write_text(
+        "[db_settings]\nrepository_id = app\nversion_table = db_migrate_version\n", encoding="utf-8"
+    )
+    (tmp_path / "autogenerate_models.py").write_text(
+        "import sqlalchemy as sa\nmetadata = sa.MetaData()\n"
+        "sa.Table('first', metadata, sa.Column('id', sa.Integer, primary_key=True))\n",
+        encoding="utf-8",
+    )
+    sqlite_database.execute(
+        "CREATE TABLE db_migrate_version (repository_id TEXT, repository_path TEXT, version INT)",
+        "INSERT INTO db_migrate_version VALUES ('app', NULL, 1)",
+        "CREATE TABLE kombu_message (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE first (id INTEGER NOT NULL PRIMARY KEY)",
+    )
+    bridge = make_bridge(
+        scripts,
+        sqlite_database,
+        alembic={"models": ["autogenerate_models:metadata"]},
+        database={"ignore_tables": ["kombu_*"]},
+        legacy={"core": {"repository": str(repository), "stamp": {1: ["one"]}}},
+    )
+    assert bridge.dbupdate().current == ("one",)
+    bridge.alembic(["check"])
+    assert "No new upgrade operations detected." in capsys.readouterr().out
+    sqlite_database.execute("CREATE TABLE surplus (id INTEGER PRIMARY KEY)")
+    with pytest.raises(RevisionsError, match="surplus"):
+        bridge.alembic(["check"])
+
+
+def test_a_placeholder_url_of_alembic_ini_is_no_url(tmp_path: Path) -> None:
+    write_env(tmp_path / "migrations")
+    (tmp_path / "alembic.ini").write_text(
+        "[alembic]\nscript_location = %(here)s/migrations\n"
+        "sqlalchemy.url = driver://user:pass@localhost/dbname\n",
+        encoding="utf-8",
+    )
+    bridge = Bridge(root=tmp_path, alembic={"config": "alembic.ini"})
+    with pytest.raises(DatabaseError) as caught:
+        bridge.status()
+    assert caught.value.message == "No database is named: there is no database.url in the arguments."

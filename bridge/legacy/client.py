@@ -19,7 +19,8 @@ from urllib.parse import quote, urlencode
 from sqlalchemy.engine import URL
 
 from bridge.config import Config
-from bridge.database import URL_VARIABLE, driver_of, is_async, scrub, sqlite_file, with_driver
+from bridge.database import URL_VARIABLE, scrub, sqlite_file
+from bridge.drivers import driver_of, is_async, with_driver
 from bridge.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
 from bridge.model import LegacyState, RunLegacy
 
@@ -230,8 +231,14 @@ class LegacyClient:
         return LegacyPreflightError(
             f"{len(lines)} problem{many} with the legacy scripts that this database needs:\n"
             + scrub("\n".join(lines), self._url),
-            help="Nothing has been run. Packages that scripts import go into "
-            "legacy.NAME.requirements, folders with modules into legacy.NAME.pythonpath.",
+            help="Nothing has been run. "
+            + (
+                "Packages that scripts import go into legacy.NAME.requirements, folders with "
+                "modules into legacy.NAME.pythonpath."
+                if any(problem.get("repository") for problem in problems)
+                else "Which environment that is: bridge runtime show. Make a damaged one anew: "
+                "bridge runtime remove"
+            ),
         )
 
     def _failed(self, step: RunLegacy, before: int, answer: dict[str, Any]) -> LegacyError:
@@ -254,7 +261,7 @@ def _left_behind(step: RunLegacy, before: int, written: int) -> str:
     """What a failed version leaves: sqlalchemy-migrate commits each statement alone."""
     kept = f"The database is at version {before} of {step.repository}, as its row says"
     if not written:
-        return f"{kept}; no statement of version {step.version} had changed anything."
+        return f"{kept}; version {step.version} has changed nothing."
     were = "1 statement" if written == 1 else f"{written} statements"
     return (
         f"{kept}, but {were} of version {step.version} had run before the one that failed and may "

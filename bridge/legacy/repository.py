@@ -61,19 +61,27 @@ def read_repository(settings: LegacyConfig, config: Config) -> Repository:
 
 
 def _read_cfg(path: Path) -> configparser.ConfigParser:
-    parser = configparser.ConfigParser()
+    # Python 2 took the last of two equal keys.
+    parser = configparser.ConfigParser(strict=False)
     try:
-        parser.read_string(path.read_text(encoding="utf-8"), source=str(path))
+        parser.read_string(_decoded(path.read_bytes()), source=str(path))
     except OSError:
         raise RepositoryInvalidError(
             f"{path} is not there, so {path.parent} is not a sqlalchemy-migrate repository.",
             help="Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/.",
         ) from None
-    except (configparser.Error, UnicodeDecodeError) as error:
+    except configparser.Error as error:
         raise RepositoryInvalidError(
             f"{path} cannot be read: {error}", help="Mend the file."
         ) from None
     return parser
+
+
+def _decoded(text: bytes) -> str:
+    try:
+        return text.decode("utf-8-sig")
+    except UnicodeDecodeError:  # an old file, with an accent in a comment
+        return text.decode("latin-1")
 
 
 def _read_versions(path: Path) -> tuple[int, ...]:

@@ -17,7 +17,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,7 +30,17 @@ from bridge.config import Config
 from bridge.errors import LegacyRuntimeError
 
 LOCKED = Path(__file__).with_name("runtime.txt")
-_PROBE = "import migrate.versioning.api, sqlalchemy; print(sqlalchemy.__version__)"
+_PROBE = """
+import sys
+if sys.version_info < (3, 7):
+    sys.exit("it is Python %s.%s, and 3.7 or newer is needed" % sys.version_info[:2])
+import migrate.versioning.api
+"""
+# Settings that would send pip's packages elsewhere than into the new environment.
+_NOT_INHERITED = (
+    "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER",
+    "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONWARNINGS",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -86,8 +97,7 @@ def ready_runtime(
     elif not runtime.exists:
         requirements = extra_requirements(config)
         tell("Making the legacy runtime (once; it is kept for later runs)")
-        runtime.folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(f"{runtime.folder}.lock"):
+        with _locked(runtime.folder):
             # Another process may have made it while this one waited.
             if not runtime.python.exists():
                 _make(runtime.folder, requirements, wheels, tell)
@@ -99,8 +109,8 @@ def remove_runtime(config: Config) -> Path | None:
     folder = _cache() / _key(extra_requirements(config))
     if not folder.exists():
         return None
-    with FileLock(f"{folder}.lock"):
-        shutil.rmtree(folder)
+    with _locked(folder):
+        shutil.rmtree(folder, ignore_errors=True)
     return folder
 
 
@@ -158,6 +168,25 @@ def _key(requirements: Sequence[str]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
+@contextmanager
+def _locked(folder: Path) -> Iterator[None]:
+    """One process at a time changes the environment in `folder`."""
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(f"{folder}.lock")
+        lock.acquire()
+    except OSError as error:
+        raise LegacyRuntimeError(
+            f"The legacy runtime cannot be made in {folder.parent}: {error.strerror or error}.",
+            help="Make that folder writable, let XDG_CACHE_HOME name another place for caches, or "
+            "name an environment that has sqlalchemy-migrate: legacy_python",
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
 def _interpreter(folder: Path) -> Path:
     if os.name == "nt":
         return folder / "Scripts" / "python.exe"
@@ -168,6 +197,10 @@ def _make(
     folder: Path, requirements: Sequence[str], wheels: Path | None, tell: Callable[[str], None]
 ) -> None:
     """Build beside the place and move it there whole, so that no half-made one is ever found."""
+    # What an interrupted run left, and an environment whose Python is gone.
+    for left in (*folder.parent.glob(f"{folder.name}.*/"), folder):
+        if left.is_dir():
+            shutil.rmtree(left, ignore_errors=True)
     building = Path(tempfile.mkdtemp(prefix=f"{folder.name}.", dir=folder.parent))
     try:
         uv = shutil.which("uv")
@@ -215,16 +248,20 @@ def _step(command: Sequence[str], building: Path) -> None:
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONHOME")}
-    return subprocess.run(
-        list(command),
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        encoding="utf-8",
-        errors="replace",
-        env=environment,
-        check=False,
-    )
+    environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+    try:
+        return subprocess.run(
+            list(command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="replace",
+            env=environment,
+            check=False,
+        )
+    except OSError as error:  # not a program, or not one for this machine
+        said = error.strerror or str(error)
+        return subprocess.CompletedProcess(list(command), 126, stdout="", stderr=said)
 
 
 def _said(done: subprocess.CompletedProcess[str]) -> str:

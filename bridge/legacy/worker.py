@@ -463,7 +463,7 @@ class Worker:
         try:
             self.engine = open_engine(self.request["urls"])
         except Exception as error:
-            return [{"message": f"the legacy runtime cannot open the database: {describe(error)}"}]
+            return [{"message": f"it cannot open the database: {describe(error)}"}]
         # On the class: scripts open engines of their own.
         engines = sqlalchemy.engine.Engine
         sqlalchemy.event.listen(engines, "before_cursor_execute", self.before_statement)
@@ -561,22 +561,28 @@ class Worker:
         self.channel.send("end", statements=self.statements, seconds=seconds)
 
     def write_version(self, name: str, number: int) -> None:
-        """As sqlalchemy-migrate does, but by the id in the row, which may be an older name."""
+        """As sqlalchemy-migrate does, but by the id in the row, which may be an older name.
+
+        A repository that came later than the database has no row yet.
+        """
         import sqlalchemy
 
         spec = self.request["repositories"][name]
         table = sqlalchemy.table(
             spec["version_table"],
             sqlalchemy.column("repository_id"),
+            sqlalchemy.column("repository_path"),
             sqlalchemy.column("version"),
         )
-        update = (
-            table.update()
-            .where(table.c.repository_id == spec["row_id"])
-            .where(table.c.version == self.versions[name])
-            .values(version=number)
-        )
         with self.engine.begin() as connection:
+            if self.versions[name] is None:
+                row = {"repository_id": spec["row_id"], "repository_path": spec["path"]}
+                connection.execute(table.insert().values(version=number, **row))
+                return
+            at_last = (table.c.repository_id == spec["row_id"]) & (
+                table.c.version == self.versions[name]
+            )
+            update = table.update().where(at_last).values(version=number)
             if connection.execute(update).rowcount != 1:
                 raise RuntimeError(
                     f"the version row {spec['row_id']!r} is not at {self.versions[name]} any more"
@@ -662,7 +668,7 @@ def main() -> None:
         problems = worker.load()
     except BaseException as error:
         print_traceback()
-        problems = [{"message": f"sqlalchemy-migrate cannot be used: {describe(error)}"}]
+        problems = [{"message": f"it cannot use sqlalchemy-migrate: {describe(error)}"}]
     if problems:
         channel.send("problems", problems=problems)
         return

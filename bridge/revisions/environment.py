@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
 from typing import Any
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from sqlalchemy.engine import URL, Connection
 from bridge.config import Config, load
 from bridge.database import connect, environment_url, make_engine, parse_url, relative_to
 from bridge.errors import RevisionsError
+from bridge.revisions.ini import named_url
 from bridge.state import JOURNAL_TABLE
 
 
@@ -36,7 +38,7 @@ def run_environment(
         "target_metadata": target_metadata,
         "version_table": settings.alembic.version_table,
         "transaction_per_migration": True,
-        "include_name": _include_name(settings),
+        "include_name": _include_name(ini, settings),
         **options,
     }
     if context.is_offline_mode():
@@ -72,22 +74,31 @@ def _run_online(connection: Connection, options: dict[str, Any]) -> None:
 
 
 def _environment_url(ini: AlembicIni, settings: Config) -> URL:
-    text = ini.get_main_option("sqlalchemy.url") or environment_url()
+    """The URL that bridge gives; where plain `alembic` runs env.py, found as bridge finds it."""
+    given: URL | None = ini.attributes.get("url")
+    if given is not None:
+        return given
+    text = environment_url()
     if text:
         return parse_url(text)
-    if settings.database.url:
-        return relative_to(parse_url(settings.database.url), settings.root)
+    text = settings.database.url or named_url(ini)
+    if text:
+        return relative_to(parse_url(text), settings.root)
     raise RevisionsError(
-        f"{settings.source} has no database.url, and none was given.",
+        f"No database is named: there is no database.url in {settings.source}.",
         help="Give one: bridge --url URL alembic ..., BRIDGE_DATABASE_URL, or database.url",
     )
 
 
-def _include_name(settings: Config) -> Callable[[str | None, str, Any], bool]:
-    """Autogenerate must not propose to drop the tables of versions and of bridge."""
-    hidden = {JOURNAL_TABLE, settings.alembic.version_table, "migrate_version"}
+def _include_name(ini: AlembicIni, settings: Config) -> Callable[[str | None, str, Any], bool]:
+    """Autogenerate must not propose to drop version tables, bridge's own and foreign ones."""
+    hidden = {JOURNAL_TABLE, settings.alembic.version_table, "alembic_version", "migrate_version"}
+    hidden |= ini.attributes.get("version_tables", set())
+    foreign = settings.database.ignore_tables
 
     def include(name: str | None, kind: str, _parents: Any) -> bool:
-        return not (kind == "table" and name in hidden)
+        if kind != "table" or name is None:
+            return True
+        return name not in hidden and not any(fnmatchcase(name, pattern) for pattern in foreign)
 
     return include

@@ -10,6 +10,9 @@ from alembic.util import CommandError, coerce_resource_to_filename
 
 from bridge.config import Config
 
+# What `alembic init` writes until somebody fills it in.
+_TEMPLATE_URL = "driver://user:pass@localhost/dbname"
+
 
 def alembic_ini(config: Config) -> AlembicIni:
     """Alembic's own configuration, made in code from bridge's.
@@ -48,6 +51,12 @@ def alembic_ini(config: Config) -> AlembicIni:
         ini.set_main_option("prepend_sys_path", "\n".join(map(_escaped, prepend)))
     ini.attributes["bridge"] = config
     return ini
+
+
+def named_url(ini: AlembicIni) -> str | None:
+    """The database that an ``alembic.ini`` names, None where it names none."""
+    text = ini.get_alembic_option("sqlalchemy.url")
+    return None if text in (None, "", _TEMPLATE_URL) else str(text)
 
 
 def _located(text: str, base: Path) -> Path:

@@ -22,12 +22,9 @@ from sqlalchemy.engine import URL, Connection, Engine
 from bridge.config import Config
 from bridge.errors import RevisionFailedError, RevisionsError, VersionTableMismatchError
 from bridge.model import Revision
-from bridge.revisions.ini import alembic_ini
+from bridge.revisions.ini import alembic_ini, named_url
 from bridge.sqlite import checking_foreign_keys, foreign_keys_off
 from bridge.telling import place, said
-
-# What `alembic init` writes until somebody fills it in.
-_TEMPLATE_URL = "driver://user:pass@localhost/dbname"
 
 
 class Revisions:
@@ -290,12 +287,10 @@ class Revisions:
     @property
     def url(self) -> str | None:
         """The database that an existing ``alembic.ini`` names, None where it names none."""
-        if self._config.alembic.config is None:
-            return None
-        text = self.alembic.get_alembic_option("sqlalchemy.url")
-        return None if text in (None, "", _TEMPLATE_URL) else str(text)
+        return named_url(self.alembic) if self._config.alembic.config else None
 
     def _set_url(self, url: URL) -> None:
+        self.alembic.attributes["url"] = url
         # Some env.py and revisions read the URL. ConfigParser takes % for interpolation.
         text = url.render_as_string(hide_password=False)
         self.alembic.set_main_option("sqlalchemy.url", text.replace("%", "%%"))
@@ -303,10 +298,16 @@ class Revisions:
     # --- Alembic's own command line -------------------------------------------------------
 
     def command(
-        self, arguments: Sequence[str], engine: Engine | None, metadata: Sequence[sa.MetaData]
+        self,
+        arguments: Sequence[str],
+        engine: Engine | None,
+        metadata: Sequence[sa.MetaData] = (),
+        version_tables: Iterable[str] = (),
     ) -> None:
         """Run Alembic's command line with this configuration; it prints as Alembic does.
 
+        :param metadata: the models, for autogenerate.
+        :param version_tables: legacy version tables, which autogenerate leaves alone.
         :raises RevisionsError: Alembic's complaint about the command.
         """
         line = CommandLine(prog="bridge alembic")
@@ -322,6 +323,7 @@ class Revisions:
         self.alembic.cmd_opts = options
         self.alembic.stdout = sys.stdout
         self.alembic.attributes["target_metadata"] = list(metadata) or None
+        self.alembic.attributes["version_tables"] = set(version_tables)
         if engine is not None:
             self.alembic.attributes["engine"] = engine
             self._set_url(engine.url)
