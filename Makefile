@@ -1,0 +1,71 @@
+# Every target that says "## ..." is in the help that bare `make` prints.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DELETE_ON_ERROR:
+.DEFAULT_GOAL := help
+
+# The interpreter that the virtual environments are made with: 3.10 or newer.
+PYTHON ?= python3
+export PYTHON
+
+# Goes to pytest: make test ARGS='-k journal'
+ARGS ?=
+
+# sqlalchemy-migrate works with SQLAlchemy 1.4 only, current Alembic with 2 only: both are tested.
+VENV := .venv/.made
+VENV_14 := .venv-1.4/.made
+
+.PHONY: help
+help:
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+
+.PHONY: demo
+demo: $(VENV) ## shows one old database on its way to the heads
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" scripts/demo
+
+.PHONY: test
+test: $(VENV) $(VENV_14) ## runs all tests, with SQLAlchemy 2.1 and with 1.4 (ARGS goes to pytest)
+	@scripts/install-servers
+	@status=0; \
+	echo '== SQLAlchemy 2.1 + Alembic 1.20 =='; \
+	.venv/bin/python -m pytest -n auto $(ARGS) || status=1; \
+	echo '== SQLAlchemy 1.4 + Alembic 1.19 =='; \
+	.venv-1.4/bin/python -m pytest -n auto $(ARGS) || status=1; \
+	exit $$status
+
+.PHONY: lint
+lint: $(VENV) ## checks style and format
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+
+.PHONY: types
+types: $(VENV) ## checks types
+	.venv/bin/mypy --strict bridge
+
+.PHONY: docs
+docs: check-generated ## builds the documentation into docs/_build; a warning is an error
+	.venv/bin/sphinx-build -q -W -b html docs docs/_build
+
+.PHONY: generate
+generate: $(VENV) ## writes the files that are made from the code
+	.venv/bin/python docs/generate.py
+
+.PHONY: check-generated
+check-generated: $(VENV) ## fails when a file that is made from the code is stale
+	.venv/bin/python docs/generate.py --check
+
+.PHONY: clean
+clean: ## removes what make, the tests and the tools made, the virtual environments too
+	rm -rf .venv .venv-1.4 .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV): pyproject.toml scripts/make-venv
+	@scripts/make-venv .venv -e '.[test,postgresql,mysql,dev,docs]' \
+	    'sqlalchemy>=2.1,<2.2' 'alembic>=1.20,<1.21'
+	@touch $@
+
+$(VENV_14): pyproject.toml scripts/make-venv
+	@scripts/make-venv .venv-1.4 -e '.[test,legacy,postgresql,mysql]' \
+	    'sqlalchemy==1.4.54' 'alembic>=1.19,<1.20'
+	@touch $@

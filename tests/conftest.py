@@ -1,0 +1,135 @@
+"""Fixtures that every test may use: real servers, empty databases, a cache that workers share.
+
+Servers are one of each kind for each xdist worker, started only by the first test that needs them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from databases import (
+    DIALECTS,
+    Database,
+    MariaDBDatabase,
+    PostgreSQLDatabase,
+    SQLiteDatabase,
+)
+from filelock import FileLock
+from servers import MariaDB, PostgreSQL, Server, ServerMissingError
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+S = TypeVar("S", bound=Server)
+
+
+def _running(server: S) -> Iterator[S]:
+    try:
+        server.start()
+    except ServerMissingError as missing:
+        advice = f"{missing}; scripts/install-servers installs it"
+        # On CI a skip would look like a pass.
+        if os.environ.get("CI") == "true":
+            pytest.fail(advice)
+        pytest.skip(advice)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL]:
+    """A PostgreSQL of this worker's own, with a password."""
+    yield from _running(PostgreSQL())
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDB]:
+    """A MariaDB of this worker's own, with a password."""
+    yield from _running(MariaDB())
+
+
+@pytest.fixture(autouse=True)
+def no_url_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A developer's own database must not get into a test."""
+    monkeypatch.delenv("BRIDGE_DATABASE_URL", raising=False)
+
+
+_numbers = itertools.count(1)
+
+
+@pytest.fixture
+def make_database(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[Callable[[str], Database]]:
+    """`make_database(dialect)`: one more empty database, gone after the test."""
+    made: list[Database] = []
+
+    def make(dialect: str) -> Database:
+        name = f"test_{next(_numbers)}"
+        database: Database
+        if dialect == "sqlite":
+            database = SQLiteDatabase(tmp_path / f"{name}.sqlite")
+        elif dialect == "postgresql":
+            server = request.getfixturevalue("postgresql_server")
+            database = PostgreSQLDatabase(server, name)
+        elif dialect == "mariadb":
+            database = MariaDBDatabase(request.getfixturevalue("mariadb_server"), name)
+        else:
+            raise ValueError(dialect)
+        made.append(database)
+        return database
+
+    yield make
+    for database in made:
+        database.drop()
+
+
+@pytest.fixture(params=DIALECTS)
+def database(request: pytest.FixtureRequest, make_database: Callable[[str], Database]) -> Database:
+    """A new empty database, once for each dialect."""
+    return make_database(request.param)
+
+
+@pytest.fixture
+def sqlite_database(make_database: Callable[[str], Database]) -> Database:
+    """A new empty SQLite database, for what has nothing to do with dialects."""
+    return make_database("sqlite")
+
+
+@pytest.fixture(scope="session")
+def cache_dir() -> Path:
+    """A folder in the checkout that outlives the run: for what is dear to make or fetch."""
+    folder = REPOSITORY / ".cache" / "tests"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def cached(cache_dir: Path) -> Callable[[str, Callable[[Path], None]], Path]:
+    """`cached(name, build)`: the folder `name` of the cache, which `build(folder)` filled once.
+
+    One worker builds while the others wait. Put into the name what the content depends on.
+    """
+
+    def get(name: str, build: Callable[[Path], None]) -> Path:
+        folder = cache_dir / name
+        with FileLock(cache_dir / f"{name}.lock"):
+            if not folder.exists():
+                # Elsewhere first: an interrupted build must not look like a finished one.
+                work = Path(tempfile.mkdtemp(prefix=f"{name}.", suffix=".new", dir=cache_dir))
+                try:
+                    build(work)
+                    work.rename(folder)
+                finally:
+                    shutil.rmtree(work, ignore_errors=True)
+        return folder
+
+    return get
