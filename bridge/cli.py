@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import json
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -30,6 +32,7 @@ from bridge.report import Output
 UPGRADE_NEEDED = 10
 """The status of `status --exit-code` when an upgrade is needed."""
 INTERRUPTED = 130
+URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -38,6 +41,13 @@ class InternalError(BridgeError):
     """Something that bridge did not foresee: a defect."""
 
     code = "internal"
+
+
+class InterruptedRunError(BridgeError):
+    """Somebody pressed Ctrl+C."""
+
+    code = "interrupted"
+    exit_status = INTERRUPTED
 
 
 class Cli(click.Group):
@@ -53,12 +63,16 @@ class Cli(click.Group):
         try:
             sys.exit(super().main(args, standalone_mode=False, **extra) or 0)
         except click.ClickException as error:
+            # A URL in the wrong place is quoted; its password must not be.
             if "--json" in given:
-                document = {"code": "usage", "message": error.format_message()}
+                message = URL_PASSWORD.sub(r"\1***@", error.format_message())
+                document = {"code": "usage", "message": message}
                 document |= {"help": "bridge --help", "state_of_data": "Nothing was done."}
                 click.echo(json.dumps({"error": document}, indent=2))
             else:
-                error.show()
+                shown = io.StringIO()
+                error.show(shown)
+                click.echo(URL_PASSWORD.sub(r"\1***@", shown.getvalue()), nl=False, err=True)
             sys.exit(error.exit_code)
         except click.Abort:
             click.echo("Aborted: nothing was done.", err=True)
@@ -107,12 +121,12 @@ def handled(output: Output) -> Iterator[None]:
     except BridgeError as error:
         fail(output, error, error.exit_status)
     except KeyboardInterrupt:
-        interrupted = InternalError(
+        interrupted = InterruptedRunError(
             "Interrupted.",
             help="Run it again: bridge dbupdate",
             state_of_data="Finished steps stay done; see: bridge status",
         )
-        fail(output, interrupted, INTERRUPTED)
+        fail(output, interrupted, interrupted.exit_status)
     except (click.exceptions.Exit, click.ClickException, click.Abort):
         raise
     except BrokenPipeError:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, quote_plus
 
 import sqlalchemy as sa
 from sqlalchemy import event
@@ -63,19 +62,28 @@ def shown(url: URL) -> str:
 
 def scrub(text: str, url: URL) -> str:
     """`text` without the URL's passwords, for messages that other programs wrote."""
-    plain = {str(url.password)} if url.password else set()
-    plain |= {str(value) for key, value in url.query.items() if key.lower() in _SECRET_QUERY}
-    secrets = set(plain)
-    for secret in plain:
-        # As it stands in a URL, in an ini file, and where a program shows a string's repr.
-        secrets |= {quote(secret, safe=""), quote_plus(secret), repr(secret)[1:-1]}
-        secrets |= {form.replace("%", "%%") for form in tuple(secrets)}
+    secrets = {str(url.password)} if url.password else set()
+    secrets |= {str(value) for key, value in url.query.items() if key.lower() in _SECRET_QUERY}
     for secret in sorted(secrets, key=len, reverse=True):
         # A short password must not be found inside other words.
         before = r"(?<!\w)" if re.match(r"\w", secret) else ""
         after = r"(?!\w)" if re.search(r"\w\Z", secret) else ""
-        text = re.sub(f"{before}{re.escape(secret)}{after}", "***", text)
+        text = re.sub(f"{before}{''.join(map(_spellings, secret))}{after}", "***", text)
     return text
+
+
+def _spellings(character: str) -> str:
+    """A pattern for a character of a password: plain, and as URLs, ini files and reprs have it.
+
+    Which characters a URL quotes differs from one version of SQLAlchemy to the next.
+    """
+    quoted = "".join(f"%{byte:02X}" for byte in character.encode())
+    forms = {quoted, quoted.replace("%", "%%"), repr(character)[1:-1], character}
+    forms |= {"%": {"%%"}, " ": {"+"}}.get(character, set())
+    if not character.isalnum():
+        forms.add(f"\\{character}")
+    patterns = (re.escape(form) for form in sorted(forms, key=len, reverse=True))
+    return f"(?:{'|'.join(patterns)})"
 
 
 def sqlite_file(url: URL) -> Path | None:

@@ -76,8 +76,7 @@ def headings(page: Path, level: int) -> list[str]:
 
 def test_every_error_code_has_one_section_and_every_section_is_a_code() -> None:
     codes = {error.code for error in all_errors() if error.__module__.startswith("bridge.")}
-    # Two come from the command line only.
-    codes |= {InternalError.code, "usage"}
+    codes |= {InternalError.code, "usage"}  # the one is in cli, the other is no class
 
     assert sorted(headings(DOCS / "errors.md", 3)) == sorted(codes)
 

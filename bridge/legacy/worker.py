@@ -35,6 +35,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
@@ -188,7 +189,7 @@ def syntax_trouble(error: Exception) -> str:
             lines = stream.read().decode("utf-8", "replace").splitlines()
             shown = lines[error.lineno - 1] if error.lineno <= len(lines) else ""
     if (
-        isinstance(error, TabError)
+        (isinstance(error, IndentationError) and "\t" in shown)
         or PYTHON_2_LINES.search(shown)
         or any(complaint in str(error) for complaint in PYTHON_2_COMPLAINTS)
     ):
@@ -363,11 +364,11 @@ def describe(error: BaseException) -> str:
         said = ""
     kind = type(original).__name__
     text = f"{kind}: {said}" if said else kind
-    return f"{text} (it is Python 2)" if is_python_2(original) else text
+    return f"{text} (it is Python 2)" if is_python_2(original, said) else text
 
 
-def is_python_2(error: BaseException) -> bool:
-    quoted = set(re.findall(r"'(\w+)'", str(error)))
+def is_python_2(error: BaseException, said: str) -> bool:
+    quoted = set(re.findall(r"'(\w+)'", said))
     if isinstance(error, NameError):
         return bool(quoted & PYTHON_2_NAMES)
     if isinstance(error, (AttributeError, ImportError)):
@@ -470,10 +471,13 @@ class Worker:
         sqlalchemy.event.listen(engines, "after_cursor_execute", self.after_statement)
         problems: list[dict[str, Any]] = []
         collections = {}
+        set_up = {None}
         for name, spec in self.request["repositories"].items():
             self.siblings.enter(name)
             try:
-                if spec.get("setup"):
+                if spec.get("setup") not in set_up:
+                    # Once, though repositories share it: a program's settings are registered once.
+                    set_up.add(spec["setup"])
                     module, _, attribute = spec["setup"].partition(":")
                     getattr(importlib.import_module(module), attribute)(self.engine)
                 collections[name] = Collection(os.path.join(spec["path"], "versions"))
@@ -657,6 +661,8 @@ def set_path() -> None:
 
 def main() -> None:
     set_path()
+    # Known and of no use to anybody here.
+    warnings.filterwarnings("ignore", message="pkg_resources is deprecated")
     # A migration leaves no files in the app's folders.
     sys.dont_write_bytecode = True
     channel = Channel()

@@ -20,7 +20,12 @@ from alembic.util import CommandError
 from sqlalchemy.engine import URL, Connection, Engine
 
 from bridge.config import Config
-from bridge.errors import RevisionFailedError, RevisionsError, VersionTableMismatchError
+from bridge.errors import (
+    AheadError,
+    RevisionFailedError,
+    RevisionsError,
+    VersionTableMismatchError,
+)
 from bridge.model import Revision
 from bridge.revisions.ini import alembic_ini, named_url
 from bridge.sqlite import checking_foreign_keys, foreign_keys_off
@@ -205,6 +210,8 @@ class Revisions:
 
         Rows for both a revision and one that it depends on would wedge every later upgrade,
         so such a pair is reduced, as Alembic itself does when it runs them.
+
+        :raises AheadError: there is a row of another program.
         """
         table = sa.Table(
             self._config.alembic.version_table,
@@ -216,11 +223,25 @@ class Revisions:
         )
         with connection.begin():
             table.create(connection, checkfirst=True)
-            found = connection.execute(sa.select(table.c.version_num))
-            rows = self.effective({row[0] for row in found} | set(revisions))
+            found = {row[0] for row in connection.execute(sa.select(table.c.version_num))}
+            self._check_known(found)
+            rows = self.effective(found | set(revisions))
             connection.execute(table.delete())
             connection.execute(table.insert(), [{"version_num": row} for row in rows])
         return rows
+
+    def _check_known(self, found: set[str]) -> None:
+        """Detecting has done so too, but legacy scripts may set up another program's tables."""
+        unknown = sorted(row for row in found if not self.known(row))
+        if unknown:
+            name = self._config.alembic.version_table
+            raise AheadError(
+                f"The table {name} holds {', '.join(unknown)}, which this code does not have: "
+                "while the legacy versions ran, another program came to keep its versions there.",
+                help="Name a table of the app's own in alembic.version_table of "
+                f"{self._config.source}, then run: bridge dbupdate",
+                state_of_data="The legacy versions before it stay done; nothing is stamped.",
+            )
 
     def upgrade(self, connection: Connection, revision: str, url: URL) -> None:
         """Run one revision through the application's env.py, in a transaction of its own.
