@@ -1,0 +1,5 @@
+"""Its engines wrap errors into this one; plain engines never raise it."""
+
+
+class DBError(Exception):
+    pass

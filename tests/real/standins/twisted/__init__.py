@@ -1,0 +1,1 @@
+"""Stands in for Twisted, of which buildbot's scripts use the log."""

@@ -1,0 +1,1 @@
+"""The part of Twisted with the log."""

@@ -1,0 +1,1 @@
+"""Stands in for iso8601 where revisions run; the legacy runtime has the real one."""
