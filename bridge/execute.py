@@ -64,7 +64,7 @@ class Executor:
         self._engine, self._config = engine, config
         self._revisions, self._progress = revisions, progress
         self._finished: list[tuple[Step, float]] = []
-        self._versions: dict[str, int] = {}
+        self._versions: dict[str, int | None] = {}
         self._dispatch: Mapping[type, Callable[[Any], None]] = {
             RunLegacy: self._run_legacy,
             Stamp: self._stamp,
@@ -107,9 +107,7 @@ class Executor:
         if versions:
             runtime = ready_runtime(self._config, tell=self._progress.note)
             states = list(plan.state.legacy.values())
-            self._versions = {
-                state.repository.name: state.start for state in states if state.start is not None
-            }
+            self._versions = {state.repository.name: state.version for state in states}
             self._client = stack.enter_context(
                 LegacyClient(runtime.python, self._engine.url, states, versions, self._config)
             )
@@ -131,8 +129,8 @@ class Executor:
         if not self._finished:
             return "The database is unchanged."
         count = len(self._finished)
-        steps = "The step" if count == 1 else f"The {count} steps"
-        return f"{steps} before it stay done, up to '{self._finished[-1][0]}'."
+        stay = "The step before it stays" if count == 1 else f"The {count} steps before it stay"
+        return f"{stay} done, up to '{self._finished[-1][0]}'."
 
     # --- one function a kind of step ------------------------------------------------------
 

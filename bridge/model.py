@@ -128,7 +128,8 @@ class LegacyState:
     `version` is None when the database has no row for the repository. With `begins` that means
     that the repository came later than the database and is to be run from its first version, as
     sqlalchemy-migrate's own programs do; without, that it was never installed. `row_id` is the
-    `repository_id` in the row, which may be an alias.
+    `repository_id` in the row, which may be an alias. `enabled` is False for the repository of a
+    module that is switched off: it is left alone.
     """
 
     repository: Repository
@@ -136,6 +137,7 @@ class LegacyState:
     row_id: str | None = None
     handed_over: bool = False
     begins: bool = False
+    enabled: bool = True
 
     @property
     def start(self) -> int | None:
@@ -144,8 +146,8 @@ class LegacyState:
 
     @property
     def waiting(self) -> bool:
-        """Whether the repository has a version that has not been handed over yet."""
-        return self.start is not None and not self.handed_over
+        """Whether the repository is on and has a version that is not handed over yet."""
+        return self.enabled and self.start is not None and not self.handed_over
 
 
 @dataclass(frozen=True)

@@ -33,11 +33,7 @@ def make_plan(state: State, graph: RevisionGraph, config: Config) -> Plan:
         raise state.problem
     if state.kind == "fresh":
         return Plan(state, (*_fresh(state, graph, config), *_foundations(config)))
-    waiting = {
-        name: legacy
-        for name, legacy in state.legacy.items()
-        if legacy.waiting and config.enabled(name)
-    }
+    waiting = {name: legacy for name, legacy in state.legacy.items() if legacy.waiting}
     steps: list[Step] = [*_run_legacy(waiting, state.legacy, config)]
     stamps = sorted(
         {

@@ -107,6 +107,9 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
 
 def _legacy_words(legacy: LegacyState) -> str:
     repository = legacy.repository
+    if not legacy.enabled:
+        at = "no version" if legacy.version is None else f"version {legacy.version}"
+        return f"{at} of {repository.last}; switched off, left alone"
     if legacy.begins:
         return f"no version yet of {repository.last}; begins at {repository.first}"
     if legacy.version is None:

@@ -69,10 +69,11 @@ def classify(
     known = tuple(revision for revision in current if graph.known(revision))
     reached = graph.ancestors(known)
     legacy = {
-        name: _legacy_state(repository, facts, reached) for name, repository in repositories.items()
+        name: replace(_legacy_state(repository, facts, reached), enabled=config.enabled(name))
+        for name, repository in repositories.items()
     }
-    legacy = _with_beginnings(legacy, config)
-    enabled = [state for name, state in legacy.items() if config.enabled(name)]
+    legacy = _with_beginnings(legacy)
+    enabled = [state for state in legacy.values() if state.enabled]
     dormant: dict[str, list[str]] = {}
     for revision in known:
         if graph.disabled(revision):
@@ -114,14 +115,14 @@ def _legacy_state(repository: Repository, facts: Facts, reached: frozenset[str])
     return LegacyState(repository, rows[0].version, rows[0].repository_id, stamped)
 
 
-def _with_beginnings(legacy: Mapping[str, LegacyState], config: Config) -> dict[str, LegacyState]:
+def _with_beginnings(legacy: Mapping[str, LegacyState]) -> dict[str, LegacyState]:
     """A repository of the core's that has no row yet begins, where others are still legacy.
 
     So sqlalchemy-migrate's own programs do it: history was split over the years, and a database
     that is older than the second repository gets that one's row when it is upgraded. A module's
     repository without a row was never installed; Alembic's base creates its tables.
     """
-    waiting = any(state.waiting for name, state in legacy.items() if config.enabled(name))
+    waiting = any(state.waiting for state in legacy.values())
     return {
         name: replace(state, begins=True)
         if waiting
@@ -176,7 +177,7 @@ def _check_revisions(
         return None
     table = config.alembic.version_table
     help = (
-        "Run the newer release's bridge. If another program owns that table, name the app's "
+        "Use the newer release. If another program owns that table, name the app's "
         f"own in alembic.version_table of {config.source}."
     )
     for module in config.modules.values():
@@ -280,7 +281,7 @@ def _check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findi
             return "ahead", AheadError(
                 f"{place}; this code knows {repository.first} to {repository.last}: a newer "
                 "release of the app wrote it.",
-                help="Run the bridge of that release or of a later one.",
+                help="Use that release of the app, or a later one.",
             )
         if state.handed_over:
             continue

@@ -139,6 +139,15 @@ Pending          nothing: the database is at its targets
     )
 
 
+def test_status_of_a_legacy_module_that_is_off(project: Project, sqlite_database: Database) -> None:
+    project.replace("bridge.toml", '"alembic/reviews"', '"alembic/reviews"\nenabled = false')
+    write_shop(sqlite_database, 3)
+    write_versions(sqlite_database, ("Shop", 3), ("Reviews", 1))
+    shown = project.run("status", url=sqlite_database).output
+    assert "State            handing over\n" in shown
+    assert "Legacy reviews   version 1 of 2; switched off, left alone\n" in shown
+
+
 def test_status_of_a_module_that_is_off(project: Project, sqlite_database: Database) -> None:
     project.replace("bridge.toml", '"alembic/coupons"', '"alembic/coupons"\nenabled = false')
     write_revisions(sqlite_database, ["shop_notes", "coupons_base"])
@@ -162,7 +171,7 @@ REFUSAL = """\
 Error [state-ahead] The legacy repository shop is at version 9 in this database; this code knows \
 1 to 3: a newer release of the app wrote it.
 State of the data: The database is unchanged.
-What to do: Run the bridge of that release or of a later one.
+What to do: Use that release of the app, or a later one.
 """
 
 
@@ -286,7 +295,7 @@ AHEAD = {
     "code": "state-ahead",
     "message": "The legacy repository shop is at version 9 in this database; this code knows 1 to "
     "3: a newer release of the app wrote it.",
-    "help": "Run the bridge of that release or of a later one.",
+    "help": "Use that release of the app, or a later one.",
     "state_of_data": "The database is unchanged.",
 }
 

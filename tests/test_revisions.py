@@ -140,7 +140,7 @@ def test_a_failing_revision_is_rolled_back_where_the_database_can(
     assert "SQL: SELECT nonsense FROM no" in error.message
     assert error.message.endswith(f"At: {path}, line 14")
     assert [step["revision"] for step in error.steps] == ["one"]
-    assert error.state_of_data.startswith("The step before it stay done, up to 'upgrade one'.")
+    assert error.state_of_data.startswith("The step before it stays done, up to 'upgrade one'.")
     assert bridge.status().current == ("one",)
     if database.dialect == "mariadb":
         assert error.state_of_data.endswith(
@@ -381,4 +381,6 @@ def test_a_placeholder_url_of_alembic_ini_is_no_url(tmp_path: Path) -> None:
     bridge = Bridge(root=tmp_path, alembic={"config": "alembic.ini"})
     with pytest.raises(DatabaseError) as caught:
         bridge.status()
-    assert caught.value.message == "No database is named: there is no database.url in the arguments."
+    assert (
+        caught.value.message == "No database is named: there is no database.url in the arguments."
+    )

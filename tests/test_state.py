@@ -188,7 +188,7 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "The table alembic_version holds the revision zzz9, which this code does not have: a newer "
         "release of the app wrote it, or another program that keeps its versions in the same "
         "table.",
-        "Run the newer release's bridge. If another program owns that table, name the app's own in "
+        "Use the newer release. If another program owns that table, name the app's own in "
         "alembic.version_table of /app/bridge.toml.",
     ),
     "unknown revisions beside known ones": (
@@ -199,7 +199,7 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "The table alembic_version holds the revisions aaa1, zzz9, which this code does not have: "
         "a newer release of the app wrote it, or another program that keeps its versions in the "
         "same table.",
-        "Run the newer release's bridge. If another program owns that table, name the app's own in "
+        "Use the newer release. If another program owns that table, name the app's own in "
         "alembic.version_table of /app/bridge.toml.",
     ),
     "a version above the last": (
@@ -209,7 +209,7 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         AheadError,
         "The legacy repository shop is at version 4 in this database; this code knows 1 to 3: a "
         "newer release of the app wrote it.",
-        "Run the bridge of that release or of a later one.",
+        "Use that release of the app, or a later one.",
     ),
     "a version above the last, handed over": (
         facts("items", rows=[("Shop", 4)], revisions=["shop_base"]),
@@ -218,7 +218,7 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         AheadError,
         "The legacy repository shop is at version 4 in this database; this code knows 1 to 3: a "
         "newer release of the app wrote it.",
-        "Run the bridge of that release or of a later one.",
+        "Use that release of the app, or a later one.",
     ),
     "two rows, one of an alias": (
         facts("items", rows=[("Shop", 3), ("Store", 2)]),
@@ -485,7 +485,7 @@ def test_an_unknown_revision_may_be_of_a_module_whose_folder_is_gone() -> None:
     assert state.kind == "ahead"
     assert state.problem is not None
     assert state.problem.help == (
-        "Run the newer release's bridge. If another program owns that table, name the app's own in "
+        "Use the newer release. If another program owns that table, name the app's own in "
         "alembic.version_table of /app/bridge.toml. If it is of the module coupons, which is "
         "switched off, put its folder /app/modules/coupons back: it may stay switched off."
     )

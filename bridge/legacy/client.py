@@ -161,10 +161,10 @@ class LegacyClient:
                 raise self._refused(answer["problems"])
             doing = f" while it loaded {answer['script']}"
 
-    def run(self, step: RunLegacy, before: int, on_statement: Callable[[int], None]) -> Ran:
+    def run(self, step: RunLegacy, before: int | None, on_statement: Callable[[int], None]) -> Ran:
         """Run one version and write its number, as sqlalchemy-migrate does.
 
-        :param before: the version that the database is at.
+        :param before: the version that the database is at, None without a row.
         :param on_statement: called with the number of each writing statement that begins.
         :raises LegacyError: the script failed.
         """
@@ -241,7 +241,7 @@ class LegacyClient:
             ),
         )
 
-    def _failed(self, step: RunLegacy, before: int, answer: dict[str, Any]) -> LegacyError:
+    def _failed(self, step: RunLegacy, before: int | None, answer: dict[str, Any]) -> LegacyError:
         script, line, sql = answer["script"], answer["line"], answer["sql"]
         place = f"{script}, line {line}" if line else script
         parts = [
@@ -257,9 +257,11 @@ class LegacyClient:
         )
 
 
-def _left_behind(step: RunLegacy, before: int, written: int) -> str:
+def _left_behind(step: RunLegacy, before: int | None, written: int) -> str:
     """What a failed version leaves: sqlalchemy-migrate commits each statement alone."""
     kept = f"The database is at version {before} of {step.repository}, as its row says"
+    if before is None:
+        kept = f"The database has no version of {step.repository} yet"
     if not written:
         return f"{kept}; version {step.version} has changed nothing."
     were = "1 statement" if written == 1 else f"{written} statements"
