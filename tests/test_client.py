@@ -23,6 +23,7 @@ from legacy_projects import (
     add_note,
     legacy_python,
     notes,
+    script,
     versions,
 )
 from projects import write_versions
@@ -443,3 +444,20 @@ def test_an_answer_that_breaks_off_is_the_worker_s_end(
 
 def test_the_worker_needs_no_newer_python_than_it_says() -> None:
     ast.parse(client.WORKER.read_text(encoding="utf-8"), feature_version=(3, 7))
+
+
+def test_a_cause_that_many_scripts_share_is_told_once(
+    project: LegacyProject, sqlite_database: Database
+) -> None:
+    """A history of hundreds of versions may import one module that is gone."""
+    scripts = {f"{n:03}_old.py": script("pass", "import gone_for_good\n") for n in range(1, 7)}
+    project.repository(scripts)
+    error = project.refused(sqlite_database)
+    cause = "it imports gone_for_good, which the legacy runtime does not have"
+    first = "".join(
+        f"- ROOT/legacy/app/versions/00{n}_old.py, line 1: {cause}\n" for n in (1, 2, 3)
+    )
+    assert project.message(error) == (
+        "6 problems with the legacy scripts that this database needs:\n"
+        f"{first}- 3 more scripts: {cause}"
+    )

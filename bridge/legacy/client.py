@@ -27,6 +27,8 @@ from bridge.model import LegacyState, RunLegacy
 log = logging.getLogger("bridge.legacy")
 
 WORKER = Path(__file__).with_name("worker.py")
+SAME_PROBLEMS = 3
+"""How many scripts with one and the same problem a message names."""
 OUTPUT_LINES = 20
 """How many lines of a script's own output an error shows."""
 TAIL_BYTES = 65536
@@ -226,11 +228,10 @@ class LegacyClient:
         return "".join(f"\n  | {line}" for line in lines[-OUTPUT_LINES:])
 
     def _refused(self, problems: Sequence[dict[str, Any]]) -> LegacyPreflightError:
-        lines = [_problem_line(problem) for problem in problems]
-        many = "s" if len(lines) > 1 else ""
+        many = "s" if len(problems) > 1 else ""
         return LegacyPreflightError(
-            f"{len(lines)} problem{many} with the legacy scripts that this database needs:\n"
-            + scrub("\n".join(lines), self._url),
+            f"{len(problems)} problem{many} with the legacy scripts that this database needs:\n"
+            + scrub("\n".join(_problem_lines(problems)), self._url),
             help="Nothing has been run. "
             + (
                 "Packages that scripts import go into legacy.NAME.requirements, folders with "
@@ -270,6 +271,20 @@ def _left_behind(step: RunLegacy, before: int | None, written: int) -> str:
         "have stayed: sqlalchemy-migrate commits each statement alone. Put back a backup before "
         "you run it again, or undo them by hand."
     )
+
+
+def _problem_lines(problems: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each problem; where many scripts share one, the first few and a count."""
+    lines = []
+    groups: dict[str, list[dict[str, Any]]] = {}
+    for problem in problems:
+        groups.setdefault(problem["message"], []).append(problem)
+    for message, group in groups.items():
+        shown = group if len(group) <= SAME_PROBLEMS + 1 else group[:SAME_PROBLEMS]
+        lines += [_problem_line(problem) for problem in shown]
+        if len(group) > len(shown):
+            lines.append(f"- {len(group) - len(shown)} more scripts: {message}")
+    return lines
 
 
 def _problem_line(problem: dict[str, Any]) -> str:
