@@ -123,8 +123,10 @@ def handled(output: Output) -> Iterator[None]:
     except KeyboardInterrupt:
         interrupted = InterruptedRunError(
             "Interrupted.",
-            help="Run it again: bridge dbupdate",
-            state_of_data="Finished steps stay done; see: bridge status",
+            help="If a legacy version was running, or a revision on MySQL or MariaDB, put back a "
+            "backup first. Then run it again: bridge dbupdate",
+            state_of_data="Finished steps stay done, the one that was running may be half done; "
+            "see: bridge status",
         )
         fail(output, interrupted, interrupted.exit_status)
     except (click.exceptions.Exit, click.ClickException, click.Abort):

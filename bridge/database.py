@@ -173,7 +173,8 @@ def unreadable(url: URL, error: SQLAlchemyError) -> DatabaseError:
     """The error of a database that is open and yet cannot be read, in the database's own words."""
     return DatabaseError(
         f"The database {shown(url)} cannot be read: {_cause(error, url)}",
-        help="Check that it is the app's database, and that this user may read its tables.",
+        help="Check that it is the app's database, that this user may read its tables, and that no "
+        "other program has it locked.",
     )
 
 

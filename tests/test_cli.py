@@ -441,8 +441,10 @@ def test_interrupted(project: Project, old: Database, monkeypatch: pytest.Monkey
         130,
         "",
         "Error [interrupted] Interrupted.\n"
-        "State of the data: Finished steps stay done; see: bridge status\n"
-        "What to do: Run it again: bridge dbupdate\n",
+        "State of the data: Finished steps stay done, the one that was running may be half done; "
+        "see: bridge status\n"
+        "What to do: If a legacy version was running, or a revision on MySQL or MariaDB, put back "
+        "a backup first. Then run it again: bridge dbupdate\n",
     )
 
 

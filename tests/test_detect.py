@@ -434,7 +434,8 @@ def test_a_file_that_is_no_database(project: Project, tmp_path: Path) -> None:
     file.write_text("Not a database, however long one looks at it. " * 30)
     assert refused(project, f"sqlite:///{file}") == (
         f"The database sqlite:///{file} cannot be read: file is not a database",
-        "Check that it is the app's database, and that this user may read its tables.",
+        "Check that it is the app's database, that this user may read its tables, and that no "
+        "other program has it locked.",
         "The database is unchanged.",
     )
 
@@ -503,7 +504,8 @@ def test_a_version_table_that_may_not_be_read(
             "permission denied for table migrate_version"
         )
         assert help == (
-            "Check that it is the app's database, and that this user may read its tables."
+            "Check that it is the app's database, that this user may read its tables, and that no "
+            "other program has it locked."
         )
     finally:
         database.execute(f"DROP USER {user}")
