@@ -88,12 +88,25 @@ def main() -> None:
     """
 
 
+def not_empty(
+    _context: click.Context, _parameter: click.Parameter, value: str | None
+) -> str | None:
+    """An empty --url is a variable that was not set: never the configuration's database."""
+    if value == "":
+        raise click.BadParameter("is empty")
+    return value
+
+
 def common(command: Command) -> Command:
     """The options of every command that works on a database, and the handling of errors."""
 
     @click.option("--config", type=click.Path(path_type=Path), help="The configuration file; "
                   "default: bridge.toml, or pyproject.toml, here or above.")  # fmt: skip
-    @click.option("--url", help="The database; wins over BRIDGE_DATABASE_URL and the file.")
+    @click.option(
+        "--url",
+        callback=not_empty,
+        help="The database; wins over BRIDGE_DATABASE_URL and the file.",
+    )
     @click.option("--debug", is_flag=True, help="Show tracebacks and what scripts print.")
     @functools.wraps(command)
     def wrapped(
@@ -120,13 +133,17 @@ def handled(output: Output) -> Iterator[None]:
         yield
     except BridgeError as error:
         fail(output, error, error.exit_status)
-    except KeyboardInterrupt:
-        interrupted = InterruptedRunError(
+    except KeyboardInterrupt as interrupt:
+        message, state = interrupt.args or (
             "Interrupted.",
+            "Finished steps stay done, the one that was running may be half done; "
+            "see: bridge status",
+        )
+        interrupted = InterruptedRunError(
+            message,
             help="If a legacy version was running, or a revision on MySQL or MariaDB, put back a "
             "backup first. Then run it again: bridge dbupdate",
-            state_of_data="Finished steps stay done, the one that was running may be half done; "
-            "see: bridge status",
+            state_of_data=state,
         )
         fail(output, interrupted, interrupted.exit_status)
     except (click.exceptions.Exit, click.ClickException, click.Abort):

@@ -15,12 +15,21 @@ from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from bridge.drivers import with_installed_driver
+from bridge.drivers import driver_of, with_installed_driver
 from bridge.errors import DatabaseError, DriverMissingError
 
 URL_VARIABLE = "BRIDGE_DATABASE_URL"
 
-_EXTRAS = {"postgresql": "postgresql", "mysql": "mysql", "mariadb": "mysql"}
+# What to install for a driver, or for a dialect where the URL names no driver.
+_PACKAGES = {
+    "psycopg": "psycopg[binary]",
+    "psycopg2": "psycopg2-binary",
+    "mysqldb": "mysqlclient",
+    "pymysql": "pymysql[rsa]",
+    "postgresql": "psycopg2-binary" if sa.__version__.startswith("1.") else "psycopg[binary]",
+    "mysql": "pymysql[rsa]",
+    "mariadb": "pymysql[rsa]",
+}
 _SECRET_QUERY = ("password", "passwd", "sslpassword")
 
 
@@ -40,6 +49,16 @@ def parse_url(text: str) -> URL:
             help="Write it as DIALECT://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE; "
             "percent-encode special characters of the password.",
         ) from None
+    if url.host and "@" in url.host:
+        raise DatabaseError(
+            "The database URL has more than one @ before the host.",
+            help="Percent-encode special characters of the user and the password: @ is %40.",
+        )
+    if url.get_backend_name() == "sqlite" and url.host:
+        raise DatabaseError(
+            f"The database URL sqlite://{url.host} has two slashes, where a file needs three.",
+            help=f"Write it as sqlite:///{url.host}, or sqlite:////FOLDER/{url.host}",
+        )
     if url.drivername == "postgres" or url.drivername.startswith("postgres+"):
         url = url.set(drivername=url.drivername.replace("postgres", "postgresql", 1))
     return with_installed_driver(url)
@@ -105,11 +124,11 @@ def make_engine(url: URL) -> Engine:
     try:
         engine = sa.create_engine(url, poolclass=None if _in_memory(url) else NullPool)
     except (ImportError, NoSuchModuleError) as error:
-        extra = _EXTRAS.get(url.get_backend_name())
+        package = _PACKAGES.get(driver_of(url) or url.get_backend_name())
         raise DriverMissingError(
             f"The driver for {url.drivername} is not installed: {error}",
-            help=f"Install it: pip install 'bridge[{extra}]'"
-            if extra
+            help=f"Install it: pip install '{package}'"
+            if package
             else "Install the driver that the URL names, or name another one.",
         ) from None
     return engine

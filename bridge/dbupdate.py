@@ -16,7 +16,7 @@ from bridge.detect import detect
 from bridge.errors import ConfigError, DatabaseError, NotConfirmedError, StalePlanError
 from bridge.execute import Executor, Progress, Silent
 from bridge.hooks import load_models
-from bridge.legacy.repository import read_repository
+from bridge.legacy.repository import read_repository, version_table_of
 from bridge.model import Plan, Report, Repository, State
 from bridge.plan import make_plan
 from bridge.revisions import Revisions
@@ -84,7 +84,16 @@ class Bridge:
             name: read_repository(settings, self.config)
             for name, settings in self.config.legacy.items()
         }
+        rows: dict[tuple[str, str], str] = {}
         for repository in found.values():
+            row = (repository.version_table, repository.repository_id)
+            if row in rows:
+                raise ConfigError(
+                    f"legacy.{rows[row]} and legacy.{repository.name} in {self.config.source} have "
+                    f"one version row, '{row[1]}' in {row[0]}: their repositories are the same.",
+                    help=f"Take one of the two out of {self.config.source}.",
+                )
+            rows[row] = repository.name
             for version, revisions in repository.stamp.items():
                 for revision in revisions:
                     if self.config.enabled(repository.name) and not self.revisions.known(revision):
@@ -153,7 +162,8 @@ class Bridge:
         :raises RevisionsError: Alembic's complaint.
         """
         models = load_models(self.config)
-        tables = {repository.version_table for repository in self.repositories.values()}
+        # Not self.repositories: their stamps may name revisions that this command is to make.
+        tables = {version_table_of(settings) for settings in self.config.legacy.values()}
         if self._url() is None:
             self.revisions.command(arguments, None, models, tables)
             return

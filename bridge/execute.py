@@ -94,11 +94,16 @@ class Executor:
             except BridgeError as error:
                 error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
                 raise
+            except KeyboardInterrupt as interrupt:
+                # Stays what it is, so that it ends a caller's program too; it only says more.
+                interrupt.args = (f"Interrupted in the step '{step}'.", self._cut_short(step))
+                raise
         return tuple(self._finished)
 
     def _prepare(self, plan: Plan, stack: ExitStack) -> None:
-        _ = self._revisions.script
         kinds = {type(step) for step in plan.steps}
+        if Upgrade in kinds:
+            self._revisions.check_environment()
         if CreateModels in kinds:
             self._models = load_models(self._config)
         if Foundations in kinds and self._config.database.foundations:
@@ -126,8 +131,12 @@ class Executor:
             ) from error
 
     def _so_far(self) -> str:
+        return self._finished_steps() or "The database is unchanged."
+
+    def _finished_steps(self) -> str:
+        """What stays of the steps before, empty where there were none."""
         if not self._finished:
-            return "The database is unchanged."
+            return ""
         count = len(self._finished)
         stay = "The step before it stays" if count == 1 else f"The {count} steps before it stay"
         return f"{stay} done, up to '{self._finished[-1][0]}'."
@@ -150,20 +159,34 @@ class Executor:
         except BridgeError as error:
             error.message = scrub(error.message, self._engine.url)
             if error.code == "revision-failed":
-                error.state_of_data = f"{self._so_far()} {self._undone(step)}"
+                error.state_of_data = self._undone(step)
             raise
 
+    def _cut_short(self, step: Step) -> str:
+        """The state of the data when somebody stopped the run in the middle of a step."""
+        if isinstance(step, RunLegacy):
+            left = (
+                f"Statements of '{step}' that had run may have stayed: put back a backup before "
+                "you run it again, or undo them by hand."
+            )
+            return f"{self._finished_steps()} {left}".strip()
+        if isinstance(step, Upgrade):
+            return self._undone(step)
+        return f"{self._so_far()} The step '{step}' is rolled back where the database can."
+
     def _undone(self, step: Upgrade) -> str:
+        """The state of the data when a revision did not come to its end."""
         if self._connection.dialect.name not in ("sqlite", "postgresql"):
             why = "this database commits each change of the schema by itself"
         elif not self._revisions.transactional:
             why = "the app's own env.py decides what it commits"
         else:
-            return f"What the revision {step.revision} had done is rolled back."
-        return (
+            return f"{self._so_far()} What the revision {step.revision} had done is rolled back."
+        left = (
             f"The revision {step.revision} is not written down as done, but what it had changed "
             f"before it failed may have stayed: {why}."
         )
+        return f"{self._finished_steps()} {left}".strip()
 
     def _create_models(self, _step: CreateModels) -> None:
         with self._connection.begin():

@@ -432,6 +432,28 @@ def test_a_defect_of_bridges_own_is_told_without_a_traceback(
     )
 
 
+def test_interrupted_in_a_step(
+    project: Project, old: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("bridge.legacy.client.LegacyClient.run", interrupt)
+    result = project.run("dbupdate", url=old)
+    assert result.exit_code == 130
+    assert result.stderr.startswith(
+        "Error [interrupted] Interrupted in the step 'legacy shop 3'.\n"
+        "State of the data: Statements of 'legacy shop 3' that had run may have stayed: put back a "
+        "backup before you run it again, or undo them by hand.\n"
+    )
+
+
+def test_an_empty_url_is_not_the_configurations(project: Project) -> None:
+    result = project.run("status", url="")
+    assert result.exit_code == 2
+    assert "Invalid value for '--url': is empty" in result.stderr
+
+
 def test_interrupted(project: Project, old: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupt(*_: object) -> None:
         raise KeyboardInterrupt

@@ -474,6 +474,29 @@ def test_a_dialect_that_nobody_has(project: Project) -> None:
     assert help == "Install the driver that the URL names, or name another one."
 
 
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        (
+            "postgres://user:se@cret@host/d",
+            (
+                "The database URL has more than one @ before the host.",
+                "Percent-encode special characters of the user and the password: @ is %40.",
+            ),
+        ),
+        (
+            "sqlite://media.db",
+            (
+                "The database URL sqlite://media.db has two slashes, where a file needs three.",
+                "Write it as sqlite:///media.db, or sqlite:////FOLDER/media.db",
+            ),
+        ),
+    ],
+)
+def test_a_slip_in_the_url(project: Project, url: str, expected: tuple[str, str]) -> None:
+    assert refused(project, url) == (*expected, "The database is unchanged.")
+
+
 def test_a_driver_that_is_not_installed(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     def missing(*_: object, **__: object) -> None:
         raise ModuleNotFoundError("No module named 'psycopg'")
@@ -481,7 +504,7 @@ def test_a_driver_that_is_not_installed(project: Project, monkeypatch: pytest.Mo
     monkeypatch.setattr("bridge.database.sa.create_engine", missing)
     assert refused(project, "postgresql+psycopg://user:secret@host/d") == (
         "The driver for postgresql+psycopg is not installed: No module named 'psycopg'",
-        "Install it: pip install 'bridge[postgresql]'",
+        "Install it: pip install 'psycopg[binary]'",
         "The database is unchanged.",
     )
 

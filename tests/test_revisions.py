@@ -216,6 +216,17 @@ def test_broken_foreign_keys_stop_the_commit_on_sqlite(
     assert len(sqlite_database.rows()["parent"]) == 1
 
 
+def test_without_env_py_nothing_is_run(scripts: Path, sqlite_database: Database) -> None:
+    write_revision(scripts / "versions", "one", upgrade=create_table("first"))
+    (scripts / "env.py").unlink()
+    with pytest.raises(RevisionsError) as caught:
+        make_bridge(scripts, sqlite_database).dbupdate()
+    assert caught.value.message == (
+        f"{scripts / 'env.py'} is not there: Alembic runs revisions through it."
+    )
+    assert caught.value.state_of_data == "The database is unchanged."
+
+
 # --- somebody else's env.py -----------------------------------------------------------------
 
 

@@ -77,6 +77,26 @@ def test_versions_interleave_where_they_require_one_another(
     assert notes(database) == ["app 2", "expand 1", "contract 1", "expand 2", "contract 2"]
 
 
+def test_two_tables_with_one_repository_are_refused(
+    project: LegacyProject, sqlite_database: Database
+) -> None:
+    project.tables["again"] = project.tables["expand"]
+    error = project.refused(sqlite_database)
+    assert error.message == (
+        "legacy.expand and legacy.again in the arguments have one version row, 'expand' in "
+        "migrate_version: their repositories are the same."
+    )
+
+
+def test_the_alembic_command_works_before_the_stamped_revision_is_made(
+    project: LegacyProject, sqlite_database: Database, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The map may be written before the base revision, which this command then makes."""
+    project.tables["app"]["stamp"] = {2: ["not_made_yet"]}
+    project.bridge(sqlite_database).alembic(["heads"])
+    assert "successor (head)" in capsys.readouterr().out
+
+
 def test_a_setup_hook_that_repositories_share_is_called_once(
     project: LegacyProject, sqlite_database: Database
 ) -> None:

@@ -60,6 +60,15 @@ def read_repository(settings: LegacyConfig, config: Config) -> Repository:
     return repository
 
 
+def version_table_of(settings: LegacyConfig) -> str:
+    """The name of a repository's version table; the stamp map may still be unfinished.
+
+    :raises RepositoryInvalidError: `migrate.cfg` cannot be read.
+    """
+    cfg = _read_cfg(settings.repository / "migrate.cfg")
+    return cfg.get("db_settings", "version_table", fallback="migrate_version")
+
+
 def _read_cfg(path: Path) -> configparser.ConfigParser:
     # Python 2 took the last of two equal keys.
     parser = configparser.ConfigParser(strict=False)

@@ -70,6 +70,19 @@ class Revisions:
             script.get_heads()
             return script
 
+    def check_environment(self) -> None:
+        """Whether the scripts can be run at all, before anything is written.
+
+        :raises RevisionsError: there is no env.py.
+        """
+        path = Path(self.script.dir) / "env.py"
+        if not path.is_file():
+            raise RevisionsError(
+                f"{path} is not there: Alembic runs revisions through it.",
+                help="Let alembic.script_location name the folder that holds env.py; a new one has "
+                "two lines: from bridge.revisions import run_environment, and run_environment()",
+            )
+
     @cached_property
     def _scripts(self) -> dict[str, Script]:
         with self._told("The Alembic scripts do not fit together"):
