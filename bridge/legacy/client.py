@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,7 +28,7 @@ from bridge.model import LegacyState, RunLegacy
 log = logging.getLogger("bridge.legacy")
 
 WORKER = Path(__file__).with_name("worker.py")
-SAME_PROBLEMS = 3
+SAME_PROBLEMS = 20
 """How many scripts with one and the same problem a message names."""
 OUTPUT_LINES = 20
 """How many lines of a script's own output an error shows."""
@@ -274,16 +275,16 @@ def _left_behind(step: RunLegacy, before: int | None, written: int) -> str:
 
 
 def _problem_lines(problems: Sequence[dict[str, Any]]) -> list[str]:
-    """A line for each problem; where many scripts share one, the first few and a count."""
+    """A line for each problem, in their order; a cause that very many share ends with a count."""
     lines = []
-    groups: dict[str, list[dict[str, Any]]] = {}
+    seen: Counter[str] = Counter()
     for problem in problems:
-        groups.setdefault(problem["message"], []).append(problem)
-    for message, group in groups.items():
-        shown = group if len(group) <= SAME_PROBLEMS + 1 else group[:SAME_PROBLEMS]
-        lines += [_problem_line(problem) for problem in shown]
-        if len(group) > len(shown):
-            lines.append(f"- {len(group) - len(shown)} more scripts: {message}")
+        seen[problem["message"]] += 1
+        if seen[problem["message"]] <= SAME_PROBLEMS:
+            lines.append(_problem_line(problem))
+    for message, count in seen.items():
+        if count > SAME_PROBLEMS:
+            lines.append(f"- {count - SAME_PROBLEMS} more: {message}")
     return lines
 
 
