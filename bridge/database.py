@@ -33,7 +33,7 @@ _PACKAGES = {
 _SECRET_QUERY = ("password", "passwd", "sslpassword")
 
 
-def parse_url(text: str) -> URL:
+def parse_url(text: str | URL) -> URL:
     """A URL that SQLAlchemy understands, with a driver that is installed where it names none.
 
     `postgres://`, which old configurations use and SQLAlchemy 1.4 gave up, is taken too; and in
@@ -124,6 +124,12 @@ def make_engine(url: URL) -> Engine:
     try:
         engine = sa.create_engine(url, poolclass=None if _in_memory(url) else NullPool)
     except (ImportError, NoSuchModuleError) as error:
+        if driver_of(url) == "psycopg" and isinstance(error, NoSuchModuleError):
+            raise DriverMissingError(
+                f"SQLAlchemy {sa.__version__} has no dialect for {url.drivername}.",
+                help="Write the URL without a driver, as postgresql://..., and install one that it "
+                f"knows: pip install '{_PACKAGES['psycopg2']}'",
+            ) from None
         package = _PACKAGES.get(driver_of(url) or url.get_backend_name())
         raise DriverMissingError(
             f"The driver for {url.drivername} is not installed: {error}",

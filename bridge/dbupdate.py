@@ -187,7 +187,7 @@ class Bridge:
                 f"No database is named: there is no database.url in {self.config.source}.",
                 help="Give one: --url URL, BRIDGE_DATABASE_URL, or database.url",
             )
-        engine = make_engine(parse_url(database) if isinstance(database, str) else database)
+        engine = make_engine(parse_url(database))
         try:
             yield engine
         finally:

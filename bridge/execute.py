@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import cached_property
 from typing import Any, Protocol
 
-from sqlalchemy.engine import Engine
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.config import Config
-from bridge.database import connect, scrub
-from bridge.errors import BridgeError, DatabaseRefusedError, HookError
+from bridge.database import connect, scrub, sqlite_file
+from bridge.errors import BridgeError, DatabaseError, DatabaseRefusedError, HookError
 from bridge.hooks import load_hook, load_models
 from bridge.legacy.client import LegacyClient
 from bridge.legacy.runtime import ready_runtime
@@ -27,6 +28,7 @@ from bridge.model import (
     done_as_dict,
 )
 from bridge.revisions import Revisions
+from bridge.telling import said
 
 
 class Progress(Protocol):
@@ -81,8 +83,8 @@ class Executor:
         :raises BridgeError: a step failed; its `steps` are those that were finished before.
         """
         with ExitStack() as stack:
+            self._stack = stack
             self._prepare(plan, stack)
-            self._connection = stack.enter_context(connect(self._engine))
             try:
                 for number, step in enumerate(plan.steps, 1):
                     self._progress.begin(step, number, len(plan.steps))
@@ -93,12 +95,28 @@ class Executor:
                     self._progress.done(step, seconds)
             except BridgeError as error:
                 error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
+                error.help += self._hook_to_call(plan, error)
                 raise
             except KeyboardInterrupt as interrupt:
                 # Stays what it is, so that it ends a caller's program too; it only says more.
                 interrupt.args = (f"Interrupted in the step '{step}'.", self._cut_short(step))
                 raise
         return tuple(self._finished)
+
+    @cached_property
+    def _connection(self) -> Connection:
+        """Opened when the first step needs it: servers end one that idles while scripts run."""
+        return self._stack.enter_context(connect(self._engine))
+
+    def _hook_to_call(self, plan: Plan, error: BridgeError) -> str:
+        """What a stopped run must add to its help: the next one finds no fresh database."""
+        hooks = [step.hook for step in plan.steps if isinstance(step, Foundations)]
+        if not hooks or not self._finished or isinstance(error, HookError):
+            return ""
+        return (
+            f". That run will not call the hook {hooks[0]}, because the database is no longer "
+            "fresh: call it by hand afterwards."
+        )
 
     def _prepare(self, plan: Plan, stack: ExitStack) -> None:
         kinds = {type(step) for step in plan.steps}
@@ -110,6 +128,12 @@ class Executor:
             self._hook = load_hook(self._config.database.foundations, self._config)
         versions = [step for step in plan.steps if isinstance(step, RunLegacy)]
         if versions:
+            if self._engine.dialect.name == "sqlite" and sqlite_file(self._engine.url) is None:
+                raise DatabaseError(
+                    "Legacy versions run in a process of their own, which cannot see a SQLite "
+                    "database in memory.",
+                    help="Use a SQLite file.",
+                )
             runtime = ready_runtime(self._config, tell=self._progress.note)
             states = list(plan.state.legacy.values())
             self._versions = {state.repository.name: state.version for state in states}
@@ -127,8 +151,22 @@ class Executor:
             raise DatabaseRefusedError(
                 f"The database refused the step '{step}': {scrub(str(cause), self._engine.url)}",
                 help="Mend what it complains of, then run: bridge dbupdate",
-                state_of_data=self._so_far(),
+                state_of_data=self._refused_in(step),
             ) from error
+
+    def _refused_in(self, step: Step) -> str:
+        """The state of the data when the database refused a step of bridge's own."""
+        if isinstance(step, CreateModels) and not self._transactional_ddl:
+            return (
+                "The tables made before the one that was refused have stayed, without a version: "
+                "this database commits each change of the schema by itself. Drop them before you "
+                "run it again."
+            )
+        return self._so_far()
+
+    @property
+    def _transactional_ddl(self) -> bool:
+        return self._engine.dialect.name in ("sqlite", "postgresql")
 
     def _so_far(self) -> str:
         return self._finished_steps() or "The database is unchanged."
@@ -176,7 +214,7 @@ class Executor:
 
     def _undone(self, step: Upgrade) -> str:
         """The state of the data when a revision did not come to its end."""
-        if self._connection.dialect.name not in ("sqlite", "postgresql"):
+        if not self._transactional_ddl:
             why = "this database commits each change of the schema by itself"
         elif not self._revisions.transactional:
             why = "the app's own env.py decides what it commits"
@@ -197,11 +235,9 @@ class Executor:
         try:
             with self._connection.begin():
                 self._hook(self._connection)
-        except SQLAlchemyError:
-            raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise HookError(
-                f"The hook {step.hook} failed: {type(error).__name__}: {error}",
+                f"The hook {step.hook} failed: {scrub(said(error), self._engine.url)}",
                 help="Mend the hook, then call it by hand: the tables are there.",
                 state_of_data=self._so_far(),
             ) from error

@@ -26,7 +26,7 @@ def load_object(name: str, config: Config) -> Any:
         found = importlib.import_module(module)
         for part in (attribute or "metadata").split("."):
             found = getattr(found, part)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise HookError(
             f"{name} of {config.source} cannot be loaded: {type(error).__name__}: {error}",
             help="Write it as package.module:NAME, and let alembic.pythonpath name the folder "

@@ -46,8 +46,9 @@ def make_plan(state: State, graph: RevisionGraph, config: Config) -> Plan:
     upgrades = _upgrades(graph, reached, state.targets)
     if stamps:
         steps.append(Stamp(tuple(stamps)))
-    elif upgrades and set(reached) != set(state.current):
-        # Somebody stamped a revision beside one that it depends on: Alembic stops at such rows.
+    elif upgrades and reached != state.current:
+        # Somebody stamped a revision twice, or beside one that it depends on: Alembic stops at
+        # such rows.
         steps.append(Stamp(reached))
     return Plan(state, (*steps, *upgrades))
 

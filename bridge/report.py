@@ -7,6 +7,7 @@ On a terminal the text is rich's; elsewhere it is plain lines that a log can kee
 from __future__ import annotations
 
 import json
+import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -256,7 +257,7 @@ class TextProgress:
 
     def note(self, text: str) -> None:
         """Print a line of preparation."""
-        self.console.print(escape(text))
+        self._print(escape(text))
 
     def begin(self, step: Step, number: int, total: int) -> None:
         """Remember the number of the step."""
@@ -265,10 +266,19 @@ class TextProgress:
     def done(self, step: Step, seconds: float) -> None:
         """Print the step and its time."""
         verb, what, _remark = step_words(step)
-        self.console.print(f"{self.place}  {verb} {escape(what)}  {seconds:.2f} s")
+        self._print(f"{self.place}  {verb} {escape(what)}  {seconds:.2f} s")
 
     def close(self) -> None:
         """There is nothing to take away."""
+
+    def _print(self, line: str) -> None:
+        try:
+            self.console.print(line)
+        except (BrokenPipeError, SystemExit):  # rich makes the one into the other
+            # Whoever read the output wants no more of it (`| head`): no reason to stop half-way.
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, self.console.file.fileno())
+            os.close(null)
 
 
 class TerminalProgress(TextProgress):

@@ -237,3 +237,18 @@ def test_progress_is_told_of_every_step(quiet: Project, sqlite_database: Databas
         (name, number, len(names)) for number, name in enumerate(names, 1)
     ]
     assert [what for kind, what in told if kind == "done"] == names
+
+
+def test_a_url_object_is_read_as_its_text_is(quiet: Project, tmp_path: Path) -> None:
+    url = sa.engine.make_url(f"sqlite+aiosqlite:///{tmp_path}/new.db")
+    assert Bridge.from_config(quiet.file, url=url).dbupdate().outcome == "upgraded"
+
+
+@pytest.mark.skipif(not sa.__version__.startswith("1."), reason="SQLAlchemy 2 has the dialect")
+def test_a_driver_that_this_sqlalchemy_cannot_use_is_not_advised(project: Project) -> None:
+    with pytest.raises(BridgeError) as caught:
+        project.bridge("postgresql+psycopg://u:secret@localhost/x").status()
+    assert caught.value.help == (
+        "Write the URL without a driver, as postgresql://..., and install one that it knows: "
+        "pip install 'psycopg2-binary'"
+    )

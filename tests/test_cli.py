@@ -726,3 +726,14 @@ def test_a_url_in_a_wrong_place_keeps_its_password(project: Project) -> None:
 def test_the_password_in_the_query_is_hidden_too(project: Project) -> None:
     url = "postgresql://someone@127.0.0.1:1/shop?password=hunter2"
     assert all("hunter2" not in output for output in outputs(project, url))
+
+
+def test_a_reader_that_goes_away_does_not_stop_an_upgrade(project: Project, old: Database) -> None:
+    """`bridge dbupdate | head -1` must not leave the database half-way."""
+    command = [sys.executable, "-m", "bridge", "dbupdate", "--config", str(project.file)]
+    read, write = os.pipe()
+    os.close(read)
+    done = subprocess.run([*command, "--url", old.url], stdout=write, check=False)
+    os.close(write)
+    assert done.returncode == 0
+    assert project.bridge(old).dbupdate().outcome == "nothing_to_do"

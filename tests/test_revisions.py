@@ -216,6 +216,82 @@ def test_broken_foreign_keys_stop_the_commit_on_sqlite(
     assert len(sqlite_database.rows()["parent"]) == 1
 
 
+def test_keys_that_were_broken_before_do_not_stop_a_rebuild(
+    scripts: Path, sqlite_database: Database
+) -> None:
+    """A rebuild gives the rows new numbers, and a rename another table."""
+    sqlite_database.execute(
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY)",
+        "CREATE TABLE child (id VARCHAR(5) PRIMARY KEY, parent_id INTEGER REFERENCES parent (id))",
+        "INSERT INTO child VALUES ('a', NULL)",
+        "INSERT INTO child VALUES ('b', 7)",
+        "DELETE FROM child WHERE id = 'a'",
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)",
+        "INSERT INTO alembic_version VALUES ('one')",
+    )
+    write_revision(scripts / "versions", "one")
+    rebuild = REBUILD.replace("parent", "child")
+    write_revision(scripts / "versions", "two", "one", upgrade=rebuild)
+    rename = "op.rename_table('child', 'kid')"
+    write_revision(scripts / "versions", "three", "two", upgrade=rename)
+    assert make_bridge(scripts, sqlite_database).dbupdate().current == ("three",)
+    assert sqlite_database.rows()["kid"] == [("b", 7, None)]
+
+
+def test_a_key_that_sqlite_cannot_check_stops_nothing(
+    scripts: Path, sqlite_database: Database
+) -> None:
+    """Old tables have keys to columns that are not unique; the others are checked as ever."""
+    sqlite_database.execute(
+        "CREATE TABLE parent (id INTEGER PRIMARY KEY, name TEXT)",
+        "CREATE TABLE odd (id INTEGER PRIMARY KEY, name TEXT REFERENCES parent (name))",
+        "CREATE TABLE child (id INTEGER PRIMARY KEY, parent_id INTEGER REFERENCES parent (id))",
+        "INSERT INTO parent VALUES (1, 'x')",
+        "INSERT INTO odd VALUES (1, 'x')",
+        "INSERT INTO child VALUES (1, 1)",
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) PRIMARY KEY)",
+        "INSERT INTO alembic_version VALUES ('one')",
+    )
+    write_revision(scripts / "versions", "one")
+    write_revision(scripts / "versions", "two", "one", upgrade=create_table("more"))
+    write_revision(scripts / "versions", "three", "two", upgrade="op.execute('DELETE FROM parent')")
+    bridge = make_bridge(scripts, sqlite_database)
+    with pytest.raises(RevisionFailedError, match=r"1 row .* nowhere \(child -> parent\)"):
+        bridge.dbupdate()
+    assert bridge.status().current == ("two",)
+
+
+def test_a_version_row_that_is_there_twice_is_mended(scripts: Path, database: Database) -> None:
+    """The tables of old Alembics have no primary key; Alembic itself stops at such rows."""
+    database.execute(
+        "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)",
+        "INSERT INTO alembic_version VALUES ('one')",
+        "INSERT INTO alembic_version VALUES ('one')",
+    )
+    write_revision(scripts / "versions", "one")
+    write_revision(scripts / "versions", "two", "one")
+    assert make_bridge(scripts, database).dbupdate().current == ("two",)
+    assert database.rows()["alembic_version"] == [("two",)]
+
+
+def test_a_script_that_ends_the_program_is_told(scripts: Path, sqlite_database: Database) -> None:
+    (scripts / "versions/one.py").write_text("raise SystemExit(0)\n", encoding="utf-8")
+    with pytest.raises(RevisionsError, match=r"cannot be read: SystemExit: 0\nAt: .*one\.py"):
+        make_bridge(scripts, sqlite_database).status()
+
+
+def test_a_revision_that_fails_under_alembics_own_command(
+    scripts: Path, sqlite_database: Database
+) -> None:
+    write_revision(scripts / "versions", "one", upgrade="op.execute('DELETE FROM gone')")
+    with pytest.raises(RevisionFailedError) as caught:
+        make_bridge(scripts, sqlite_database).alembic(["upgrade", "heads"])
+    assert caught.value.message == (
+        "alembic upgrade heads: no such table: gone\nSQL: DELETE FROM gone\n"
+        f"At: {scripts / 'versions/one.py'}, line 13"
+    )
+
+
 def test_without_env_py_nothing_is_run(scripts: Path, sqlite_database: Database) -> None:
     write_revision(scripts / "versions", "one", upgrade=create_table("first"))
     (scripts / "env.py").unlink()

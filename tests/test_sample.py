@@ -11,6 +11,8 @@ import sqlalchemy as sa
 from databases import Database, Document, SQLiteDatabase
 from projects import TOP, Project, copy_sample
 
+from bridge.errors import DatabaseRefusedError, HookError, RevisionFailedError
+
 HEADS = ("core_tag_slugs", "likes_totals", "messages_threads")
 SNAPSHOTS = sorted(
     path.name.removesuffix(".sqlite.sql") for path in (TOP / "snapshots").glob("*.sqlite.sql")
@@ -204,6 +206,58 @@ def test_foundations_are_laid_after_the_last_revision(sample: Project, database:
     report = sample.bridge(database).dbupdate()
     assert str(report.steps[-1][0]) == "foundations sample_hook_a:lay"
     assert select(database, "SELECT id, username FROM users") == [(7, "root")]
+
+
+def test_a_hook_that_the_database_refuses_is_not_called_again(
+    sample: Project, sqlite_database: Database
+) -> None:
+    sample.write("sample_hook_e.py", "def lay(db):\n    db.exec_driver_sql('DELETE FROM gone')\n")
+    sample.configure("database", 'foundations = "sample_hook_e:lay"')
+    with pytest.raises(HookError) as caught:
+        sample.bridge(sqlite_database).dbupdate()
+    assert (caught.value.message, caught.value.help) == (
+        "The hook sample_hook_e:lay failed: no such table: gone\nSQL: DELETE FROM gone",
+        "Mend the hook, then call it by hand: the tables are there.",
+    )
+    assert sample.bridge(sqlite_database).dbupdate().outcome == "nothing_to_do"
+
+
+def test_a_new_install_that_stops_names_the_hook_that_is_left(
+    sample: Project, sqlite_database: Database
+) -> None:
+    sample.write("sample_hook_f.py", "def lay(db):\n    pass\n")
+    sample.configure("database", 'foundations = "sample_hook_f:lay"')
+    last = sample.root / "alembic_migrations/likes"
+    path = next(path for path in last.rglob("*.py") if "likes_totals" in path.name)
+    path.write_text(path.read_text().replace("def upgrade()", "def upgrade(needed)"))
+    with pytest.raises(RevisionFailedError) as caught:
+        sample.bridge(sqlite_database).dbupdate()
+    assert caught.value.help == (
+        "Mend what it complains of, then run: bridge dbupdate. That run will not call the hook "
+        "sample_hook_f:lay, because the database is no longer fresh: call it by hand afterwards."
+    )
+
+
+@pytest.mark.parametrize("dialect", ["mariadb"])
+def test_models_that_are_made_in_part_are_told(
+    dialect: str, sample: Project, make_database: Callable[[str], Database]
+) -> None:
+    database = make_database(dialect)
+    sample.write(
+        "sample_models_b.py",
+        "from sqlalchemy import *\nmetadata = MetaData()\n"
+        "Table('a', metadata, Column('id', Integer, primary_key=True))\n"
+        "Table('b', metadata, Column('id', String(5000), primary_key=True))\n",
+    )
+    sample.configure("alembic", 'models = "sample_models_b:metadata"')
+    sample.configure("database", 'fresh = "models"')
+    with pytest.raises(DatabaseRefusedError) as caught:
+        sample.bridge(database).dbupdate()
+    assert caught.value.state_of_data == (
+        "The tables made before the one that was refused have stayed, without a version: this "
+        "database commits each change of the schema by itself. Drop them before you run it again."
+    )
+    assert set(database.rows()) == {"a"}
 
 
 def test_foundations_are_not_laid_into_an_old_database(sample: Project, database: Database) -> None:

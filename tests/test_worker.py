@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 from databases import Database
 from legacy_projects import (
     BASE,
@@ -18,9 +19,10 @@ from legacy_projects import (
     script,
     versions,
 )
-from projects import write_versions
+from projects import VERSION_TABLE, write_versions
+from sqlalchemy.pool import StaticPool
 
-from bridge.errors import LegacyError, LegacyPreflightError, LegacyWorkerError
+from bridge.errors import DatabaseError, LegacyError, LegacyPreflightError, LegacyWorkerError
 
 MakeDatabase = Callable[[str], Database]
 
@@ -856,3 +858,60 @@ def test_schema_and_rows_are_those_of_sqlalchemy_migrate_alone(
     ignored = ("alembic_version", "migrate_version")
     assert database.schema(ignored) == other.schema(ignored)
     assert database.rows(["alembic_version"]) == other.rows()
+
+
+def test_what_a_script_does_on_the_drivers_connection_is_not_denied(
+    project: LegacyProject, database: Database
+) -> None:
+    raw = """
+        raw = migrate_engine.raw_connection()
+        raw.cursor().execute("INSERT INTO notes (text) VALUES ('raw')")
+        raw.commit()
+        raw.close()
+        raise ValueError("later")
+    """
+    project.repository({"001_notes": CREATE_NOTES, "002_raw": raw})
+    error = project.refused(database)
+    assert notes(database) == ["raw"]
+    assert error.state_of_data == (
+        "The database is at version 1 of app, as its row says, but version 2 used the driver's own "
+        "connection, where bridge cannot see what it changed. Put back a backup before you run it "
+        "again, or undo by hand what has stayed."
+    )
+
+
+END_THE_OTHERS = """
+    import sqlalchemy
+
+    other = sqlalchemy.create_engine(migrate_engine.url)
+    here = "FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
+    with other.connect() as connection:
+        for (number,) in connection.execute(f"SELECT id {here}").fetchall():
+            connection.execute(f"KILL {number}")
+    other.dispose()
+"""
+
+
+def test_a_server_that_ends_idle_connections_stops_nothing(
+    project: LegacyProject, make_database: MakeDatabase
+) -> None:
+    """Neither the worker's connection nor bridge's own need outlive a script that computes long."""
+    database = make_database("mariadb")
+    project.repository({"001_notes": CREATE_NOTES, "002_slow": END_THE_OTHERS})
+    project.update(database)
+    assert versions(database) == {"app": 2}
+
+
+def test_a_database_in_memory_has_no_second_process(project: LegacyProject) -> None:
+    project.repository({"001_notes": CREATE_NOTES})
+    engine = sa.create_engine("sqlite://", poolclass=StaticPool)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(VERSION_TABLE.format("migrate_version"))
+        connection.exec_driver_sql("INSERT INTO migrate_version VALUES ('app', '', 0)")
+    with pytest.raises(DatabaseError) as caught:
+        project.bridge("sqlite://").dbupdate(engine)
+    assert caught.value.message == (
+        "Legacy versions run in a process of their own, which cannot see a SQLite database in "
+        "memory."
+    )
+    engine.dispose()

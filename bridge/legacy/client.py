@@ -255,15 +255,21 @@ class LegacyClient:
         return LegacyError(
             "\n".join(parts),
             help="Mend what it complains of, then run: bridge dbupdate",
-            state_of_data=_left_behind(step, before, answer["written"]),
+            state_of_data=_left_behind(step, before, answer["written"], unseen=answer["unseen"]),
         )
 
 
-def _left_behind(step: RunLegacy, before: int | None, written: int) -> str:
+def _left_behind(step: RunLegacy, before: int | None, written: int, *, unseen: bool = False) -> str:
     """What a failed version leaves: sqlalchemy-migrate commits each statement alone."""
     kept = f"The database is at version {before} of {step.repository}, as its row says"
     if before is None:
         kept = f"The database has no version of {step.repository} yet"
+    if unseen:
+        return (
+            f"{kept}, but version {step.version} used the driver's own connection, where bridge "
+            "cannot see what it changed. Put back a backup before you run it again, or undo by "
+            "hand what has stayed."
+        )
     if not written:
         return f"{kept}; version {step.version} has changed nothing."
     were = "1 statement" if written == 1 else f"{written} statements"

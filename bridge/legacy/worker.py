@@ -449,6 +449,7 @@ class Worker:
         self.phase = "loading"
         self.statements = 0
         self.written = 0
+        self.unseen = False
         self.last_write: str | None = None
 
     # --- preflight ---
@@ -469,6 +470,7 @@ class Worker:
         engines = sqlalchemy.engine.Engine
         sqlalchemy.event.listen(engines, "before_cursor_execute", self.before_statement)
         sqlalchemy.event.listen(engines, "after_cursor_execute", self.after_statement)
+        self.watch_raw_connections(engines)
         problems: list[dict[str, Any]] = []
         collections = {}
         set_up = {None}
@@ -511,6 +513,18 @@ class Worker:
 
     # --- statements ---
 
+    def watch_raw_connections(self, engines: Any) -> None:
+        """What a script runs on a driver's own connection, no event of SQLAlchemy's tells."""
+        original = engines.raw_connection
+
+        def raw_connection(engine: Any, *arguments: Any, **options: Any) -> Any:
+            caller = sys._getframe(1).f_globals.get("__name__", "")
+            if caller.partition(".")[0] != "sqlalchemy":
+                self.unseen = True
+            return original(engine, *arguments, **options)
+
+        engines.raw_connection = raw_connection
+
     def before_statement(
         self, connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any,
         _many: bool,
@@ -539,16 +553,25 @@ class Worker:
     # --- one version ---
 
     def run(self, name: str, number: int) -> None:
+        import sqlalchemy
+
         script = self.scripts[name, number]
         self.siblings.enter(name)
         self.statements, self.written, self.last_write = 0, 0, None
+        self.unseen = False
         self.channel.send("begin", script=script.path)
         begun = time.monotonic()
         try:
             self.phase = "running"
             script.run(self.engine, 1)
             self.phase = "writing the version"
-            self.write_version(name, number)
+            try:
+                self.write_version(name, number)
+            except sqlalchemy.exc.DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # The server ended a connection that idled while the script computed.
+                self.write_version(name, number)
         except BaseException as error:
             print_traceback()
             self.channel.send(
@@ -558,6 +581,7 @@ class Worker:
                 sql=self.statement_of(error),
                 message=describe(error),
                 written=self.written,
+                unseen=self.unseen,
             )
             return
         self.versions[name] = number

@@ -22,6 +22,7 @@ from sqlalchemy.engine import URL, Connection, Engine
 from bridge.config import Config
 from bridge.errors import (
     AheadError,
+    BridgeError,
     RevisionFailedError,
     RevisionsError,
     VersionTableMismatchError,
@@ -124,7 +125,7 @@ class Revisions:
             yield
         except RevisionsError:
             raise
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             where = place(error, self._locations())
             raise RevisionsError(
                 f"{what}: {said(error)}{where}",
@@ -343,6 +344,7 @@ class Revisions:
         :param metadata: the models, for autogenerate.
         :param version_tables: legacy version tables, which autogenerate leaves alone.
         :raises RevisionsError: Alembic's complaint about the command.
+        :raises RevisionFailedError: a revision or env.py raised.
         """
         line = CommandLine(prog="bridge alembic")
         options = line.parser.parse_args(list(arguments))
@@ -368,6 +370,14 @@ class Revisions:
             raise RevisionsError(
                 f"alembic {' '.join(arguments)}: {error}",
                 help="See: bridge alembic --help",
+                state_of_data="See: bridge status",
+            ) from error
+        except (BridgeError, BrokenPipeError):
+            raise
+        except Exception as error:
+            raise RevisionFailedError(
+                f"alembic {' '.join(arguments)}: {said(error)}{place(error, self._locations())}",
+                help="Mend what it complains of, then run it again.",
                 state_of_data="See: bridge status",
             ) from error
 
