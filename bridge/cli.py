@@ -32,6 +32,7 @@ from bridge.report import Output
 UPGRADE_NEEDED = 10
 """The status of `status --exit-code` when an upgrade is needed."""
 INTERRUPTED = 130
+WITH_PLUGINS = "--with-plugins"
 URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -209,16 +210,37 @@ def dbupdate(bridge: Bridge, output: Output, dry_run: bool, yes: bool) -> None:
     output.report(report)
 
 
-def asking(output: Output, yes: bool) -> Callable[[Plan], bool]:
+def asking(output: Output, yes: bool, *, default: bool = True) -> Callable[[Plan], bool]:
     """Ask before the first write, where there is somebody to ask."""
     if yes or output.as_json or not (sys.stdin.isatty() and output.console.is_terminal):
         return lambda _plan: True
 
     def ask(plan: Plan) -> bool:
         output.plan(plan)
-        return click.confirm("Go on?", default=True)
+        return click.confirm("Go on?", default=default)
 
     return ask
+
+
+@main.command()
+@click.option(
+    "--branch", required=True, help="The branch: core, a module's name, or a branch label."
+)
+@click.option("-m", "--message", required=True, help="What the revision does, in a few words.")
+@click.option("--autogenerate", is_flag=True, help="Fill it with what the models have more.")
+@click.option("--rev-id", help="The revision's id; made up where it is not given.")
+@common
+def revision(
+    bridge: Bridge,
+    output: Output,
+    branch: str,
+    message: str,
+    autogenerate: bool,
+    rev_id: str | None,
+) -> None:
+    """Write a new Alembic revision into the folder of its branch."""
+    path, kept = bridge.revision(branch, message, autogenerate=autogenerate, rev_id=rev_id)
+    output.revision(path, kept)
 
 
 @main.command(
@@ -231,9 +253,49 @@ def alembic(bridge: Bridge, output: Output, arguments: Sequence[str]) -> None:
     """Alembic's own command line, with this configuration.
 
     For example: bridge alembic heads, bridge alembic current, bridge alembic history.
-    Options of bridge's stand before Alembic's subcommand.
+    Options of bridge's stand before Alembic's subcommand. With --with-plugins, before or after
+    it, the models of every module that is on are loaded too.
     """
-    bridge.alembic(arguments)
+    given = [argument for argument in arguments if argument != WITH_PLUGINS]
+    bridge.alembic(given, with_plugins=len(given) < len(arguments))
+
+
+@main.group(invoke_without_command=True)
+@click.pass_context
+def modules(context: click.Context) -> None:
+    """The app's modules: which are on, and where the database stands in each."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_modules)
+
+
+@modules.command("list")
+@json_option
+@common
+def list_modules(bridge: Bridge, output: Output) -> None:
+    """List them: on, off or not installed, current revision, head. Reads only."""
+    output.modules(bridge.status().modules)
+
+
+@modules.command("remove")
+@click.argument("name")
+@json_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+def remove_module(bridge: Bridge, output: Output, name: str, yes: bool) -> None:
+    """Undo every revision of a module: its tables and their rows are gone afterwards."""
+    progress = output.progress()
+    try:
+        report = bridge.remove_module(
+            name, confirm=asking(output, yes, default=False), progress=progress
+        )
+    finally:
+        progress.close()
+    output.report(report)
+    if bridge.config.modules[name].enabled:
+        output.note(
+            f"The module is still on: dbupdate would install it again. Switch it off first: "
+            f"module.{name}.enabled = false"
+        )
 
 
 @main.group(invoke_without_command=True)

@@ -7,13 +7,15 @@ is a mistake. Paths are relative to the folder of the file.
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from bridge.errors import ConfigError, ConfigMissingError
+from bridge.model import CORE
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -23,6 +25,9 @@ else:
 FILE_NAME = "bridge.toml"
 
 T = TypeVar("T")
+
+# package.module:name; a single letter before the colon is a drive.
+_NAMED = re.compile(r"[A-Za-z_][\w.]+:[\w./-]+$")
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,7 @@ class AlembicConfig:
     script_location: Path | None = None
     config: Path | None = None
     version_locations: tuple[Path, ...] = ()
+    label: str | None = None
     version_table: str = "alembic_version"
     targets: tuple[str, ...] = ("heads",)
     models: tuple[str, ...] = ()
@@ -50,11 +56,21 @@ class AlembicConfig:
 
 @dataclass(frozen=True)
 class LegacyConfig:
-    """`[legacy.NAME]`: a sqlalchemy-migrate repository and what its scripts need."""
+    """`[legacy.NAME]`: a sqlalchemy-migrate repository, or a registry, and what its scripts need.
+
+    `version_table`, `row`, `name_column`, `version_column` and `versions` are a registry's; a
+    repository's own files say the same of it.
+    """
 
     name: str
-    repository: Path
     stamp: Mapping[int, tuple[str, ...]]
+    repository: Path | None = None
+    registry: str | None = None
+    version_table: str = ""
+    row: str = ""
+    name_column: str = "name"
+    version_column: str = "version"
+    versions: tuple[int, ...] = ()
     aliases: tuple[str, ...] = ()
     pythonpath: tuple[Path, ...] = ()
     requirements: tuple[str, ...] = ()
@@ -69,15 +85,23 @@ class LegacyConfig:
 class ModuleConfig:
     """`[module.NAME]`: a plugin of the app with its own branch and version location.
 
-    `present` says whether that folder is there; it may be gone where the module is off.
+    `migrations` is that folder, `resource` the same as ``package:folder``; both are None for a
+    module that only an installed package describes. `enabled` is None where nothing is said.
+    `models` and `foundations` are names, or from an installed package the objects themselves.
+    `present` says whether the folder is there; `problem` why the module cannot be used.
     """
 
     name: str
-    migrations: Path
+    migrations: Path | None = None
+    resource: str | None = None
+    label: str | None = None
     legacy: str | None = None
-    enabled: bool = True
-    models: str | None = None
+    enabled: bool | None = None
+    models: Any = None
+    foundations: Any = None
+    depends_on: tuple[str, ...] = ()
     present: bool = True
+    problem: str | None = None
 
 
 @dataclass(frozen=True)
@@ -95,6 +119,11 @@ class Config:
     def enabled(self, repository: str) -> bool:
         """Whether a legacy repository is the core's own or of a module that is on."""
         return all(m.enabled for m in self.modules.values() if m.legacy == repository)
+
+    @property
+    def off(self) -> tuple[str, ...]:
+        """The modules that are not on."""
+        return tuple(m.name for m in self.modules.values() if not m.enabled)
 
     def module_of(self, repository: str) -> str | None:
         """The module that a legacy repository belongs to, None for the core's own."""
@@ -235,6 +264,18 @@ class _Table:
     def paths(self, key: str, value: Any) -> tuple[Path, ...]:
         return tuple(self.path(key, item) for item in self.strings(key, value))
 
+    def path_or_resource(self, key: str, value: Any) -> Path | str:
+        if isinstance(value, str) and _NAMED.match(value):
+            return value
+        return self.path(key, value)
+
+    def numbers(self, key: str, value: Any) -> tuple[int, ...]:
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value
+        ):
+            raise self.mistake(key, f"must be a list of numbers above 0, not {value!r}")
+        return tuple(sorted(set(value)))
+
     def one_of(self, *allowed: str) -> Callable[[str, Any], Any]:
         def convert(key: str, value: Any) -> Any:
             if value not in allowed:
@@ -316,6 +357,7 @@ def _alembic(table: _Table) -> AlembicConfig:
         script_location=table.take("script_location", table.path, None),
         config=table.take("config", table.path, None),
         version_locations=table.take("version_locations", table.paths, ()),
+        label=table.take("label", table.string, None),
         version_table=table.take("version_table", table.string, "alembic_version"),
         targets=table.take("targets", table.strings, ("heads",)),
         models=table.take("models", table.strings, ()),
@@ -336,11 +378,40 @@ def _alembic(table: _Table) -> AlembicConfig:
     return result
 
 
+def parse_legacy(name: str, values: object, *, root: Path, source: str) -> LegacyConfig:
+    """One `[legacy.NAME]` table, as an installed package describes its own history.
+
+    :raises ConfigError: a key is unknown or has a value that is not allowed.
+    """
+    return _legacy(name, _Table(values, f"legacy.{name}", source, root))
+
+
 def _legacy(name: str, table: _Table) -> LegacyConfig:
+    repository = table.take("repository", table.path, None)
+    registry = table.take("registry", table.string, None)
+    if repository is not None and registry is not None:
+        raise table.mistake(None, "must have one of repository and registry, and not both")
+    if registry is None:
+        repository = table.need("repository", table.path)
+    stamp = table.need("stamp", table.by_version(table.strings))
+    if repository is not None:
+        store: dict[str, Any] = {}
+    else:
+        store = {
+            "version_table": table.need("version_table", table.string),
+            "row": table.take("row", table.string, name),
+            "name_column": table.take("name_column", table.string, "name"),
+            "version_column": table.take("version_column", table.string, "version"),
+            "versions": table.take(
+                "versions", table.numbers, tuple(range(1, max(stamp, default=0) + 1))
+            ),
+        }
     result = LegacyConfig(
         name=name,
-        repository=table.need("repository", table.path),
-        stamp=table.need("stamp", table.by_version(table.strings)),
+        stamp=stamp,
+        repository=repository,
+        registry=registry,
+        **store,
         aliases=table.take("aliases", table.strings, ()),
         pythonpath=table.take("pythonpath", table.paths, ()),
         requirements=table.take("requirements", table.strings, ()),
@@ -351,10 +422,12 @@ def _legacy(name: str, table: _Table) -> LegacyConfig:
         bring_up_with=table.take("bring_up_with", table.string, None),
     )
     table.finish()
-    if not result.repository.is_dir():
-        raise table.mistake("repository", f"names {result.repository}, which is not there")
-    for version, revisions in result.stamp.items():
-        if not revisions:
+    if repository is not None and not repository.is_dir():
+        raise table.mistake("repository", f"names {repository}, which is not there")
+    if registry is not None and not _NAMED.match(registry):
+        raise table.mistake("registry", f'must be "package.module:NAME", not {registry!r}')
+    for version, revisions in stamp.items():
+        if not revisions and version != max(stamp):
             raise table.mistake(f"stamp.{version}", "must name at least one Alembic revision")
     for folder in result.pythonpath:
         if not folder.exists():
@@ -363,20 +436,21 @@ def _legacy(name: str, table: _Table) -> LegacyConfig:
 
 
 def _module(name: str, table: _Table) -> ModuleConfig:
+    if name == CORE:
+        raise table.mistake(None, "cannot have that name: it stands for the app itself")
+    text = table.take("migrations", table.path_or_resource, None)
     result = ModuleConfig(
         name=name,
-        migrations=table.need("migrations", table.path),
+        migrations=text if isinstance(text, Path) else None,
+        resource=text if isinstance(text, str) else None,
+        label=table.take("label", table.string, None),
         legacy=table.take("legacy", table.string, None),
-        enabled=table.take("enabled", table.flag, True),
+        enabled=table.take("enabled", table.flag, None),
         models=table.take("models", table.string, None),
+        foundations=table.take("foundations", table.string, None),
+        depends_on=table.take("depends_on", table.strings, ()),
     )
     table.finish()
-    result = replace(result, present=result.migrations.is_dir())
-    if result.enabled and not result.present:
-        raise table.mistake(
-            "migrations",
-            f"names {result.migrations}, which is not there (enabled = false leaves it out)",
-        )
     return result
 
 

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import URL, Engine
 
-from bridge.config import Config, load, parse
+from bridge.config import Config, ModuleConfig, load, parse
 from bridge.database import environment_url, make_engine, parse_url, relative_to
 from bridge.detect import detect
 from bridge.errors import ConfigError, DatabaseError, NotConfirmedError, StalePlanError
 from bridge.execute import Executor, Progress, Silent
+from bridge.graph import Graph
 from bridge.hooks import load_models
 from bridge.legacy.repository import read_repository, version_table_of
-from bridge.model import Plan, Report, Repository, State
-from bridge.plan import make_plan
-from bridge.revisions import Revisions
+from bridge.model import CORE, Plan, Report, Repository, State
+from bridge.modules import find_modules
+from bridge.plan import make_plan, removal
+from bridge.revisions import Commands, Revisions
 
 Database = str | URL | Engine
 """What names a database: a URL, or an engine of the caller's."""
@@ -50,7 +53,8 @@ class Bridge:
         root: Path | str | None = None,
         **tables: Any,
     ) -> None:
-        self.config = parse(tables, root=Path(root or ".").resolve(), source="the arguments")
+        document = parse(tables, root=Path(root or ".").resolve(), source="the arguments")
+        self.config = find_modules(document)
         self._given = url
 
     @classmethod
@@ -61,7 +65,7 @@ class Bridge:
         :raises ConfigError: it has a mistake.
         """
         bridge = cls.__new__(cls)
-        bridge.config = load(None if path is None else Path(path))
+        bridge.config = find_modules(load(None if path is None else Path(path)))
         bridge._given = url
         return bridge
 
@@ -73,6 +77,19 @@ class Bridge:
     def revisions(self) -> Revisions:
         """The Alembic scripts of every branch."""
         return Revisions(self.config)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The Alembic revisions of every branch, and what they need of each other.
+
+        :raises RevisionsError: the scripts cannot be read or do not fit together.
+        """
+        graph = self.revisions.graph
+        modules = dict(self.config.modules)
+        for name, problem in self.revisions.broken.items():
+            modules[name] = replace(modules[name], problem=problem)
+        self.config = replace(self.config, modules=modules)
+        return graph
 
     @cached_property
     def repositories(self) -> Mapping[str, Repository]:
@@ -96,7 +113,7 @@ class Bridge:
             rows[row] = repository.name
             for version, revisions in repository.stamp.items():
                 for revision in revisions:
-                    if self.config.enabled(repository.name) and not self.revisions.known(revision):
+                    if self.config.enabled(repository.name) and not self.graph.known(revision):
                         raise ConfigError(
                             f"legacy.{repository.name}.stamp.{version} in {self.config.source} "
                             f"names the Alembic revision {revision}, which no script has.",
@@ -123,7 +140,7 @@ class Bridge:
 
     def plan_from(self, state: State) -> Plan:
         """The plan from a state that has been detected already."""
-        return make_plan(state, self.revisions, self.config)
+        return make_plan(state, self.graph, self.config)
 
     def dbupdate(
         self,
@@ -138,37 +155,134 @@ class Bridge:
         :param progress: is told of each step.
         :raises BridgeError: it was refused or failed; `state_of_data` says what is there now.
         """
-        progress = progress or Silent()
         with self.engine(database) as engine:
             plan = self.plan_from(self._detect(engine))
             if not plan.steps:
                 return _report("nothing_to_do", plan.state, ())
-            if not confirm(plan):
-                raise NotConfirmedError(
-                    "The upgrade was not confirmed.", help="Run it again: bridge dbupdate"
-                )
-            if self._detect(engine) != plan.state:
-                raise StalePlanError(
-                    "The database changed after the plan was made: another process writes to it.",
-                    help="Stop the application, then run: bridge dbupdate",
-                    state_of_data="bridge has changed nothing.",
-                )
-            steps = Executor(engine, self.config, self.revisions, progress).execute(plan)
-            return _report("upgraded", self._detect(engine), steps)
+            return self._execute(engine, plan, confirm, progress)
 
-    def alembic(self, arguments: Sequence[str]) -> None:
+    def remove_module(
+        self,
+        name: str,
+        database: Database | None = None,
+        *,
+        confirm: Callable[[Plan], bool] = lambda _plan: True,
+        progress: Progress | None = None,
+    ) -> Report:
+        """Undo every revision of a module; its tables and their rows are gone afterwards.
+
+        :param confirm: is shown the plan before the first write; False stops the run.
+        :raises ConfigError: there is no such module.
+        :raises ModuleNeededError: another component's revisions need the module's.
+        :raises BridgeError: a revision failed; `state_of_data` says what is there now.
+        """
+        module = self._module(name)
+        if not module.present or module.problem:
+            raise ConfigError(
+                f"The module {name} cannot be removed without its files: {module.problem}",
+                help="Put them back; the module may stay switched off. Or drop its tables by hand.",
+            )
+        with self.engine(database) as engine:
+            plan = removal(name, self._detect(engine), self.graph)
+            if not plan.steps:
+                return _report("nothing_to_do", plan.state, ())
+            return self._execute(engine, plan, confirm, progress)
+
+    def _module(self, name: str) -> ModuleConfig:
+        if name not in self.config.modules:
+            names = ", ".join(self.config.modules) or "none"
+            raise ConfigError(
+                f"There is no module {name}; there are: {names}.", help="See: bridge modules"
+            )
+        _ = self.graph
+        return self.config.modules[name]
+
+    def _execute(
+        self,
+        engine: Engine,
+        plan: Plan,
+        confirm: Callable[[Plan], bool],
+        progress: Progress | None,
+    ) -> Report:
+        if not confirm(plan):
+            raise NotConfirmedError(
+                "The upgrade was not confirmed.", help="Run it again: bridge dbupdate"
+            )
+        if self._detect(engine) != plan.state:
+            raise StalePlanError(
+                "The database changed after the plan was made: another process writes to it.",
+                help="Stop the application, then run: bridge dbupdate",
+                state_of_data="bridge has changed nothing.",
+            )
+        executor = Executor(engine, self.config, self.revisions, progress or Silent())
+        steps = executor.execute(plan)
+        return _report("upgraded", self._detect(engine), steps)
+
+    # --- the developer's commands ---------------------------------------------------------
+
+    def alembic(self, arguments: Sequence[str], *, with_plugins: bool = False) -> None:
         """Alembic's own command line with this configuration; prints as Alembic does.
 
+        :param with_plugins: load the models of every module that is on, too.
         :raises RevisionsError: Alembic's complaint.
         """
-        models = load_models(self.config)
+        with self._commands(modules=with_plugins) as commands:
+            commands.run(arguments)
+
+    def revision(
+        self, branch: str, message: str, *, autogenerate: bool = False, rev_id: str | None = None
+    ) -> tuple[Path, tuple[str, ...]]:
+        """Write a new revision into its branch's folder.
+
+        :param branch: ``core``, a module's name, or the branch label of either.
+        :param autogenerate: fill it with what the models have and the database has not.
+        :returns: the file; and tables that are in the database and in no model, left alone.
+        :raises ConfigError: there is no such branch.
+        :raises RevisionsError: the branch has several heads, or cannot be compared.
+        """
+        component = self._component(branch)
+        if component != CORE:
+            self._make_folder(component)
+        with self._commands(modules=autogenerate) as commands:
+            return commands.new_revision(
+                component, message, autogenerate=autogenerate, rev_id=rev_id
+            )
+
+    def _component(self, branch: str) -> str:
+        labels = {module.label: name for name, module in self.config.modules.items()}
+        if branch in (CORE, self.config.alembic.label) or branch in self.config.modules:
+            return CORE if branch == self.config.alembic.label else branch
+        if branch in labels:
+            return labels[branch]
+        for revision in self.graph.revisions.values():
+            if branch in revision.labels:
+                return revision.module or CORE
+        names = ", ".join([CORE, *self.config.modules])
+        raise ConfigError(
+            f"There is no branch {branch}; there are: {names}.", help="See: bridge modules"
+        )
+
+    def _make_folder(self, name: str) -> None:
+        """A new module's version location comes with its first revision."""
+        module = self.config.modules[name]
+        if module.migrations is None or module.present:
+            return
+        module.migrations.mkdir(parents=True)
+        modules = {**self.config.modules, name: replace(module, present=True, problem=None)}
+        self.config = replace(self.config, modules=modules)
+        for read in ("revisions", "graph", "repositories"):
+            self.__dict__.pop(read, None)
+
+    @contextmanager
+    def _commands(self, *, modules: bool) -> Iterator[Commands]:
+        models = load_models(self.config, modules=modules)
         # Not self.repositories: their stamps may name revisions that this command is to make.
         tables = {version_table_of(settings) for settings in self.config.legacy.values()}
         if self._url() is None:
-            self.revisions.command(arguments, None, models, tables)
+            yield Commands(self.revisions, None, models, tables)
             return
         with self.engine(None) as engine:
-            self.revisions.command(arguments, engine, models, tables)
+            yield Commands(self.revisions, engine, models, tables)
 
     # --- the database ---------------------------------------------------------------------
 
@@ -200,7 +314,7 @@ class Bridge:
         return relative_to(parse_url(text), self.config.root) if text else None
 
     def _detect(self, engine: Engine) -> State:
-        return detect(engine, self.repositories, self.revisions, self.config)
+        return detect(engine, self.repositories, self.graph, self.config)
 
 
 def _report(outcome: Any, state: State, steps: Any) -> Report:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from bridge.config import Config
 from bridge.database import read_only, shown, sqlite_file
-from bridge.model import Facts, Repository, RevisionGraph, State, VersionRow
-from bridge.state import LEGACY_COLUMNS, REVISION_COLUMNS, classify
+from bridge.graph import Graph
+from bridge.journal import read_journal
+from bridge.model import JOURNAL_TABLE, Facts, Repository, State, VersionRow, VersionStore
+from bridge.state import REVISION_COLUMNS, classify
 
 
 def detect(
-    engine: Engine, repositories: Mapping[str, Repository], graph: RevisionGraph, config: Config
+    engine: Engine, repositories: Mapping[str, Repository], graph: Graph, config: Config
 ) -> State:
     """The state of the database behind `engine`.
 
@@ -36,32 +38,30 @@ def read_facts(
 ) -> Facts:
     """What the tables' names and the version tables' rows say."""
     tables = frozenset(sa.inspect(connection).get_table_names())
-    version_tables = {repository.version_table for repository in repositories.values()}
+    stores = {repository.version_table: repository.store for repository in repositories.values()}
     revision_table = config.alembic.version_table
-    misshapen = {
-        **_misshapen(connection, version_tables & tables, LEGACY_COLUMNS),
-        **_misshapen(connection, {revision_table} & tables, REVISION_COLUMNS),
-    }
+    wanted = {name: store.columns for name, store in stores.items()}
+    wanted[revision_table] = REVISION_COLUMNS
+    misshapen = _misshapen(connection, {n: c for n, c in wanted.items() if n in tables})
     readable = tables - set(misshapen)
     return Facts(
         database=shown(connection.engine.url),
         dialect=connection.dialect.name,
         tables=tables,
         version_rows={
-            name: _version_rows(connection, name) for name in sorted(version_tables & readable)
+            name: _version_rows(connection, stores[name]) for name in sorted(set(stores) & readable)
         },
         revisions=_revisions(connection, revision_table) if revision_table in readable else None,
         misshapen=misshapen,
+        journal=read_journal(connection) if JOURNAL_TABLE in tables else (),
     )
 
 
-def _version_rows(connection: Connection, name: str) -> tuple[VersionRow, ...]:
-    table = sa.table(name, sa.column("repository_id"), sa.column("version"))
-    rows = connection.execute(
-        sa.select(table.c.repository_id, table.c.version).order_by(
-            table.c.repository_id, table.c.version
-        )
-    )
+def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionRow, ...]:
+    name: sa.ColumnClause[str] = sa.column(store.id_column)
+    version: sa.ColumnClause[int] = sa.column(store.version_column)
+    table = sa.table(store.table, name, version)
+    rows = connection.execute(sa.select(name, version).select_from(table).order_by(name, version))
     return tuple(VersionRow(str(row[0]), None if row[1] is None else int(row[1])) for row in rows)
 
 
@@ -71,12 +71,12 @@ def _revisions(connection: Connection, name: str) -> tuple[str, ...]:
 
 
 def _misshapen(
-    connection: Connection, names: Iterable[str], wanted: frozenset[str]
+    connection: Connection, wanted: Mapping[str, frozenset[str]]
 ) -> dict[str, tuple[str, ...]]:
     """The columns of those tables that lack a wanted one: another program's, of the same name."""
     found = {}
-    for name in sorted(names):
+    for name in sorted(wanted):
         columns = tuple(column["name"] for column in sa.inspect(connection).get_columns(name))
-        if not wanted <= set(columns):
+        if not wanted[name] <= set(columns):
             found[name] = columns
     return found

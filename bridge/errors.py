@@ -138,6 +138,12 @@ class StalePlanError(StateError):
     code = "plan-stale"
 
 
+class ModuleNeededError(StateError):
+    """A module cannot be removed, because another depends on it."""
+
+    code = "module-needed"
+
+
 class NotConfirmedError(StateError):
     """The administrator said no when asked."""
 

@@ -7,27 +7,34 @@ from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from functools import cached_property
 from typing import Any, Protocol
+from uuid import uuid4
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.config import Config
 from bridge.database import connect, scrub, sqlite_file
 from bridge.errors import BridgeError, DatabaseError, DatabaseRefusedError, HookError
-from bridge.hooks import load_hook, load_models
+from bridge.hooks import load_foundations, load_models
+from bridge.journal import Journal
 from bridge.legacy.client import LegacyClient
 from bridge.legacy.runtime import ready_runtime
 from bridge.model import (
+    CORE,
     CreateModels,
+    Downgrade,
     Foundations,
+    JournalEntry,
     Plan,
     RunLegacy,
+    SetVersion,
     Stamp,
     Step,
     Upgrade,
     done_as_dict,
 )
-from bridge.revisions import Revisions
+from bridge.revisions import Revisions, Runner
 from bridge.telling import said
 
 
@@ -65,12 +72,15 @@ class Executor:
     ) -> None:
         self._engine, self._config = engine, config
         self._revisions, self._progress = revisions, progress
+        self._journal = Journal(str(uuid4()))
         self._finished: list[tuple[Step, float]] = []
         self._versions: dict[str, int | None] = {}
         self._dispatch: Mapping[type, Callable[[Any], None]] = {
             RunLegacy: self._run_legacy,
             Stamp: self._stamp,
             Upgrade: self._upgrade,
+            Downgrade: self._downgrade,
+            SetVersion: self._set_version,
             CreateModels: self._create_models,
             Foundations: self._foundations,
         }
@@ -85,6 +95,7 @@ class Executor:
         with ExitStack() as stack:
             self._stack = stack
             self._prepare(plan, stack)
+            self._begin(plan)
             try:
                 for number, step in enumerate(plan.steps, 1):
                     self._progress.begin(step, number, len(plan.steps))
@@ -95,7 +106,6 @@ class Executor:
                     self._progress.done(step, seconds)
             except BridgeError as error:
                 error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
-                error.help += self._hook_to_call(plan, error)
                 raise
             except KeyboardInterrupt as interrupt:
                 # Stays what it is, so that it ends a caller's program too; it only says more.
@@ -108,24 +118,19 @@ class Executor:
         """Opened when the first step needs it: servers end one that idles while scripts run."""
         return self._stack.enter_context(connect(self._engine))
 
-    def _hook_to_call(self, plan: Plan, error: BridgeError) -> str:
-        """What a stopped run must add to its help: the next one finds no fresh database."""
-        hooks = [step.hook for step in plan.steps if isinstance(step, Foundations)]
-        if not hooks or not self._finished or isinstance(error, HookError):
-            return ""
-        return (
-            f". That run will not call the hook {hooks[0]}, because the database is no longer "
-            "fresh: call it by hand afterwards."
-        )
-
     def _prepare(self, plan: Plan, stack: ExitStack) -> None:
         kinds = {type(step) for step in plan.steps}
-        if Upgrade in kinds:
+        if Upgrade in kinds or Downgrade in kinds:
             self._revisions.check_environment()
+        self._runner = Runner(self._revisions, self._journal, plan.state.remembered)
+        self._repositories = {n: state.repository for n, state in plan.state.legacy.items()}
         if CreateModels in kinds:
             self._models = load_models(self._config)
-        if Foundations in kinds and self._config.database.foundations:
-            self._hook = load_hook(self._config.database.foundations, self._config)
+        self._hooks = {
+            step.component: load_foundations(self._foundations_of(step.component), self._config)
+            for step in plan.steps
+            if isinstance(step, Foundations)
+        }
         versions = [step for step in plan.steps if isinstance(step, RunLegacy)]
         if versions:
             if self._engine.dialect.name == "sqlite" and sqlite_file(self._engine.url) is None:
@@ -142,6 +147,34 @@ class Executor:
             )
             self._last_version = versions[-1]
             self._client.preflight()
+
+    def _foundations_of(self, component: str) -> Any:
+        if component == CORE:
+            return self._config.database.foundations
+        return self._config.modules[component].foundations
+
+    def _begin(self, plan: Plan) -> None:
+        """Write down what a later run must know if this one stops half-way.
+
+        That is whose default rows are to be laid, and what modules brought before there was a
+        journal.
+        """
+        graph, state = self._runner.graph, plan.state
+        noted = {revision.id for revision in state.remembered}
+        entries = [
+            JournalEntry.of("seen", graph.revisions[revision])
+            for revision in sorted(graph.ancestors(state.current) - noted)
+            if graph.module(revision) is not None
+        ]
+        entries += [
+            JournalEntry("foundations", step.component, "begun")
+            for step in plan.steps
+            if isinstance(step, Foundations) and step.component not in state.unlaid
+        ]
+        if entries:
+            # Not the run's own connection: it would idle while legacy scripts run.
+            with connect(self._engine) as connection, connection.begin():
+                self._journal.write(connection, entries)
 
     def _one(self, step: Step) -> None:
         try:
@@ -189,11 +222,38 @@ class Executor:
             self._client.close()
 
     def _stamp(self, step: Stamp) -> None:
-        self._revisions.stamp(self._connection, step.revisions)
+        self._runner.stamp(self._connection, step.revisions)
+
+    def _set_version(self, step: SetVersion) -> None:
+        """As the history's own manager would: it looks for its row in later releases too."""
+        repository = self._repositories[step.repository]
+        store = repository.store
+        table = sa.Table(
+            store.table,
+            sa.MetaData(),
+            sa.Column(store.id_column, sa.String(250), primary_key=True),
+            sa.Column(store.version_column, sa.Integer),
+        )
+        name = table.c[store.id_column]
+        with self._connection.begin():
+            table.create(self._connection, checkfirst=True)
+            self._connection.execute(table.delete().where(name.in_(repository.ids)))
+            if step.version is not None:
+                row = {
+                    store.id_column: repository.repository_id,
+                    store.version_column: step.version,
+                }
+                self._connection.execute(table.insert().values(row))
 
     def _upgrade(self, step: Upgrade) -> None:
+        self._revision(step, self._runner.upgrade)
+
+    def _downgrade(self, step: Downgrade) -> None:
+        self._revision(step, self._runner.downgrade)
+
+    def _revision(self, step: Upgrade | Downgrade, run: Callable[..., None]) -> None:
         try:
-            self._revisions.upgrade(self._connection, step.revision, self._engine.url)
+            run(self._connection, step.revision, self._engine.url)
         except BridgeError as error:
             error.message = scrub(error.message, self._engine.url)
             if error.code == "revision-failed":
@@ -208,15 +268,15 @@ class Executor:
                 "you run it again, or undo them by hand."
             )
             return f"{self._finished_steps()} {left}".strip()
-        if isinstance(step, Upgrade):
+        if isinstance(step, Upgrade | Downgrade):
             return self._undone(step)
         return f"{self._so_far()} The step '{step}' is rolled back where the database can."
 
-    def _undone(self, step: Upgrade) -> str:
+    def _undone(self, step: Upgrade | Downgrade) -> str:
         """The state of the data when a revision did not come to its end."""
         if not self._transactional_ddl:
             why = "this database commits each change of the schema by itself"
-        elif not self._revisions.transactional:
+        elif not self._runner.transactional:
             why = "the app's own env.py decides what it commits"
         else:
             return f"{self._so_far()} What the revision {step.revision} had done is rolled back."
@@ -227,17 +287,21 @@ class Executor:
         return f"{self._finished_steps()} {left}".strip()
 
     def _create_models(self, _step: CreateModels) -> None:
+        owned: dict[int, tuple[sa.MetaData, list[sa.Table]]] = {}
+        for table in (table for models in self._models for table in models.tables):
+            owned.setdefault(id(table.metadata), (table.metadata, []))[1].append(table)
         with self._connection.begin():
-            for metadata in self._models:
-                metadata.create_all(self._connection)
+            for metadata, tables in owned.values():
+                metadata.create_all(self._connection, tables=tables)
 
     def _foundations(self, step: Foundations) -> None:
         try:
             with self._connection.begin():
-                self._hook(self._connection)
+                self._hooks[step.component](self._connection)
+                self._journal.write(self._connection, [JournalEntry("foundations", step.component)])
         except (Exception, SystemExit) as error:
             raise HookError(
                 f"The hook {step.hook} failed: {scrub(said(error), self._engine.url)}",
-                help="Mend the hook, then call it by hand: the tables are there.",
+                help="Mend the hook, then run: bridge dbupdate",
                 state_of_data=self._so_far(),
             ) from error

@@ -5,10 +5,10 @@ All are frozen dataclasses of plain values. Nothing here reads a database or a f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Container, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 from bridge.errors import BridgeError
 
@@ -17,38 +17,76 @@ StateKind = Literal[
 ]
 
 
+JOURNAL_TABLE = "bridge_journal"
+"""bridge's own table."""
+CORE = "core"
+"""What names the app itself where the names of its modules stand too."""
+
+
+@dataclass(frozen=True)
+class VersionStore:
+    """A legacy version table and its columns; sqlalchemy-migrate's own where nothing else is said.
+
+    One row for each repository: its id, its version, and where `path_column` is set a path that
+    nobody reads.
+    """
+
+    table: str = "migrate_version"
+    id_column: str = "repository_id"
+    version_column: str = "version"
+    path_column: str | None = "repository_path"
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns without which it is not that table."""
+        return frozenset({self.id_column, self.version_column})
+
+
 @dataclass(frozen=True)
 class Repository:
-    """A legacy repository as its files and the configuration describe it.
+    """A legacy history as its files and the configuration describe it.
 
-    `versions` are the versions that have a script, ascending. `stamp` maps a version to the
-    Alembic revisions that equal it. `requires` maps a version of this repository to the
-    versions that other repositories must have reached before it runs.
+    It is a sqlalchemy-migrate repository at `path`, or a `registry`: the name of a dictionary from
+    numbers to functions. `versions` are the versions that have a script or a function, ascending.
+    `stamp` maps a version to the Alembic revisions that equal it; to none where the base revisions
+    skip what is there already. `requires` maps a version of this repository to the versions that
+    other repositories must have reached before it runs.
     """
 
     name: str
     repository_id: str
-    version_table: str
-    path: Path
     versions: tuple[int, ...]
     stamp: Mapping[int, tuple[str, ...]]
+    store: VersionStore = VersionStore()
+    path: Path | None = None
+    registry: str | None = None
     aliases: tuple[str, ...] = ()
     requires: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
     hand_over: Literal["last", "nearest"] = "last"
-    timestamps: bool = False
+    gaps: bool = False
     squashed: bool = True
     bring_up_with: str | None = None
     module: str | None = None
 
     @property
     def first(self) -> int:
-        """The lowest version that has a script."""
-        return self.versions[0]
+        """The lowest version that has a script; 1 for a registry without any."""
+        return self.versions[0] if self.versions else 1
 
     @property
     def last(self) -> int:
-        """The highest version that has a script."""
-        return self.versions[-1]
+        """The highest version that has a script; 0 for a registry without any."""
+        return self.versions[-1] if self.versions else 0
+
+    @property
+    def version_table(self) -> str:
+        """The name of the table that holds its version row."""
+        return self.store.table
+
+    @property
+    def home(self) -> str:
+        """Where its versions are, for people."""
+        return self.registry or str(self.path)
 
     @property
     def ids(self) -> tuple[str, ...]:
@@ -77,6 +115,7 @@ class Facts:
     `version_rows` has the rows of each legacy version table that exists; `revisions` the rows
     of the Alembic version table, None where that table does not exist. `misshapen` has the
     columns of version tables that lack the columns of a version table; these are not read.
+    `journal` has what bridge wrote down itself, oldest first.
     """
 
     database: str
@@ -85,40 +124,74 @@ class Facts:
     version_rows: Mapping[str, tuple[VersionRow, ...]] = field(default_factory=dict)
     revisions: tuple[str, ...] | None = None
     misshapen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    journal: tuple[JournalEntry, ...] = ()
 
 
 @dataclass(frozen=True)
 class Revision:
-    """An Alembic revision: its id, the branch or module it belongs to, its first doc line."""
+    """An Alembic revision: its id, what it descends from and depends on, whose it is.
+
+    `module` is None for the core's own. `gone` marks one whose file is no longer there: only the
+    journal knows it.
+    """
 
     id: str
-    branch: str | None = None
+    down: tuple[str, ...] = ()
+    depends: tuple[str, ...] = ()
+    module: str | None = None
+    labels: tuple[str, ...] = ()
     doc: str = ""
+    gone: bool = False
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        """What must be there before it."""
+        return (*self.down, *self.depends)
+
+    @property
+    def branch(self) -> str | None:
+        """The module's name, else a branch label."""
+        return self.module or next(iter(self.labels), None)
+
+    def only(self, known: Container[str]) -> Revision:
+        """The same, without what it needs beyond the `known` revisions."""
+        return replace(
+            self,
+            down=tuple(revision for revision in self.down if revision in known),
+            depends=tuple(revision for revision in self.depends if revision in known),
+        )
 
 
-class RevisionGraph(Protocol):
-    """What deciding needs to know of the Alembic scripts."""
+@dataclass(frozen=True)
+class JournalEntry:
+    """A row of bridge's own table: what was done, to which revision or component.
 
-    def known(self, revision: str) -> bool:
-        """Whether the scripts have this revision."""
+    :param step: ``upgrade``, ``downgrade``, ``stamp``, ``seen`` (there before the journal was) or
+        ``foundations``.
+    :param name: the revision; for foundations the component, `CORE` or a module.
+    :param status: ``begun`` or ``done``.
+    :param details: for a revision its module and what it needs.
+    """
 
-    def module(self, revision: str) -> str | None:
-        """The module whose folder holds the revision, None for the core's own."""
+    step: str
+    name: str
+    status: Literal["begun", "done"] = "done"
+    details: Mapping[str, Any] = field(default_factory=dict)
 
-    def disabled(self, revision: str) -> bool:
-        """Whether the revision belongs to a module that is switched off."""
+    @classmethod
+    def of(cls, step: str, revision: Revision) -> JournalEntry:
+        """What is written down of a revision, for when its file is gone."""
+        details: dict[str, Any] = {"module": revision.module}
+        details |= {"down": list(revision.down), "depends": list(revision.depends)}
+        return cls(step, revision.id, details=details)
 
-    def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
-        """The revisions themselves and all that they descend from or depend on."""
-
-    def effective(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """Those that no other of them descends from or depends on, sorted."""
-
-    def targets(self) -> tuple[str, ...]:
-        """The revisions to reach: effective heads of what is switched on, sorted."""
-
-    def pending(self, current: Iterable[str], targets: Iterable[str]) -> tuple[Revision, ...]:
-        """What an upgrade from `current` to `targets` runs, dependencies first."""
+    @property
+    def revision(self) -> Revision | None:
+        """The revision that the entry is about, if it is about one."""
+        if "down" not in self.details:
+            return None
+        down, depends = tuple(self.details["down"]), tuple(self.details["depends"])
+        return Revision(self.name, down, depends, self.details["module"], gone=True)
 
 
 @dataclass(frozen=True)
@@ -151,10 +224,29 @@ class LegacyState:
 
 
 @dataclass(frozen=True)
+class ModuleState:
+    """A module of the app, and where a database stands in it.
+
+    `switch` is "on", "off", "not installed" (its files are not there) or "broken" (they cannot be
+    used, and it is off; `problem` says why). `current` are its revisions that are applied, `heads`
+    those that its files lead to.
+    """
+
+    name: str
+    switch: Literal["on", "off", "not installed", "broken"]
+    current: tuple[str, ...] = ()
+    heads: tuple[str, ...] = ()
+    problem: str | None = None
+
+
+@dataclass(frozen=True)
 class State:
     """Where a database stands: the outcome of detecting.
 
-    `problem` is set when an upgrade must be refused; it says why and what mends it.
+    `strangers` are rows of the legacy version tables that no repository claims. `remembered` are
+    the revisions that only the journal knows; `unlaid` the components whose foundations a run
+    before this one left unlaid. `problem` is set when an upgrade must be refused; it says why and
+    what mends it.
     """
 
     kind: StateKind
@@ -163,8 +255,16 @@ class State:
     legacy: Mapping[str, LegacyState] = field(default_factory=dict)
     current: tuple[str, ...] = ()
     targets: tuple[str, ...] = ()
-    dormant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    modules: tuple[ModuleState, ...] = ()
+    strangers: tuple[VersionRow, ...] = ()
+    remembered: tuple[Revision, ...] = ()
+    unlaid: tuple[str, ...] = ()
     problem: BridgeError | None = field(default=None, compare=False)
+
+    @property
+    def dormant(self) -> dict[str, tuple[str, ...]]:
+        """The applied revisions of each module that is not on."""
+        return {m.name: m.current for m in self.modules if m.switch != "on" and m.current}
 
 
 # --- steps --------------------------------------------------------------------------------
@@ -208,6 +308,33 @@ class Upgrade:
 
 
 @dataclass(frozen=True)
+class Downgrade:
+    """Undo one Alembic revision."""
+
+    kind: ClassVar[str] = "downgrade"
+    revision: str
+    branch: str | None = None
+    doc: str = ""
+
+    def __str__(self) -> str:
+        return f"downgrade {self.revision}"
+
+
+@dataclass(frozen=True)
+class SetVersion:
+    """Write a number into a legacy version table, or take it out, running nothing."""
+
+    kind: ClassVar[str] = "set_version"
+    repository: str
+    version: int | None
+
+    def __str__(self) -> str:
+        if self.version is None:
+            return f"take out legacy {self.repository}"
+        return f"set legacy {self.repository} to {self.version}"
+
+
+@dataclass(frozen=True)
 class CreateModels:
     """Create the tables of the models at their current state, on a fresh database."""
 
@@ -219,16 +346,17 @@ class CreateModels:
 
 @dataclass(frozen=True)
 class Foundations:
-    """Call the application's hook that lays default rows into a fresh database."""
+    """Lay the default rows of a component that has just been installed: of `CORE` or a module."""
 
     kind: ClassVar[str] = "foundations"
+    component: str
     hook: str
 
     def __str__(self) -> str:
         return f"foundations {self.hook}"
 
 
-Step = RunLegacy | Stamp | Upgrade | CreateModels | Foundations
+Step = RunLegacy | Stamp | Upgrade | Downgrade | SetVersion | CreateModels | Foundations
 
 
 def step_as_dict(step: Step) -> dict[str, Any]:

@@ -1,21 +1,24 @@
 """From a state to the steps that take it to the targets.
 
-Pure: no database, no files; the Alembic scripts are seen through `RevisionGraph` only.
+Pure: no database, no files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from bridge.config import Config
-from bridge.errors import ConfigError
+from bridge.errors import ConfigError, ModuleNeededError
+from bridge.graph import Graph
 from bridge.model import (
+    CORE,
     CreateModels,
+    Downgrade,
     Foundations,
     LegacyState,
     Plan,
-    RevisionGraph,
     RunLegacy,
+    SetVersion,
     Stamp,
     State,
     Step,
@@ -23,16 +26,22 @@ from bridge.model import (
 )
 
 
-def make_plan(state: State, graph: RevisionGraph, config: Config) -> Plan:
-    """The steps from `state` to its targets: legacy versions, stamp, Alembic revisions.
+def make_plan(state: State, graph: Graph, config: Config) -> Plan:
+    """The steps from `state` to its targets: legacy versions, stamp, revisions, default rows.
 
     :raises StateError: the state is one that must be refused (its `problem`).
     :raises ConfigError: the order that `requires` asks for cannot be.
     """
     if state.problem is not None:
         raise state.problem
-    if state.kind == "fresh":
-        return Plan(state, (*_fresh(state, graph, config), *_foundations(config)))
+    graph = graph.remembering(state.remembered)
+    steps = (
+        _fresh(state, graph, config) if state.kind == "fresh" else _onwards(state, graph, config)
+    )
+    return Plan(state, (*steps, *_foundations(steps, state, graph, config)))
+
+
+def _onwards(state: State, graph: Graph, config: Config) -> tuple[Step, ...]:
     waiting = {name: legacy for name, legacy in state.legacy.items() if legacy.waiting}
     steps: list[Step] = [*_run_legacy(waiting, state.legacy, config)]
     stamps = sorted(
@@ -50,23 +59,83 @@ def make_plan(state: State, graph: RevisionGraph, config: Config) -> Plan:
         # Somebody stamped a revision twice, or beside one that it depends on: Alembic stops at
         # such rows.
         steps.append(Stamp(reached))
-    return Plan(state, (*steps, *upgrades))
+    return (*steps, *upgrades)
 
 
-def _fresh(state: State, graph: RevisionGraph, config: Config) -> tuple[Step, ...]:
+def _fresh(state: State, graph: Graph, config: Config) -> tuple[Step, ...]:
     if config.database.fresh == "models":
-        return (CreateModels(), Stamp(state.targets))
+        numbers = [
+            SetVersion(name, legacy.repository.last)
+            for name, legacy in state.legacy.items()
+            # A registry's manager looks for its row; sqlalchemy-migrate is not needed any more.
+            if legacy.enabled and legacy.repository.registry
+        ]
+        return (CreateModels(), Stamp(state.targets), *numbers)
     return _upgrades(graph, (), state.targets)
 
 
-def _foundations(config: Config) -> tuple[Step, ...]:
-    hook = config.database.foundations
-    return (Foundations(hook),) if hook else ()
+def _foundations(
+    steps: Iterable[Step], state: State, graph: Graph, config: Config
+) -> Iterator[Foundations]:
+    """The default rows of every component that is installed now, or was without them before."""
+    reached = graph.ancestors(state.current)
+    stamped = {r for step in steps if isinstance(step, Stamp) for r in step.revisions}
+    coming = graph.ancestors(stamped) | {s.revision for s in steps if isinstance(s, Upgrade)}
+    if config.database.foundations and (state.kind == "fresh" or CORE in state.unlaid):
+        yield Foundations(CORE, config.database.foundations)
+    for module in config.modules.values():
+        if not module.enabled or module.foundations is None:
+            continue
+        was_legacy = any(
+            s.version is not None
+            for s in state.legacy.values()
+            if s.repository.module == module.name
+        )
+        own = set(graph.of_module(module.name))
+        new = not own & reached and own & coming and not was_legacy
+        if new or module.name in state.unlaid:
+            yield Foundations(module.name, _name(module.foundations))
 
 
-def _upgrades(
-    graph: RevisionGraph, current: tuple[str, ...], targets: tuple[str, ...]
-) -> tuple[Step, ...]:
+def _name(hook: object) -> str:
+    """A hook's name for people; an installed module may give the object itself."""
+    if isinstance(hook, str):
+        return hook
+    name = getattr(hook, "__qualname__", None)
+    return f"{hook.__module__}:{name}" if name else type(hook).__name__
+
+
+def removal(module: str, state: State, graph: Graph) -> Plan:
+    """The steps that undo every revision of a module, each before what it needs.
+
+    :raises ModuleNeededError: an applied revision of another component needs one of its own.
+    """
+    graph = graph.remembering(state.remembered)
+    reached = graph.ancestors(state.current)
+    own = reached & set(graph.of_module(module))
+    needing = sorted({graph.module(r) or CORE for r in reached - own if own & graph.ancestors([r])})
+    if needing:
+        raise ModuleNeededError(
+            f"The module {module} cannot be removed: revisions of {', '.join(needing)} in this "
+            "database depend on it.",
+            help="; ".join(
+                f"remove {name} first: bridge modules remove {name}"
+                for name in needing
+                if name != CORE
+            )
+            or "The app itself needs it.",
+        )
+    # First: a row without its revisions would be handed over once more.
+    rows = [
+        SetVersion(name, None)
+        for name, legacy in state.legacy.items()
+        if legacy.repository.module == module and legacy.version is not None
+    ]
+    downgrades = [Downgrade(r.id, r.branch, r.doc) for r in graph.downgrades(own)]
+    return Plan(state, (*rows, *downgrades))
+
+
+def _upgrades(graph: Graph, current: tuple[str, ...], targets: tuple[str, ...]) -> tuple[Step, ...]:
     return tuple(
         Upgrade(revision.id, revision.branch, revision.doc)
         for revision in graph.pending(current, targets)

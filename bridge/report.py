@@ -11,6 +11,8 @@ import os
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -20,10 +22,14 @@ from rich.table import Table
 
 from bridge.errors import BridgeError
 from bridge.model import (
+    Downgrade,
+    Foundations,
     LegacyState,
+    ModuleState,
     Plan,
     Report,
     RunLegacy,
+    SetVersion,
     Stamp,
     State,
     Step,
@@ -99,11 +105,25 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
     rows.append(("Alembic current", ", ".join(state.current) or "nothing yet"))
     rows.append(("Alembic targets", ", ".join(state.targets) or "none"))
     rows += [
-        ("Dormant", f"{module} (switched off; left alone at {', '.join(revisions)})")
-        for module, revisions in state.dormant.items()
+        ("Dormant", f"{m.name} ({_switch_words(m)}; left alone at {', '.join(m.current)})")
+        for m in state.modules
+        if m.name in state.dormant
+    ]
+    rows += [
+        (
+            "Left alone",
+            f"the version row {row.repository_id} at {row.version}, which nothing claims",
+        )
+        for row in state.strangers
     ]
     rows.append(("Pending", _pending_words(pending)))
     return rows
+
+
+def _switch_words(module: ModuleState) -> str:
+    return {"off": "switched off", "broken": "switched off and broken"}.get(
+        module.switch, module.switch
+    )
 
 
 def _legacy_words(legacy: LegacyState) -> str:
@@ -133,10 +153,15 @@ def step_words(step: Step) -> tuple[str, str, str]:
         return "run legacy", f"{step.repository} {step.version}", step.how
     if isinstance(step, Stamp):
         return "stamp", ", ".join(step.revisions), "the hand-over to Alembic"
-    if isinstance(step, Upgrade):
+    if isinstance(step, SetVersion):
+        number = "row taken out" if step.version is None else str(step.version)
+        return "set legacy", f"{step.repository} {number}", "running nothing"
+    if isinstance(step, Upgrade | Downgrade):
         remark = ": ".join(part for part in (step.branch, step.doc) if part)
-        return "upgrade", step.revision, remark
-    return step.kind.replace("_", " "), getattr(step, "hook", "the models' tables"), ""
+        return step.kind, step.revision, remark
+    if isinstance(step, Foundations):
+        return "foundations", step.hook, step.component
+    return step.kind.replace("_", " "), "the models' tables", ""
 
 
 # --- output -------------------------------------------------------------------------------
@@ -191,6 +216,36 @@ class Output:
         self.console.print(
             f"[green]Done[/]: {count} in {seconds:.1f} s; the database is at {escape(rows)}."
         )
+
+    def modules(self, modules: Sequence[ModuleState]) -> None:
+        """Print the modules, with where the database stands in each."""
+        if self.as_json:
+            self._json({"modules": [asdict(module) for module in modules]})
+            return
+        if not modules:
+            self.console.print("There are no modules.")
+            return
+        rows = [
+            (m.name, m.switch, ", ".join(m.current) or "-", ", ".join(m.heads) or "-")
+            for m in modules
+        ]
+        self._table(("module", "", "current", "head"), rows)
+        for module in modules:
+            if module.problem:
+                self.console.print(f"{escape(module.name)}: {escape(module.problem)}")
+
+    def revision(self, path: Path, kept: Sequence[str]) -> None:
+        """Print where a new revision is, and what autogenerate has left alone."""
+        self.console.print(f"[green]Written[/]: {escape(str(path))}")
+        if kept:
+            self.note(
+                f"In the database, in no model, and left alone, because no script of this branch "
+                f"makes them: {', '.join(kept)}"
+            )
+
+    def note(self, text: str) -> None:
+        """Print a remark to standard error: standard output may be read by a program."""
+        Console(stderr=True, soft_wrap=True, highlight=False).print(escape(text))
 
     def pairs(self, rows: Sequence[tuple[str, str]]) -> None:
         """Print labelled lines, or one JSON object of them."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from bridge.config import Config
 from bridge.errors import (
@@ -19,19 +20,20 @@ from bridge.errors import (
     TooOldError,
     UnmanagedError,
 )
+from bridge.graph import Graph
 from bridge.model import (
+    CORE,
+    JOURNAL_TABLE,
     Facts,
     LegacyState,
+    ModuleState,
     Repository,
-    RevisionGraph,
+    Revision,
     State,
     StateKind,
     VersionRow,
 )
 
-JOURNAL_TABLE = "bridge_journal"
-LEGACY_COLUMNS = frozenset({"repository_id", "version"})
-"""What makes a table a version table of sqlalchemy-migrate."""
 REVISION_COLUMNS = frozenset({"version_num"})
 """What makes a table a version table of Alembic."""
 
@@ -56,7 +58,7 @@ def app_tables(facts: Facts, repositories: Iterable[Repository], config: Config)
 
 
 def classify(
-    facts: Facts, repositories: Mapping[str, Repository], graph: RevisionGraph, config: Config
+    facts: Facts, repositories: Mapping[str, Repository], graph: Graph, config: Config
 ) -> State:
     """The state of the database that `facts` describe.
 
@@ -65,19 +67,20 @@ def classify(
     out of range, rows against stamps.
     """
     tables = app_tables(facts, repositories.values(), config)
+    remembered = _remembered(facts)
+    graph = graph.remembering(remembered)
     current = facts.revisions or ()
     known = tuple(revision for revision in current if graph.known(revision))
     reached = graph.ancestors(known)
     legacy = {
-        name: replace(_legacy_state(repository, facts, reached), enabled=config.enabled(name))
+        name: replace(
+            _legacy_state(repository, facts, reached, graph), enabled=config.enabled(name)
+        )
         for name, repository in repositories.items()
     }
     legacy = _with_beginnings(legacy)
     enabled = [state for state in legacy.values() if state.enabled]
-    dormant: dict[str, list[str]] = {}
-    for revision in known:
-        if graph.disabled(revision):
-            dormant.setdefault(graph.module(revision) or "", []).append(revision)
+    modules = _modules(reached, graph, config)
 
     every_id = {name for state in legacy.values() for name in state.repository.ids}
     finding = (
@@ -89,6 +92,7 @@ def classify(
     )
     if finding is None and tables and not current:
         finding = _check_managed(enabled, facts, tables, graph, config)
+    dormant = any(module.switch != "on" and module.current for module in modules)
     kind = finding[0] if finding else _kind(enabled, known, dormant)
     return State(
         kind=kind,
@@ -97,9 +101,55 @@ def classify(
         legacy=legacy,
         current=tuple(sorted(current)),
         targets=graph.targets(),
-        dormant={module: tuple(sorted(rows)) for module, rows in sorted(dormant.items())},
+        modules=modules,
+        strangers=_strangers(facts, every_id),
+        remembered=remembered,
+        unlaid=_unlaid(facts, config),
         problem=finding[1] if finding else None,
     )
+
+
+def _remembered(facts: Facts) -> tuple[Revision, ...]:
+    """The revisions of modules as the journal has them; what it says last holds."""
+    found = {entry.name: entry.revision for entry in facts.journal}
+    return tuple(r for r in found.values() if r is not None and r.module is not None)
+
+
+def _unlaid(facts: Facts, config: Config) -> tuple[str, ...]:
+    """The components that are on and whose foundations were to be laid, and were not."""
+    status = {e.name: e.status for e in facts.journal if e.step == "foundations"}
+    on = {CORE, *config.modules} - set(config.off)
+    return tuple(name for name, last in status.items() if last == "begun" and name in on)
+
+
+def _strangers(facts: Facts, every_id: set[str]) -> tuple[VersionRow, ...]:
+    """Rows of version tables that no repository claims."""
+    rows = [row for found in facts.version_rows.values() for row in found]
+    return tuple(row for row in rows if row.repository_id not in every_id)
+
+
+def _modules(reached: frozenset[str], graph: Graph, config: Config) -> tuple[ModuleState, ...]:
+    """Every module of the configuration, then those that only the database knows."""
+    applied: dict[str, list[str]] = {name: [] for name in config.modules}
+    for revision in reached:
+        module = graph.module(revision)
+        if module is not None:
+            applied.setdefault(module, []).append(revision)
+    result = []
+    for name, revisions in applied.items():
+        settings = config.modules.get(name)
+        state = ModuleState(
+            name,
+            "not installed",
+            current=graph.effective(revisions),
+            problem=settings.problem if settings else None,
+        )
+        if settings is not None and settings.present:
+            heads = graph.effective(r for r in graph.of_module(name) if not graph.revisions[r].gone)
+            switch: Any = "on" if settings.enabled else "broken" if settings.problem else "off"
+            state = replace(state, switch=switch, heads=heads)
+        result.append(state)
+    return tuple(result)
 
 
 def _rows(repository: Repository, facts: Facts) -> list[VersionRow]:
@@ -107,12 +157,26 @@ def _rows(repository: Repository, facts: Facts) -> list[VersionRow]:
     return [row for row in rows if row.repository_id in repository.ids]
 
 
-def _legacy_state(repository: Repository, facts: Facts, reached: frozenset[str]) -> LegacyState:
+def _legacy_state(
+    repository: Repository, facts: Facts, reached: frozenset[str], graph: Graph
+) -> LegacyState:
     rows = _rows(repository, facts)
-    stamped = any(set(revisions) <= reached for revisions in repository.stamp.values())
+    stamped = any(
+        revisions and set(revisions) <= reached for revisions in _equals(repository, graph).values()
+    )
     if not rows:
         return LegacyState(repository, None, handed_over=stamped)
     return LegacyState(repository, rows[0].version, rows[0].repository_id, stamped)
+
+
+def _equals(repository: Repository, graph: Graph) -> dict[int, tuple[str, ...]]:
+    """The revisions at which a database is handed over, for each version that is mapped.
+
+    Where nothing is to be stamped, the branch's own bases run, and skip what is there already.
+    """
+    own = set(graph.of_module(repository.module))
+    bases = graph.effective(r for r in own if not own & set(graph.revisions[r].needs))
+    return {version: revisions or bases for version, revisions in repository.stamp.items()}
 
 
 def _with_beginnings(legacy: Mapping[str, LegacyState]) -> dict[str, LegacyState]:
@@ -134,9 +198,7 @@ def _with_beginnings(legacy: Mapping[str, LegacyState]) -> dict[str, LegacyState
     }
 
 
-def _kind(
-    legacy: Iterable[LegacyState], known: tuple[str, ...], dormant: Mapping[str, object]
-) -> StateKind:
+def _kind(legacy: Iterable[LegacyState], known: tuple[str, ...], dormant: bool) -> StateKind:
     waiting = [state for state in legacy if state.waiting]
     if waiting:
         behind = any(
@@ -159,14 +221,22 @@ def _check_columns(
         if table == config.alembic.version_table:
             wanted, key = REVISION_COLUMNS, f"alembic.version_table of {config.source}"
         else:
-            paths = [r.path / "migrate.cfg" for r in repositories if r.version_table == table]
-            wanted, key = LEGACY_COLUMNS, f"version_table in {' and '.join(map(str, paths))}"
+            of_it = [r for r in repositories if r.version_table == table]
+            wanted = frozenset().union(*(r.store.columns for r in of_it))
+            key = f"version_table in {' and '.join(_where(r, config) for r in of_it)}"
         return "inconsistent", InconsistentError(
             f"The table {table} is not a version table: it has the columns {', '.join(columns)}, "
             f"and should have {' and '.join(sorted(wanted))}.",
             help=f"If another program owns it, name the app's own version table: {key}",
         )
     return None
+
+
+def _where(repository: Repository, config: Config) -> str:
+    """The file that names a repository's version table."""
+    if repository.path is None:
+        return f"legacy.{repository.name} of {config.source}"
+    return str(repository.path / "migrate.cfg")
 
 
 def _check_revisions(
@@ -180,13 +250,15 @@ def _check_revisions(
         "Use the newer release. If another program owns that table, name the app's "
         f"own in alembic.version_table of {config.source}."
     )
+    it_is = "it is" if len(unknown) == 1 else "they are"
     for module in config.modules.values():
-        if not module.present:
+        if not module.present and module.migrations is not None:
             help += (
-                f" If {'it is' if len(unknown) == 1 else 'they are'} of the module {module.name}, "
-                f"which is switched off, put its folder {module.migrations} back: it may stay "
-                "switched off."
+                f" If {it_is} of the module {module.name}, which is switched off, put its folder "
+                f"{module.migrations} back: it may stay switched off."
             )
+        elif module.problem:
+            help += f" If {it_is} of the module {module.name}: {module.problem}"
     return "ahead", AheadError(
         f"The table {table} holds the {_plural('revision', unknown)} {', '.join(unknown)}, which "
         "this code does not have: a newer release of the app wrote it, or another program that "
@@ -217,7 +289,8 @@ def _check_rows(
                 f"The table {table} holds {len(rows)} rows for the legacy repository "
                 f"{repository.name}: {found}. It should hold one.",
                 help="Find out which version the schema really has, and write one row with it: "
-                f"DELETE FROM {table} WHERE repository_id IN ({ids}); {_insert(repository)}",
+                f"DELETE FROM {table} WHERE {repository.store.id_column} IN ({ids}); "
+                f"{_insert(repository)}",
             )
         if rows and rows[0].version is None:
             row_id = _literal(rows[0].repository_id)
@@ -225,7 +298,7 @@ def _check_rows(
                 f"The row {row_id} of the table {table} has no version (NULL). "
                 f"It should be a number from 0 to {repository.last}.",
                 help="Find out which version the schema really has, and write it: "
-                f"UPDATE {table} SET version = VERSION WHERE repository_id = {row_id};",
+                f"{_update(repository, 'VERSION', rows[0].repository_id)}",
             )
     return _check_missing_rows(legacy, facts, tables, known, every_id)
 
@@ -250,7 +323,7 @@ def _check_missing_rows(
         if rows is None or state.version is not None or state.handed_over:
             continue
         others = sorted({row.repository_id for row in rows} - every_id)
-        expected = f"one with repository_id {_literal(repository.repository_id)}"
+        expected = f"one with {repository.store.id_column} {_literal(repository.repository_id)}"
         if others and repository.module is None and tables:
             found = " and ".join(map(_literal, others))
             return "inconsistent", InconsistentError(
@@ -295,7 +368,7 @@ def _check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findi
                 if tables
                 else "There are no tables of the app's, so nothing would be lost: "
                 f"DELETE FROM {repository.version_table} "
-                f"WHERE repository_id = {_literal(state.row_id or '')}; "
+                f"WHERE {repository.store.id_column} = {_literal(state.row_id or '')}; "
                 "then run: bridge dbupdate",
             )
         if version == repository.first - 1 > 0 and repository.squashed and tables:
@@ -306,14 +379,14 @@ def _check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findi
                 f"If version {repository.first} is an ordinary step that changes what is there, "
                 f"say so: legacy.{repository.name}.squashed = false",
             )
-        if not repository.timestamps:
+        if not repository.gaps:
             wanted = range(version + 1, repository.target(version) + 1)
             missing = sorted(set(wanted) - set(repository.versions))
             if missing:
                 return "legacy", LegacyScriptMissingError(
                     f"{_plural('Version', missing)} {', '.join(map(str, missing))} of the legacy "
                     f"repository {repository.name} {'has' if len(missing) == 1 else 'have'} no "
-                    f"script in {repository.path / 'versions'}; the database is at {version}.",
+                    f"script in {repository.home}/versions; the database is at {version}.",
                     help="Restore the files from the app's version control.",
                 )
     return None
@@ -323,11 +396,11 @@ def _check_stamps(
     legacy: list[LegacyState],
     known: tuple[str, ...],
     reached: frozenset[str],
-    graph: RevisionGraph,
+    graph: Graph,
 ) -> Finding | None:
     """Version rows against stamps: a repository is handed over at the version that it has."""
     for state in legacy:
-        version, stamp = state.version, state.repository.stamp
+        version, stamp = state.version, _equals(state.repository, graph)
         if version is None or not state.handed_over:
             continue
         done = {v for v, revisions in stamp.items() if set(revisions) <= reached}
@@ -343,10 +416,7 @@ def _check_stamps(
         stamped = f"{', '.join(base)}, which equals version {equal}"
         if set(above) != set(base):
             stamped += f" (its rows: {', '.join(above)})"
-        update = (
-            f"UPDATE {table} SET version = {max(done)} "
-            f"WHERE repository_id = {_literal(state.row_id or '')};"
-        )
+        update = _update(state.repository, str(max(done)), state.row_id or "")
         take_out = (
             f"If it is that of version {version}, and no revision from {', '.join(base)} on has "
             "really run, take the stamp out: "
@@ -380,7 +450,7 @@ def _check_managed(
     legacy: list[LegacyState],
     facts: Facts,
     tables: tuple[str, ...],
-    graph: RevisionGraph,
+    graph: Graph,
     config: Config,
 ) -> Finding | None:
     if any(state.version is not None for state in legacy):
@@ -392,13 +462,10 @@ def _check_managed(
     )
     if legacy:
         repository = legacy[0].repository
-        newest = {revision for s in legacy for revision in s.repository.stamp[s.repository.last]}
+        newest = {r for s in legacy for r in _equals(s.repository, graph)[s.repository.last]}
         create = ""
         if repository.version_table not in facts.version_rows:
-            create = (
-                f"CREATE TABLE {repository.version_table} (repository_id VARCHAR(250) NOT NULL "
-                "PRIMARY KEY, repository_path TEXT, version INTEGER); "
-            )
+            create = f"{_create(repository)} "
         help += (
             "at an older legacy version, write it down for each repository: "
             f"{create}{_insert(repository)} At the newest: bridge alembic stamp "
@@ -420,9 +487,32 @@ def _check_managed(
 
 def _insert(repository: Repository) -> str:
     """The statement that writes a version row; VERSION is for the administrator to fill in."""
+    store = repository.store
+    columns, values = [store.id_column], [_literal(repository.repository_id)]
+    if store.path_column:
+        columns, values = [*columns, store.path_column], [*values, "''"]
     return (
-        f"INSERT INTO {repository.version_table} (repository_id, repository_path, version) "
-        f"VALUES ({_literal(repository.repository_id)}, '', VERSION);"
+        f"INSERT INTO {store.table} ({', '.join(columns)}, {store.version_column}) "
+        f"VALUES ({', '.join(values)}, VERSION);"
+    )
+
+
+def _update(repository: Repository, version: str, row_id: str) -> str:
+    """The statement that corrects a version row."""
+    store = repository.store
+    return (
+        f"UPDATE {store.table} SET {store.version_column} = {version} "
+        f"WHERE {store.id_column} = {_literal(row_id)};"
+    )
+
+
+def _create(repository: Repository) -> str:
+    """The statement that makes a version table."""
+    store = repository.store
+    path = f"{store.path_column} TEXT, " if store.path_column else ""
+    return (
+        f"CREATE TABLE {store.table} ({store.id_column} VARCHAR(250) NOT NULL PRIMARY KEY, "
+        f"{path}{store.version_column} INTEGER);"
     )
 
 

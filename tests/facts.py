@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from bridge.config import AlembicConfig, Config, DatabaseConfig, LegacyConfig, ModuleConfig
-from bridge.model import Facts, Repository, Revision, State, VersionRow
+from bridge.graph import Graph
+from bridge.model import Facts, Repository, Revision, State, VersionRow, VersionStore
 from bridge.state import classify
 
 ROOT = Path("/app")
@@ -27,41 +28,19 @@ PARENTS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class Graph:
-    """A `RevisionGraph` of a dictionary: revision to what it descends from or depends on."""
+def module_of(revision: str) -> str | None:
+    """The module that a revision's name begins with, None for the core."""
+    name = revision.partition("_")[0]
+    return name if name in ("reviews", "coupons") else None
 
-    def __init__(
-        self, parents: Mapping[str, Sequence[str]] = PARENTS, *, off: Iterable[str] = ()
-    ) -> None:
-        self.parents = parents
-        self.off = set(off)
 
-    def known(self, revision: str) -> bool:
-        return revision in self.parents
-
-    def module(self, revision: str) -> str | None:
-        name = revision.partition("_")[0]
-        return name if name in ("reviews", "coupons") else None
-
-    def disabled(self, revision: str) -> bool:
-        return self.module(revision) in self.off
-
-    def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
-        found = frozenset(revisions)
-        return found.union(*(self.ancestors(self.parents[revision]) for revision in found))
-
-    def effective(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        chosen = frozenset(revisions)
-        below = {r for c in chosen for r in self.ancestors([c]) - {c}}
-        return tuple(sorted(chosen - below))
-
-    def targets(self) -> tuple[str, ...]:
-        return self.effective(r for r in self.parents if not self.disabled(r))
-
-    def pending(self, current: Iterable[str], targets: Iterable[str]) -> tuple[Revision, ...]:
-        missing = self.ancestors(targets) - self.ancestors(current)
-        ordered = sorted(missing, key=lambda r: (len(self.ancestors([r])), r))
-        return tuple(Revision(r, self.module(r) or "shop", f"About {r}.") for r in ordered)
+def graph_of(parents: Mapping[str, Sequence[str]] = PARENTS, *, off: Iterable[str] = ()) -> Graph:
+    """A graph of a dictionary: revision to what it descends from or depends on."""
+    revisions = [
+        Revision(name, tuple(needs), module=module_of(name), labels=("shop",), doc=f"About {name}.")
+        for name, needs in parents.items()
+    ]
+    return Graph(revisions, off=off, order=("reviews", "coupons"))
 
 
 def repository(name: str = "shop", last: int = 3, **more: Any) -> Repository:
@@ -70,7 +49,7 @@ def repository(name: str = "shop", last: int = 3, **more: Any) -> Repository:
     values: dict[str, Any] = {
         "name": name,
         "repository_id": name.capitalize(),
-        "version_table": "migrate_version",
+        "store": VersionStore(more.pop("version_table", "migrate_version")),
         "path": ROOT / name,
         "versions": tuple(range(first, last + 1)),
         "stamp": {last: (f"{name}_base",)},
@@ -96,7 +75,7 @@ def config(
         source="/app/bridge.toml",
         database=DatabaseConfig(**database),
         alembic=AlembicConfig(version_table=version_table),
-        legacy={r.name: LegacyConfig(r.name, r.path, r.stamp) for r in repositories},
+        legacy={r.name: LegacyConfig(r.name, r.stamp, r.path) for r in repositories},
         modules={
             name: ModuleConfig(
                 name,
@@ -138,4 +117,4 @@ def state_of(
     repositories = repositories or (SHOP, REVIEWS)
     settings = settings or config(*repositories)
     off = [module.name for module in settings.modules.values() if not module.enabled]
-    return classify(found, {r.name: r for r in repositories}, graph or Graph(off=off), settings)
+    return classify(found, {r.name: r for r in repositories}, graph or graph_of(off=off), settings)

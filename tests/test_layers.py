@@ -14,10 +14,11 @@ PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = (
     {"errors", "model"},
-    {"config", "drivers", "plan", "report", "state"},
-    {"database", "hooks", "sqlite", "telling"},
+    {"config", "drivers", "graph", "plan", "report", "state"},
+    {"database", "hooks", "journal", "modules", "sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime"}
-    | {"revisions", "revisions.environment", "revisions.ini", "revisions.scripts"},
+    | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
+    | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},
     {"detect"},
     {"execute"},
     {"dbupdate"},
@@ -31,11 +32,21 @@ WORKER = "legacy.worker"
 NEIGHBOURS = {
     ("model", "errors"),
     ("state", "config"),
+    ("state", "graph"),
     ("plan", "config"),
+    ("plan", "graph"),
     ("__main__", "cli"),
+    ("revisions", "revisions.commands"),
     ("revisions", "revisions.environment"),
+    ("revisions", "revisions.running"),
     ("revisions", "revisions.scripts"),
+    ("revisions.commands", "revisions.ownership"),
+    ("revisions.commands", "revisions.scripts"),
     ("revisions.environment", "revisions.ini"),
+    ("revisions.environment", "revisions.running"),
+    ("revisions.environment", "revisions.scripts"),
+    ("revisions.running", "revisions.scripts"),
+    ("revisions.scripts", "revisions.diagnosis"),
     ("revisions.scripts", "revisions.ini"),
 }
 
@@ -102,7 +113,7 @@ def test_the_worker_imports_nothing_of_the_package() -> None:
     assert own_imports(MODULES[WORKER]) == set()
 
 
-@pytest.mark.parametrize("name", ["state", "plan"])
+@pytest.mark.parametrize("name", ["graph", "state", "plan"])
 def test_deciding_knows_no_database_and_no_files(name: str) -> None:
     outside = {found.partition(".")[0] for found in imports(MODULES[name])} - {"bridge"}
-    assert outside <= {"__future__", "collections", "dataclasses", "fnmatch"}
+    assert outside <= {"__future__", "collections", "dataclasses", "fnmatch", "typing"}

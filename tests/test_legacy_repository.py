@@ -52,7 +52,7 @@ def read(
 )
 def test_migrate_cfg_is_read_as_old_hands_wrote_it(tmp_path: Path, cfg: str | bytes) -> None:
     repository = read(tmp_path, cfg=cfg)
-    found = (repository.repository_id, repository.version_table, repository.timestamps)
+    found = (repository.repository_id, repository.version_table, repository.gaps)
     assert found == ("The App", "Migrate_Version", False)
 
 
@@ -61,7 +61,7 @@ def test_timestamps_are_versions_without_a_gap(tmp_path: Path) -> None:
     cfg = f"{OTHER_CFG}use_timestamp_numbering = True\n"
     repository = read(tmp_path, *names, cfg=cfg, stamp={"20120615080000": ["abc"]})
     assert repository.versions == (20110301120000, 20120615080000)
-    assert repository.timestamps
+    assert repository.gaps
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from facts import REVIEWS, SHOP, Graph, config, facts, repository, state_of
+from facts import REVIEWS, SHOP, config, facts, graph_of, repository, state_of
 
 from bridge.config import Config
 from bridge.errors import AheadError, ConfigError
+from bridge.graph import Graph
 from bridge.model import Facts, Plan, Repository, step_as_dict
 from bridge.plan import make_plan
 
@@ -22,7 +23,7 @@ def plan_of(
     repositories = repositories or (SHOP, REVIEWS)
     settings = settings or config(*repositories)
     off = [module.name for module in settings.modules.values() if not module.enabled]
-    graph = graph or Graph(off=off)
+    graph = graph or graph_of(off=off)
     state = state_of(found, *repositories, graph=graph, settings=settings)
     return make_plan(state, graph, settings)
 
@@ -33,11 +34,11 @@ def steps_of(*given: Any, **more: Any) -> list[str]:
 
 EVERY_REVISION = [
     "upgrade shop_base",
-    "upgrade coupons_base",
-    "upgrade reviews_base",
     "upgrade shop_notes",
     "upgrade shop_stock",
+    "upgrade reviews_base",
     "upgrade reviews_text",
+    "upgrade coupons_base",
 ]
 
 
@@ -68,21 +69,21 @@ def test_legacy_then_one_stamp_then_alembic() -> None:
         "legacy reviews 1",
         "legacy reviews 2",
         "stamp reviews_base, shop_base",
-        "upgrade coupons_base",
         "upgrade shop_notes",
         "upgrade shop_stock",
         "upgrade reviews_text",
+        "upgrade coupons_base",
     ]
 
 
 def test_a_module_that_was_never_installed_comes_from_alembic() -> None:
     assert steps_of(facts("items", rows=[("Shop", 3)])) == [
         "stamp shop_base",
-        "upgrade coupons_base",
-        "upgrade reviews_base",
         "upgrade shop_notes",
         "upgrade shop_stock",
+        "upgrade reviews_base",
         "upgrade reviews_text",
+        "upgrade coupons_base",
     ]
 
 
@@ -91,9 +92,9 @@ def test_a_module_that_is_handed_over_stays_so() -> None:
     assert steps == [
         "legacy reviews 2",
         "stamp reviews_base",
-        "upgrade coupons_base",
         "upgrade shop_stock",
         "upgrade reviews_text",
+        "upgrade coupons_base",
     ]
 
 
@@ -102,9 +103,9 @@ def test_a_module_that_is_off_is_left_alone(rows: list[Any]) -> None:
     off = config(SHOP, REVIEWS, off=["reviews"])
     assert steps_of(facts("items", rows=[("Shop", 3), *rows]), settings=off) == [
         "stamp shop_base",
-        "upgrade coupons_base",
         "upgrade shop_notes",
         "upgrade shop_stock",
+        "upgrade coupons_base",
     ]
 
 
@@ -112,15 +113,15 @@ def test_dormant_rows_stay_while_every_other_branch_goes_on() -> None:
     off = config(SHOP, REVIEWS, off=["reviews"])
     found = facts("items", revisions=["reviews_base"])
     assert steps_of(found, settings=off) == [
-        "upgrade coupons_base",
         "upgrade shop_notes",
         "upgrade shop_stock",
+        "upgrade coupons_base",
     ]
 
 
 def test_at_the_heads_there_is_nothing_to_do() -> None:
     """Also where a head is not stored because another one depends on it."""
-    graph = Graph({"shop_base": (), "reviews_base": ("shop_base",)})
+    graph = graph_of({"shop_base": (), "reviews_base": ("shop_base",)})
     plan = plan_of(facts("items", revisions=["reviews_base"]), graph=graph)
     assert plan.steps == ()
 
@@ -128,8 +129,8 @@ def test_at_the_heads_there_is_nothing_to_do() -> None:
 def test_rows_for_a_revision_and_what_it_depends_on_are_reduced_first() -> None:
     """Alembic stops at such rows ("overlaps"); careless programs stamp them."""
     found = facts("items", revisions=["shop_base", "coupons_base"])
-    assert steps_of(found)[:2] == ["stamp coupons_base", "upgrade reviews_base"]
-    graph = Graph({"shop_base": (), "coupons_base": ("shop_base",)})
+    assert steps_of(found)[:2] == ["stamp coupons_base", "upgrade shop_notes"]
+    graph = graph_of({"shop_base": (), "coupons_base": ("shop_base",)})
     assert steps_of(found, graph=graph) == []
 
 
@@ -149,7 +150,7 @@ def test_the_hand_over_is_at_the_last_or_at_the_nearest_mapped_version(
     hand_over: str, version: int, steps: list[str]
 ) -> None:
     shop = repository(last=4, stamp=MAP.stamp, hand_over=hand_over)
-    found = steps_of(facts("items", rows=[("Shop", version)]), shop, graph=Graph())
+    found = steps_of(facts("items", rows=[("Shop", version)]), shop, graph=graph_of())
     assert found[: len(steps)] == steps
     assert all(step.startswith("upgrade") for step in found[len(steps) :])
 
@@ -162,7 +163,7 @@ def test_one_version_may_equal_revisions_of_several_branches() -> None:
 
 
 def test_a_number_without_a_script_is_no_step_where_versions_are_times() -> None:
-    shop = repository(versions=(2012, 2015, 2019), timestamps=True, stamp={2019: ("shop_base",)})
+    shop = repository(versions=(2012, 2015, 2019), gaps=True, stamp={2019: ("shop_base",)})
     assert steps_of(facts("items", rows=[("Shop", 2012)]), shop)[:2] == [
         "legacy shop 2015",
         "legacy shop 2019",
@@ -206,7 +207,7 @@ def test_a_requirement_holds_nobody_up_that_is_met_or_never_installed(rows: list
 
 def test_a_repository_that_is_handed_over_holds_nobody_up() -> None:
     shop = repository(requires={3: {"reviews": 2}})
-    graph = Graph({"shop_base": (), "reviews_base": ()})
+    graph = graph_of({"shop_base": (), "reviews_base": ()})
     found = facts("items", rows=[("Shop", 2)], revisions=["reviews_base"])
     assert steps_of(found, shop, REVIEWS, graph=graph)[0] == "legacy shop 3"
 
@@ -241,12 +242,12 @@ def test_steps_as_json() -> None:
     assert [step_as_dict(step) for step in plan.steps[:3]] == [
         {"kind": "run_legacy", "repository": "shop", "version": 3, "how": "live"},
         {"kind": "stamp", "revisions": ("shop_base",)},
-        {"kind": "upgrade", "revision": "coupons_base", "branch": "coupons"},
+        {"kind": "upgrade", "revision": "shop_notes", "branch": "shop"},
     ]
     settings = config(SHOP, fresh="models", foundations="app:lay")
     plan = plan_of(facts(), SHOP, settings=settings)
     assert [step_as_dict(step) for step in plan.steps] == [
         {"kind": "create_models"},
         {"kind": "stamp", "revisions": ("coupons_base", "reviews_text", "shop_stock")},
-        {"kind": "foundations", "hook": "app:lay"},
+        {"kind": "foundations", "component": "core", "hook": "app:lay"},
     ]

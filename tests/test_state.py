@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from facts import REVIEWS, SHOP, Graph, config, facts, repository, state_of
+from facts import REVIEWS, SHOP, config, facts, graph_of, repository, state_of
 
 from bridge.errors import (
     UNCHANGED,
@@ -113,11 +113,7 @@ GOOD: dict[str, tuple[StateKind, Facts, tuple[Any, ...]]] = {
     "numbered by time": (
         "legacy",
         facts("items", rows=[("Shop", 20120101)]),
-        (
-            repository(
-                versions=(20120101, 20150101), timestamps=True, stamp={20150101: ("shop_base",)}
-            ),
-        ),
+        (repository(versions=(20120101, 20150101), gaps=True, stamp={20150101: ("shop_base",)}),),
     ),
 }
 
@@ -466,7 +462,7 @@ def test_a_state_that_is_refused_says_why_and_what_mends_it(name: str) -> None:
 
 
 def test_without_a_legacy_history_only_alembic_is_named() -> None:
-    state = classify(facts("items"), {}, Graph(), config())
+    state = classify(facts("items"), {}, graph_of(), config())
     assert state.problem is not None
     assert (state.problem.message, state.problem.help) == (
         "There are tables (items), but no version is written down: there is no row in "

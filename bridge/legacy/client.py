@@ -324,8 +324,12 @@ def _request(
         "pythonpath": list(dict.fromkeys(folders)),
         "repositories": {
             state.repository.name: {
-                "path": str(state.repository.path),
-                "version_table": state.repository.version_table,
+                "path": str(state.repository.path) if state.repository.path else None,
+                "registry": state.repository.registry,
+                "version_table": state.repository.store.table,
+                "id_column": state.repository.store.id_column,
+                "version_column": state.repository.store.version_column,
+                "path_column": state.repository.store.path_column,
                 "row_id": state.row_id or state.repository.repository_id,
                 "version": state.version,
                 "setup": config.legacy[state.repository.name].setup,

@@ -10,21 +10,53 @@ from __future__ import annotations
 import configparser
 import re
 from pathlib import Path
+from typing import Any
 
 from bridge.config import Config, LegacyConfig
 from bridge.errors import ConfigError, RepositoryInvalidError
-from bridge.model import Repository
+from bridge.model import Repository, VersionStore
 
 _VERSION = re.compile(r"^(\d{3,}).*")
 
 
 def read_repository(settings: LegacyConfig, config: Config) -> Repository:
-    """The repository at `settings.repository`, checked against its stamp map.
+    """The repository that `settings` describe, checked against its stamp map.
 
     :raises RepositoryInvalidError: the files are not a sqlalchemy-migrate repository.
     :raises ConfigError: the stamp map does not fit its versions.
     """
-    path = settings.repository
+    own = _registry(settings) if settings.repository is None else _files(settings.repository)
+    repository = Repository(
+        name=settings.name,
+        stamp=settings.stamp,
+        aliases=settings.aliases,
+        requires=settings.requires,
+        hand_over=settings.hand_over,
+        squashed=settings.squashed,
+        bring_up_with=settings.bring_up_with,
+        module=config.module_of(settings.name),
+        **own,
+    )
+    _check_stamp(repository, config)
+    return repository
+
+
+def _registry(settings: LegacyConfig) -> dict[str, Any]:
+    """A registry cannot be read without the legacy runtime: the configuration describes it."""
+    store = VersionStore(
+        settings.version_table, settings.name_column, settings.version_column, None
+    )
+    return {
+        "repository_id": settings.row,
+        "versions": settings.versions,
+        "store": store,
+        "registry": settings.registry,
+        # A registry may have gaps.
+        "gaps": True,
+    }
+
+
+def _files(path: Path) -> dict[str, Any]:
     cfg = _read_cfg(path / "migrate.cfg")
     versions = _read_versions(path / "versions")
     try:
@@ -41,23 +73,13 @@ def read_repository(settings: LegacyConfig, config: Config) -> Repository:
             f"{path / 'migrate.cfg'}: repository_id is empty.",
             help="Give it the id that the version rows of old databases have.",
         )
-    repository = Repository(
-        name=settings.name,
-        repository_id=repository_id,
-        version_table=version_table,
-        path=path,
-        versions=versions,
-        stamp=settings.stamp,
-        aliases=settings.aliases,
-        requires=settings.requires,
-        hand_over=settings.hand_over,
-        timestamps=timestamps,
-        squashed=settings.squashed,
-        bring_up_with=settings.bring_up_with,
-        module=config.module_of(settings.name),
-    )
-    _check_stamp(repository, config)
-    return repository
+    return {
+        "repository_id": repository_id,
+        "versions": versions,
+        "store": VersionStore(version_table),
+        "path": path,
+        "gaps": timestamps,
+    }
 
 
 def version_table_of(settings: LegacyConfig) -> str:
@@ -65,6 +87,8 @@ def version_table_of(settings: LegacyConfig) -> str:
 
     :raises RepositoryInvalidError: `migrate.cfg` cannot be read.
     """
+    if settings.repository is None:
+        return settings.version_table
     cfg = _read_cfg(settings.repository / "migrate.cfg")
     return cfg.get("db_settings", "version_table", fallback="migrate_version")
 
@@ -113,7 +137,7 @@ def _check_stamp(repository: Repository, config: Config) -> None:
     if repository.last not in repository.stamp:
         raise ConfigError(
             f"{key} in {config.source} lacks version {repository.last}, the last one of "
-            f"{repository.path}.",
+            f"{repository.home}.",
             help=f'Add {repository.last} = ["REVISION"]: the Alembic revision that equals the '
             "schema at that version.",
         )
@@ -121,7 +145,7 @@ def _check_stamp(repository: Repository, config: Config) -> None:
     for version in repository.stamp:
         if version not in allowed:
             raise ConfigError(
-                f"{key}.{version} in {config.source}: the repository {repository.path} has no "
+                f"{key}.{version} in {config.source}: the repository {repository.home} has no "
                 f"version {version} (it has {repository.first} to {repository.last}).",
                 help=f"Change {key} in {config.source}.",
             )
@@ -129,6 +153,6 @@ def _check_stamp(repository: Repository, config: Config) -> None:
         if version not in repository.versions:
             raise ConfigError(
                 f"legacy.{repository.name}.requires.{version} in {config.source}: the repository "
-                f"{repository.path} has no version {version}.",
+                f"{repository.home} has no version {version}.",
                 help=f"Change legacy.{repository.name}.requires in {config.source}.",
             )

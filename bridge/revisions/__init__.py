@@ -1,10 +1,12 @@
 """The Alembic side; only this package imports Alembic.
 
-`Revisions` reads the scripts of every branch and runs, stamps and lists them.
-`run_environment` is what an application's ``env.py`` calls.
+`Revisions` reads the scripts of every branch, `Runner` runs and stamps them, `Commands` are the
+developer's. `run_environment` is what an application's ``env.py`` calls.
 """
 
+from bridge.revisions.commands import Commands
 from bridge.revisions.environment import run_environment
+from bridge.revisions.running import Runner
 from bridge.revisions.scripts import Revisions
 
-__all__ = ["Revisions", "run_environment"]
+__all__ = ["Commands", "Revisions", "Runner", "run_environment"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sa
 from alembic import context
@@ -14,8 +15,12 @@ from sqlalchemy.engine import URL, Connection
 from bridge.config import Config, load
 from bridge.database import connect, environment_url, make_engine, parse_url, relative_to
 from bridge.errors import RevisionsError
+from bridge.journal import Journal
+from bridge.model import JOURNAL_TABLE
+from bridge.modules import find_modules
 from bridge.revisions.ini import named_url
-from bridge.state import JOURNAL_TABLE
+from bridge.revisions.running import recorder
+from bridge.revisions.scripts import Revisions
 
 
 def run_environment(
@@ -31,7 +36,7 @@ def run_environment(
     :param options: more options for `alembic.context.configure`.
     """
     ini = context.config
-    settings: Config = ini.attributes.get("bridge") or load()
+    settings: Config = ini.attributes.get("bridge") or find_modules(load())
     if target_metadata is None:
         target_metadata = ini.attributes.get("target_metadata")
     options = {
@@ -40,6 +45,7 @@ def run_environment(
         "transaction_per_migration": True,
         "include_name": _include_name(ini, settings),
         **options,
+        "on_version_apply": _callbacks(ini, settings, options.get("on_version_apply")),
     }
     if context.is_offline_mode():
         url = _environment_url(ini, settings)
@@ -60,6 +66,14 @@ def run_environment(
     engine = ini.attributes.get("engine") or make_engine(_environment_url(ini, settings))
     with connect(engine) as connection:
         _run_online(connection, options)
+
+
+def _callbacks(ini: AlembicIni, settings: Config, given: Any) -> tuple[Any, ...]:
+    """The app's own callbacks, and the one that writes the journal."""
+    callbacks = tuple(given) if isinstance(given, list | tuple) else (given,) if given else ()
+    if ini.attributes.get("recorded"):
+        return callbacks
+    return (*callbacks, recorder(Revisions(settings), Journal(str(uuid4()))))
 
 
 def _run_online(connection: Connection, options: dict[str, Any]) -> None:

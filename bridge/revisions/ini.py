@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 
 from alembic.config import Config as AlembicIni
 from alembic.util import CommandError, coerce_resource_to_filename
 
-from bridge.config import Config
+from bridge.config import Config, ModuleConfig
 
 # What `alembic init` writes until somebody fills it in.
 _TEMPLATE_URL = "driver://user:pass@localhost/dbname"
 
 
-def alembic_ini(config: Config) -> AlembicIni:
+def alembic_ini(config: Config, modules: Iterable[ModuleConfig]) -> AlembicIni:
     """Alembic's own configuration, made in code from bridge's.
 
+    :param modules: those whose folders are version locations.
     :raises Exception: an existing ``alembic.ini`` or ``pyproject.toml`` cannot be read.
     """
     alembic = config.alembic
@@ -34,16 +36,20 @@ def alembic_ini(config: Config) -> AlembicIni:
         prepend = [_located(path, base) for path in ini.get_prepend_sys_paths_list() or []]
         locations = [_located(path, base) for path in ini.get_version_locations_list() or []]
     location = ini.get_alembic_option("script_location")
-    if not location:
+    if location:
+        home = _located(location, base)
+    elif (base / "env.py").is_file():
+        # Flask-Migrate's alembic.ini stands beside env.py and leaves the location out.
+        home = base
+    else:
         raise CommandError(f"{alembic.config} has no script_location")
-    home = _located(location, base)
     ini.set_main_option("script_location", _escaped(home))
     if alembic.version_locations:
         locations = list(alembic.version_locations)
     elif not locations:
         locations = [home / "versions"]
-    for module in config.modules.values():
-        if module.migrations.is_dir() and module.migrations not in locations:
+    for module in modules:
+        if module.migrations is not None and module.migrations not in locations:
             locations.append(module.migrations)
     ini.set_main_option("path_separator", "newline")
     ini.set_main_option("version_locations", "\n".join(map(_escaped, locations)))

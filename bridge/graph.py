@@ -1,0 +1,164 @@
+"""The graph of Alembic revisions over every branch, as plain data.
+
+Pure: made from what the scripts (and, for modules whose files are gone, the journal) say. An edge
+leads to what a revision descends from or depends on; both must be there before it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from bridge.errors import RevisionsError
+from bridge.model import Revision
+
+
+class Graph:
+    """Revisions by their id, and the modules that are off or have gone.
+
+    :param revisions: every revision that is known.
+    :param off: the names of the modules whose revisions are left alone.
+    :param order: the names of the modules, in the order in which their branches are upgraded.
+    :param targets: the revisions to reach; None for the heads of all that is on.
+    """
+
+    def __init__(
+        self,
+        revisions: Iterable[Revision],
+        *,
+        off: Iterable[str] = (),
+        order: Sequence[str] = (),
+        targets: Iterable[str] | None = None,
+    ) -> None:
+        self.revisions: Mapping[str, Revision] = {r.id: r for r in revisions}
+        self.off = frozenset(off)
+        self._place = {name: place for place, name in enumerate(order)}
+        self._targets = None if targets is None else frozenset(targets)
+
+    def remembering(self, remembered: Iterable[Revision]) -> Graph:
+        """This graph with revisions that only the journal knows, of modules that are not on.
+
+        An unknown revision of a module that is on is another matter: a newer release wrote it.
+        """
+        on = set(self._place) - self.off
+        gone = [r for r in remembered if r.id not in self.revisions and r.module not in on]
+        if not gone:
+            return self
+        # What a module depended on may have gone without a trace.
+        ids = {revision.id for revision in gone} | set(self.revisions)
+        return Graph(
+            [*self.revisions.values(), *(revision.only(ids) for revision in gone)],
+            off=self.off,
+            order=tuple(self._place),
+            targets=self.targets(),
+        )
+
+    # --- one revision ---------------------------------------------------------------------
+
+    def known(self, revision: str) -> bool:
+        """Whether there is such a revision."""
+        return revision in self.revisions
+
+    def module(self, revision: str) -> str | None:
+        """The module that the revision belongs to, None for the core's own."""
+        return self.revisions[revision].module
+
+    def disabled(self, revision: str) -> bool:
+        """Whether the revision belongs to a module that is off, or whose files are gone."""
+        found = self.revisions[revision]
+        return found.gone or found.module in self.off
+
+    # --- sets of revisions ----------------------------------------------------------------
+
+    def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
+        """The revisions themselves and all that they descend from or depend on."""
+        found: set[str] = set()
+        waiting = list(revisions)
+        while waiting:
+            revision = waiting.pop()
+            if revision not in found:
+                found.add(revision)
+                waiting.extend(self.revisions[revision].needs)
+        return frozenset(found)
+
+    def effective(self, revisions: Iterable[str]) -> tuple[str, ...]:
+        """Those that no other of them descends from or depends on, sorted."""
+        chosen = set(revisions)
+        below = self.ancestors(n for revision in chosen for n in self.revisions[revision].needs)
+        return tuple(sorted(chosen - below))
+
+    def heads(self) -> tuple[str, ...]:
+        """The effective heads of all that is on, sorted."""
+        return self.effective(r for r in self.revisions if not self.disabled(r))
+
+    def targets(self) -> tuple[str, ...]:
+        """The revisions to reach: those that were named, else the heads; sorted."""
+        return self.heads() if self._targets is None else self.effective(self._targets)
+
+    def of_module(self, module: str | None) -> tuple[str, ...]:
+        """The revisions of a module, of the core for None."""
+        return tuple(r.id for r in self.revisions.values() if r.module == module)
+
+    def heads_of(self, module: str | None) -> tuple[str, ...]:
+        """The revisions of a module, of the core for None, that no other of its own needs."""
+        return self.effective(self.of_module(module))
+
+    def pending(self, current: Iterable[str], targets: Iterable[str]) -> tuple[Revision, ...]:
+        """What an upgrade from `current` to `targets` runs, each after all that it needs.
+
+        Branch by branch where dependencies let it: the core's first, then those of the modules.
+        """
+        reached = self.ancestors(current)
+        found: dict[str, Revision] = {}
+        for target in sorted(targets, key=self._branch_order):
+            for revision in self._upwards(target, reached, found):
+                found[revision.id] = revision
+        return tuple(found.values())
+
+    def downgrades(self, revisions: Iterable[str]) -> tuple[Revision, ...]:
+        """These revisions in the order in which they can be undone, each before what it needs."""
+        chosen = set(revisions)
+        found: dict[str, Revision] = {}
+        for revision in sorted(self.effective(chosen)):
+            for one in self._upwards(revision, frozenset(), found):
+                found[one.id] = one
+        return tuple(one for one in reversed(found.values()) if one.id in chosen)
+
+    def _branch_order(self, revision: str) -> tuple[int, str]:
+        module = self.module(revision)
+        return (-1 if module is None else self._place.get(module, len(self._place)), revision)
+
+    def _upwards(
+        self, target: str, reached: frozenset[str], found: Mapping[str, Revision]
+    ) -> Iterable[Revision]:
+        """What `target` needs and is not reached or found yet, and itself last."""
+        entered: set[str] = set()
+        stack = [(target, False)]
+        while stack:
+            revision, needs_are_done = stack.pop()
+            if needs_are_done:
+                yield self.revisions[revision]
+            elif revision not in reached and revision not in found and revision not in entered:
+                entered.add(revision)
+                stack.append((revision, True))
+                stack.extend((needed, False) for needed in reversed(self.revisions[revision].needs))
+
+    # --- order ----------------------------------------------------------------------------
+
+    def check(self) -> None:
+        """Whether all that is on can be reached.
+
+        :raises RevisionsError: a revision that is on needs one of a module that is off.
+        """
+        for revision in self.revisions.values():
+            if self.disabled(revision.id):
+                continue
+            for needed in revision.needs:
+                if self.disabled(needed):
+                    mine = "the core" if revision.module is None else f"module {revision.module}"
+                    other = self.module(needed)
+                    raise RevisionsError(
+                        f"The Alembic revision {revision.id} of {mine} needs {needed} of module "
+                        f"{other}, which is switched off.",
+                        help=f"Switch {other} on: module.{other}.enabled = true"
+                        + ("" if revision.module is None else f"; or switch {mine[7:]} off."),
+                    )

@@ -1,0 +1,95 @@
+"""Which tables a branch may touch when its next revision is generated from the models."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Container, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from alembic.operations.ops import DropTableOp
+
+_CREATES = re.compile(r"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?[\"`]?([\w.]+)", re.IGNORECASE)
+
+
+def made_by(scripts: Iterable[Path]) -> frozenset[str]:
+    """The tables that scripts create or rename to, read without running them."""
+    return frozenset(name for path in scripts for name in _made_in(path))
+
+
+def _made_in(path: Path) -> Iterable[str]:
+    for node in ast.walk(ast.parse(path.read_bytes(), str(path))):
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else ""
+            called = node.func.id if isinstance(node.func, ast.Name) else called
+            place = {"create_table": 0, "Table": 0, "rename_table": 1}.get(called)
+            names = node.args[place : place + 1] if place is not None else []
+            schema = [k.value.value for k in node.keywords
+                      if k.arg == "schema" and isinstance(k.value, ast.Constant)]  # fmt: skip
+            for name in names:
+                if isinstance(name, ast.Constant) and isinstance(name.value, str):
+                    yield ".".join([*map(str, schema), name.value])
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from _CREATES.findall(node.value)
+
+
+class Ownership:
+    """Tells for each table whether a change to it belongs to the branches at hand.
+
+    :param branches: the components whose revision is made: `CORE` or modules.
+    :param models: the tables in the models of each component that is loaded.
+    :param made: the tables that the scripts of each component make.
+    """
+
+    def __init__(
+        self,
+        branches: Iterable[str],
+        models: Mapping[str, frozenset[str]],
+        made: Mapping[str, frozenset[str]],
+    ) -> None:
+        self._branches = frozenset(branches)
+        self._models, self._made = models, made
+        self.kept: set[str] = set()
+        """Tables of no model that are not proposed to be dropped: no script at hand made them."""
+
+    def directive(self) -> Callable[..., None]:
+        """A hook `process_revision_directives` that leaves out what is of others."""
+
+        def process(_context: Any, _revision: Any, directives: list[Any]) -> None:
+            for script in directives:
+                dropped = {
+                    _key(op)
+                    for ops in script.upgrade_ops_list
+                    for op in ops.ops
+                    if isinstance(op, DropTableOp)
+                }
+                for ops in (*script.upgrade_ops_list, *script.downgrade_ops_list):
+                    ops.ops = [op for op in ops.ops if self._owns(_key(op), dropped)]
+
+        return process
+
+    def _owns(self, table: str | None, dropped: Container[str | None]) -> bool:
+        """Whether the table is of the branches at hand.
+
+        A table of no model is dropped only by a branch whose own scripts made it: the model may be
+        missing because its module is off.
+        """
+        if table is None:
+            return True
+        for component, names in self._models.items():
+            if table in names:
+                return component in self._branches
+        makers = {component for component, names in self._made.items() if table in names}
+        if makers & self._branches:
+            return True
+        if table in dropped:
+            self.kept.add(table)
+        # Where an env.py has models of its own, nobody here knows of a new table whose it is.
+        return not makers and table not in dropped
+
+
+def _key(op: Any) -> str | None:
+    """The table that an operation is about, with its schema where it has one."""
+    name, schema = getattr(op, "table_name", None), getattr(op, "schema", None)
+    return f"{schema}.{name}" if name and schema else name

@@ -1,0 +1,192 @@
+"""Writes through Alembic: stamps, and runs one revision up or down."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationStep
+from alembic.script.revision import Revision as AlembicRevision
+from sqlalchemy.engine import URL, Connection
+
+from bridge.errors import AheadError, RevisionFailedError, VersionTableMismatchError
+from bridge.graph import Graph
+from bridge.journal import Journal
+from bridge.model import JournalEntry, Revision
+from bridge.revisions.scripts import Revisions
+from bridge.sqlite import checking_foreign_keys, foreign_keys_off
+from bridge.telling import place, said
+
+
+def recorder(revisions: Revisions, journal: Journal) -> Callable[..., None]:
+    """What Alembic is to call after each step, as `on_version_apply`: writes it into the journal.
+
+    It is called in the step's own transaction.
+    """
+
+    def record(*, ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
+        if ctx.as_sql:
+            return
+        graph = revisions.graph
+        if step.is_stamp:
+            entries = entries_of_stamp(graph, step.destination_revision_ids)
+        else:
+            kind = "upgrade" if step.is_upgrade else "downgrade"
+            ids = step.up_revision_ids
+            entries = [JournalEntry.of(kind, graph.revisions[i]) for i in ids if graph.known(i)]
+        journal.write(ctx.connection, entries)
+
+    return record
+
+
+def entries_of_stamp(graph: Graph, stamped: Iterable[str]) -> list[JournalEntry]:
+    """The stamped revisions, and what of modules came with them."""
+    ids = [revision for revision in stamped if graph.known(revision)]
+    implied = graph.ancestors(ids) - set(ids)
+    ids += sorted(revision for revision in implied if graph.module(revision) is not None)
+    return [JournalEntry.of("stamp", graph.revisions[revision]) for revision in ids]
+
+
+class Runner:
+    """Runs revisions on one database.
+
+    :param remembered: revisions that only the journal knows, as the database has rows of them.
+    """
+
+    def __init__(
+        self, revisions: Revisions, journal: Journal, remembered: Sequence[Revision] = ()
+    ) -> None:
+        self._revisions, self._journal = revisions, journal
+        self.graph = revisions.graph.remembering(remembered)
+        for revision in self.graph.revisions.values():
+            known = revisions.script.revision_map
+            if revision.gone and revision.id not in known._revision_map:
+                # Alembic must find the rows that it does not touch.
+                known.add_revision(
+                    AlembicRevision(revision.id, revision.down or None, revision.depends or None)
+                )
+
+    # --- stamping -------------------------------------------------------------------------
+
+    def stamp(self, connection: Connection, revisions: Sequence[str]) -> tuple[str, ...]:
+        """Write the effective heads of what is there and `revisions`; returns the rows.
+
+        Rows for both a revision and one that it depends on would wedge every later upgrade,
+        so such a pair is reduced, as Alembic itself does when it runs them.
+
+        :raises AheadError: there is a row of another program.
+        """
+        name = self._revisions.config.alembic.version_table
+        table = sa.Table(
+            name,
+            sa.MetaData(),
+            sa.Column("version_num", sa.String(32), nullable=False),
+            sa.PrimaryKeyConstraint("version_num", name=f"{name}_pkc"),
+        )
+        with connection.begin():
+            table.create(connection, checkfirst=True)
+            found = {row[0] for row in connection.execute(sa.select(table.c.version_num))}
+            self._check_known(found)
+            rows = self.graph.effective(found | set(revisions))
+            connection.execute(table.delete())
+            connection.execute(table.insert(), [{"version_num": row} for row in rows])
+            self._journal.write(connection, entries_of_stamp(self.graph, revisions))
+        return rows
+
+    def _check_known(self, found: set[str]) -> None:
+        """Detecting has done so too, but legacy scripts may set up another program's tables."""
+        unknown = sorted(row for row in found if not self.graph.known(row))
+        if unknown:
+            config = self._revisions.config
+            raise AheadError(
+                f"The table {config.alembic.version_table} holds {', '.join(unknown)}, which this "
+                "code does not have: while the legacy versions ran, another program came to keep "
+                "its versions there.",
+                help="Name a table of the app's own in alembic.version_table of "
+                f"{config.source}, then run: bridge dbupdate",
+                state_of_data="The legacy versions before it stay done; nothing is stamped.",
+            )
+
+    # --- running --------------------------------------------------------------------------
+
+    def upgrade(self, connection: Connection, revision: str, url: URL) -> None:
+        """Run one revision through the application's env.py, in a transaction of its own.
+
+        :raises RevisionFailedError: the script raised, or on SQLite left broken foreign keys.
+        :raises VersionTableMismatchError: env.py wrote its version somewhere else.
+        """
+        self._run(connection, revision, url, up=True)
+
+    def downgrade(self, connection: Connection, revision: str, url: URL) -> None:
+        """Undo one revision through the application's env.py, in a transaction of its own.
+
+        :raises RevisionFailedError: the script raised, or on SQLite left broken foreign keys.
+        :raises VersionTableMismatchError: env.py wrote its version somewhere else.
+        """
+        self._run(connection, revision, url, up=False)
+
+    def _run(self, connection: Connection, revision: str, url: URL, *, up: bool) -> None:
+        alembic, directory = self._revisions.alembic, self._revisions.script
+        script = self._revisions.scripts[revision]
+        record = recorder(self._revisions, self._journal)
+
+        def steps(_heads: Any, migration: Any) -> Any:
+            make = MigrationStep.upgrade_from_script if up else MigrationStep.downgrade_from_script
+            step = make(directory.revision_map, script)
+            step.migration_fn = checking_foreign_keys(step.migration_fn, connection)
+            migration.on_version_apply_callbacks = (*migration.on_version_apply_callbacks, record)
+            return [step]
+
+        alembic.attributes["connection"] = connection
+        alembic.attributes["ours"] = False
+        alembic.attributes["recorded"] = True
+        self._revisions.set_url(url)
+        try:
+            with foreign_keys_off(connection), EnvironmentContext(alembic, directory, fn=steps):
+                directory.run_env()
+        except (Exception, SystemExit) as error:
+            path = Path(script.path).resolve()
+            raise RevisionFailedError(
+                f"The Alembic revision {revision} ({path}) failed: "
+                f"{said(error)}{place(error, [path.parent])}",
+                help="Mend what it complains of, then run: bridge dbupdate",
+            ) from error
+        finally:
+            del alembic.attributes["connection"], alembic.attributes["recorded"]
+        self._check_written(connection, revision, up=up)
+
+    @property
+    def transactional(self) -> bool:
+        """Whether the last revision ran in one transaction with its version row.
+
+        So it is when env.py calls `run_environment`; another env.py may do as it likes.
+        """
+        return bool(self._revisions.alembic.attributes.get("ours"))
+
+    def rows(self, connection: Connection) -> set[str]:
+        """What the version table says now; nothing where it is not there."""
+        name = self._revisions.config.alembic.version_table
+        with connection.begin():
+            if not sa.inspect(connection).has_table(name):
+                return set()
+            column: sa.ColumnClause[str] = sa.column("version_num")
+            found = connection.execute(sa.select(column).select_from(sa.table(name)))
+            return {row[0] for row in found}
+
+    def _check_written(self, connection: Connection, revision: str, *, up: bool) -> None:
+        rows = self.rows(connection)
+        reached = self.graph.ancestors(row for row in rows if self.graph.known(row))
+        if (revision in reached) is not up:
+            config = self._revisions.config
+            raise VersionTableMismatchError(
+                f"The revision {revision} ran, but the table {config.alembic.version_table} of the "
+                f"database does not say so (it holds {', '.join(sorted(rows)) or 'nothing'}): "
+                "env.py uses another version table, or another database.",
+                help="Let env.py call bridge.revisions.run_environment(), or use "
+                'config.attributes["connection"] and the same version_table as '
+                f"{config.source}.",
+                state_of_data=f"The revision {revision} has been run, where env.py connects to.",
+            )
