@@ -147,18 +147,54 @@ class Graph:
     def check(self) -> None:
         """Whether all that is on can be reached.
 
-        :raises RevisionsError: a revision that is on needs one of a module that is off.
+        :raises RevisionsError: revisions need each other in a circle, or what is on needs a
+            revision of a module that is off.
         """
+        self._check_circles()
         for revision in self.revisions.values():
             if self.disabled(revision.id):
                 continue
             for needed in revision.needs:
                 if self.disabled(needed):
-                    mine = "the core" if revision.module is None else f"module {revision.module}"
                     other = self.module(needed)
+                    switch_off = f"; or switch {revision.module} off." if revision.module else "."
                     raise RevisionsError(
-                        f"The Alembic revision {revision.id} of {mine} needs {needed} of module "
-                        f"{other}, which is switched off.",
-                        help=f"Switch {other} on: module.{other}.enabled = true"
-                        + ("" if revision.module is None else f"; or switch {mine[7:]} off."),
+                        f"The Alembic revision {revision.id} of {_owner(revision)} needs {needed} "
+                        f"of module {other}, which is switched off.",
+                        help=f"Switch {other} on: module.{other}.enabled = true{switch_off}",
                     )
+
+    def _check_circles(self) -> None:
+        """What is left when every revision is taken away that needs nothing is in a circle.
+
+        Alembic itself does not see a circle that leads over several branches.
+        """
+        waiting = {r.id: set(r.needs) for r in self.revisions.values()}
+        needed_by: dict[str, list[str]] = {}
+        for revision, needs in waiting.items():
+            for needed in needs:
+                needed_by.setdefault(needed, []).append(revision)
+        free = [revision for revision, needs in waiting.items() if not needs]
+        while free:
+            revision = free.pop()
+            del waiting[revision]
+            for other in needed_by.get(revision, ()):
+                waiting[other].discard(revision)
+                if not waiting[other]:
+                    free.append(other)
+        if not waiting:
+            return
+        circle = [next(iter(sorted(waiting)))]
+        while circle[-1] not in circle[:-1]:
+            circle.append(min(waiting[circle[-1]]))
+        circle = circle[circle.index(circle[-1]) :]
+        raise RevisionsError(
+            "Alembic revisions need each other in a circle: "
+            + " -> ".join(f"{one} of {_owner(self.revisions[one])}" for one in circle)
+            + ".",
+            help="Take one of them out of a depends_on or down_revision.",
+        )
+
+
+def _owner(revision: Revision) -> str:
+    return "the core" if revision.module is None else f"module {revision.module}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from textwrap import indent
 
 OUR_ENV = "from bridge.revisions import run_environment\n\nrun_environment()\n"
 
@@ -37,7 +38,7 @@ def upgrade():
 
 
 def downgrade():
-    pass
+{downgrade}
 '''
 
 
@@ -54,14 +55,14 @@ def write_revision(
     down: str | Sequence[str] | None = None,
     *,
     upgrade: str = "pass",
+    downgrade: str = "pass",
     depends: str | Sequence[str] | None = None,
     label: str | None = None,
     doc: str = "",
 ) -> Path:
-    """A revision whose `upgrade()` has the given statements."""
+    """A revision whose `upgrade()` and `downgrade()` have the given statements."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{revision}.py"
-    body = "\n".join(f"    {line}" for line in upgrade.splitlines())
     path.write_text(
         SCRIPT.format(
             doc=doc or f"Revision {revision}.",
@@ -69,7 +70,8 @@ def write_revision(
             down=down,
             labels=label and (label,),
             depends=depends,
-            upgrade=body,
+            upgrade=indent(upgrade, "    "),
+            downgrade=indent(downgrade, "    "),
         ),
         encoding="utf-8",
     )

@@ -158,7 +158,7 @@ class Commands:
                 help=f"Merge them: bridge alembic merge {' '.join(heads)} -m MESSAGE",
             )
         if module is None:
-            label, folder, needed = config.alembic.label, self._revisions.home, []
+            label, folder, needed = config.alembic.label, self._revisions.folder_of(heads), []
         else:
             settings = config.modules[module]
             label, needed = settings.label, list(settings.depends_on)
@@ -182,7 +182,7 @@ class Commands:
         ownership = self._ownership([component])
         if autogenerate:
             self._check_comparable(component, heads)
-        self._revisions.alembic.cmd_opts = Namespace(quiet=True)
+        self._revisions.script.messaging_opts = {"quiet": True}
         with self._revisions.told("The revision cannot be made", "See: bridge alembic --help"):
             path = self._generate(given, ownership)
         return path, tuple(sorted(ownership.kept))

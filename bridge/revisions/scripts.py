@@ -111,14 +111,13 @@ class Revisions:
         """The database that an existing ``alembic.ini`` names, None where it names none."""
         return named_url(self.alembic) if self.config.alembic.config else None
 
-    @property
-    def home(self) -> Path:
-        """The folder of the core's own revisions."""
-        folders = {module.migrations for module in self.config.modules.values()}
-        return next(
-            (path for path in map(Path, self.script.versions) if path not in folders),
-            Path(self.script.dir) / "versions",
-        )
+    def folder_of(self, heads: Sequence[str]) -> Path:
+        """Where the core's next revision belongs: beside its head."""
+        if heads:
+            return Path(self.scripts[heads[0]].path).parent
+        modules = {module.migrations for module in self._modules}
+        places = [Path(place) for place in self.alembic.get_version_locations_list() or ()]
+        return next(place for place in places if place not in modules)
 
     def check_environment(self) -> None:
         """Whether the scripts can be run at all, before anything is written.
