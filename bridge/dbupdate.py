@@ -102,6 +102,7 @@ class Bridge:
             for name, settings in self.config.legacy.items()
         }
         rows: dict[tuple[str, str], str] = {}
+        stores: dict[str, Repository] = {}
         for repository in found.values():
             row = (repository.version_table, repository.repository_id)
             if row in rows:
@@ -111,6 +112,13 @@ class Bridge:
                     help=f"Take one of the two out of {self.config.source}.",
                 )
             rows[row] = repository.name
+            other = stores.setdefault(repository.version_table, repository)
+            if other.store != repository.store:
+                raise ConfigError(
+                    f"legacy.{other.name} and legacy.{repository.name} in {self.config.source} "
+                    f"share the version table {repository.version_table}, but not its columns.",
+                    help="Let both name the columns that the table has.",
+                )
             for version, revisions in repository.stamp.items():
                 for revision in revisions:
                     if self.config.enabled(repository.name) and not self.graph.known(revision):

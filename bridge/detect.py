@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from bridge.config import Config
 from bridge.database import read_only, shown, sqlite_file
 from bridge.graph import Graph
-from bridge.journal import read_journal
+from bridge.journal import JOURNAL_COLUMNS, read_journal
 from bridge.model import JOURNAL_TABLE, Facts, Repository, State, VersionRow, VersionStore
 from bridge.state import REVISION_COLUMNS, classify
 
@@ -41,7 +41,7 @@ def read_facts(
     stores = {repository.version_table: repository.store for repository in repositories.values()}
     revision_table = config.alembic.version_table
     wanted = {name: store.columns for name, store in stores.items()}
-    wanted[revision_table] = REVISION_COLUMNS
+    wanted |= {revision_table: REVISION_COLUMNS, JOURNAL_TABLE: JOURNAL_COLUMNS}
     misshapen = _misshapen(connection, {n: c for n, c in wanted.items() if n in tables})
     readable = tables - set(misshapen)
     return Facts(
@@ -53,7 +53,7 @@ def read_facts(
         },
         revisions=_revisions(connection, revision_table) if revision_table in readable else None,
         misshapen=misshapen,
-        journal=read_journal(connection) if JOURNAL_TABLE in tables else (),
+        journal=read_journal(connection) if JOURNAL_TABLE in readable else (),
     )
 
 

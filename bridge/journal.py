@@ -28,6 +28,8 @@ _TABLE = sa.Table(
     sa.Column("bridge_version", sa.String(32), nullable=False),
     sa.Column("details", sa.Text),
 )
+JOURNAL_COLUMNS = frozenset(column.name for column in _TABLE.columns)
+"""What makes a table bridge's own."""
 
 
 def read_journal(connection: Connection) -> tuple[JournalEntry, ...]:

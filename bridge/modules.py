@@ -57,7 +57,7 @@ def find_modules(config: Config) -> Config:
     Modules stand after those that they depend on. A module that is off and cannot be used has its
     `problem` set; of one that is on, that is raised when its scripts are read.
 
-    :raises ConfigError: a dependency is unknown, in a circle or off; two have one branch label.
+    :raises ConfigError: a dependency is unknown, in a circle or off; two have one label or folder.
     """
     modules, legacy = {}, dict(config.legacy)
     installed = {point.name: point.load for point in entry_points(group=GROUP)}
@@ -73,7 +73,7 @@ def find_modules(config: Config) -> Config:
                 module = replace(module, legacy=name)
         modules[name] = _located(module, config)
     _check_dependencies(modules, config)
-    _check_labels(modules, config)
+    _check_unique(modules, config)
     ordered = {name: modules[name] for name in _in_order(modules, config)}
     return replace(config, modules=ordered, legacy=legacy)
 
@@ -208,14 +208,26 @@ def _in_order(modules: Mapping[str, ModuleConfig], config: Config) -> list[str]:
     return ordered
 
 
-def _check_labels(modules: Mapping[str, ModuleConfig], config: Config) -> None:
+def _check_unique(modules: Mapping[str, ModuleConfig], config: Config) -> None:
+    """Branch labels and folders: of those that are on, each has its own."""
+    folders: dict[Path, str] = {}
     taken = {config.alembic.label: "the core"} if config.alembic.label else {}
     for module in modules.values():
-        label = module.label or module.name
-        if module.enabled and label in taken:
+        if not module.enabled:
+            continue
+        label, folder = module.label or module.name, module.migrations
+        if label in taken:
             raise ConfigError(
                 f"The module {module.name} has the branch label {label}, as {taken[label]} has.",
                 help=f"Give it another: module.{module.name}.label in {config.source}",
             )
-        if module.enabled:
-            taken[label] = f"the module {module.name}"
+        if folder in folders:
+            raise ConfigError(
+                f"The module {module.name} has the folder of {folders[folder]}, {folder}: nobody "
+                "can tell whose a revision in it is.",
+                help=f"Give each a folder of its own: module.{module.name}.migrations in "
+                f"{config.source}",
+            )
+        taken[label] = f"the module {module.name}"
+        if folder is not None:
+            folders[folder] = taken[label]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from bridge.config import Config
-from bridge.errors import ConfigError, ModuleNeededError
+from bridge.errors import ConfigError, ModuleNeededError, StateError
 from bridge.graph import Graph
 from bridge.model import (
     CORE,
@@ -109,7 +109,18 @@ def removal(module: str, state: State, graph: Graph) -> Plan:
     """The steps that undo every revision of a module, each before what it needs.
 
     :raises ModuleNeededError: an applied revision of another component needs one of its own.
+    :raises StateError: the state is one that must be refused, or the module is still legacy.
     """
+    if state.problem is not None:
+        raise state.problem
+    rows = {n: s for n, s in state.legacy.items() if s.repository.module == module}
+    for legacy in rows.values():
+        if legacy.version is not None and not legacy.handed_over:
+            raise StateError(
+                f"The module {module} is still at version {legacy.version} of its legacy history, "
+                "which has no way back.",
+                help=f"Switch it on and run: bridge dbupdate; then: bridge modules remove {module}",
+            )
     graph = graph.remembering(state.remembered)
     reached = graph.ancestors(state.current)
     own = reached & set(graph.of_module(module))
@@ -126,13 +137,9 @@ def removal(module: str, state: State, graph: Graph) -> Plan:
             or "The app itself needs it.",
         )
     # First: a row without its revisions would be handed over once more.
-    rows = [
-        SetVersion(name, None)
-        for name, legacy in state.legacy.items()
-        if legacy.repository.module == module and legacy.version is not None
-    ]
+    taken_out = [SetVersion(name, None) for name, s in rows.items() if s.version is not None]
     downgrades = [Downgrade(r.id, r.branch, r.doc) for r in graph.downgrades(own)]
-    return Plan(state, (*rows, *downgrades))
+    return Plan(state, (*taken_out, *downgrades))
 
 
 def _upgrades(graph: Graph, current: tuple[str, ...], targets: tuple[str, ...]) -> tuple[Step, ...]:

@@ -218,6 +218,11 @@ def _check_columns(
     facts: Facts, repositories: Iterable[Repository], config: Config
 ) -> Finding | None:
     for table, columns in facts.misshapen.items():
+        if table == JOURNAL_TABLE:
+            return "inconsistent", InconsistentError(
+                f"The table {table} is not bridge's own: it has the columns {', '.join(columns)}.",
+                help="Rename it: bridge keeps its journal under that name.",
+            )
         if table == config.alembic.version_table:
             wanted, key = REVISION_COLUMNS, f"alembic.version_table of {config.source}"
         else:

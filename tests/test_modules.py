@@ -14,7 +14,15 @@ from alembic_projects import create_table, write_env, write_revision
 from databases import Database
 
 from bridge import Bridge, BridgeError
-from bridge.errors import AheadError, ConfigError, HookError, ModuleNeededError, RevisionsError
+from bridge.errors import (
+    AheadError,
+    ConfigError,
+    HookError,
+    ModuleNeededError,
+    RevisionsError,
+    StateError,
+)
+from bridge.model import VersionRow
 
 TEMPLATE = '''\
 """${message}"""
@@ -264,6 +272,36 @@ def test_a_module_is_not_removed_without_its_files(app: App, sqlite_database: Da
         app.bridge(sqlite_database).remove_module("tag")
 
 
+def test_a_module_that_came_from_legacy_leaves_no_version_row_behind(
+    app: App, sqlite_database: Database
+) -> None:
+    """The row alone would be handed over once more, without tables."""
+    sqlite_database.execute(
+        "CREATE TABLE numbers (name VARCHAR(20) PRIMARY KEY, version INTEGER)",
+        "INSERT INTO numbers VALUES ('likes', 3)",
+        "INSERT INTO numbers VALUES ('unknown', 7)",
+        "CREATE TABLE likes (id INTEGER PRIMARY KEY)",
+    )
+    app.modules.pop("tags")
+    app.module("likes", legacy="likes")
+    history = {"registry": "no.matter:M", "version_table": "numbers", "stamp": {3: ["likes1"]}}
+    bridge = app.bridge(sqlite_database, legacy={"likes": history})
+    with pytest.raises(StateError) as caught:
+        bridge.remove_module("likes")
+    assert caught.value.message == (
+        "The module likes is still at version 3 of its legacy history, which has no way back."
+    )
+    bridge.dbupdate()
+    report = bridge.remove_module("likes")
+    assert [str(step) for step, _ in report.steps] == [
+        "take out legacy likes",
+        "downgrade likes2",
+        "downgrade likes1",
+    ]
+    assert sqlite_database.rows(["bridge_journal"])["numbers"] == [("unknown", 7)]
+    assert bridge.status().strangers == (VersionRow("unknown", 7),)
+
+
 # --- what modules say of each other ---------------------------------------------------------
 
 
@@ -308,6 +346,12 @@ def test_one_branch_label_for_two_is_named(app: App, sqlite_database: Database) 
         f"\nThe branch label likes is used by {app.folder('likes')}/likes1.py (module likes) and "
         f"by {app.folder('tags')}/tags1.py (module tags)."
     )
+
+
+def test_one_folder_for_two_is_named(app: App) -> None:
+    app.module("tags", migrations=str(app.folder("likes")))
+    with pytest.raises(ConfigError, match="tags has the folder of the module likes"):
+        app.bridge()
 
 
 def test_one_revision_id_for_two_modules_is_named(app: App, sqlite_database: Database) -> None:
@@ -614,6 +658,37 @@ def test_one_table_in_two_models_is_named(app: App, sqlite_database: Database) -
         app.bridge(sqlite_database).alembic(["check"], with_plugins=True)
     assert caught.value.message == (
         "The table users is in the models of core and of likes: each table must belong to one."
+    )
+
+
+def test_stamping_the_heads_is_of_what_is_on(app: App, sqlite_database: Database) -> None:
+    app.module("tags", enabled=False)
+    app.revision("likes", "likes3", "likes2", table="likings", depends="core2")
+    app.bridge(sqlite_database).alembic(["stamp", "heads"])
+    assert sqlite_database.rows(["bridge_journal"])["alembic_version"] == [("likes3",)]
+    assert app.bridge(sqlite_database).dbupdate().outcome == "nothing_to_do"
+
+
+def test_alembic_says_who_understands_the_row_of_a_module_that_is_gone(
+    app: App, sqlite_database: Database
+) -> None:
+    app.bridge(sqlite_database).dbupdate()
+    shutil.rmtree(app.folder("tags"))
+    app.modules.pop("tags")
+    with pytest.raises(RevisionsError) as caught:
+        app.bridge(sqlite_database).alembic(["upgrade", "heads"])
+    assert caught.value.help == (
+        "See: bridge alembic --help. Of a module whose files are gone, only bridge dbupdate "
+        "understands rows."
+    )
+
+
+def test_another_programs_journal_is_told(app: App, sqlite_database: Database) -> None:
+    sqlite_database.execute("CREATE TABLE bridge_journal (id INTEGER PRIMARY KEY, text TEXT)")
+    state = app.bridge(sqlite_database).status()
+    assert state.kind == "inconsistent"
+    assert str(state.problem).startswith(
+        "The table bridge_journal is not bridge's own: it has the columns id, text."
     )
 
 

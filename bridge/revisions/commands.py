@@ -80,9 +80,12 @@ class Commands:
         try:
             self._dispatch(line, options)
         except CommandError as error:
+            help = "See: bridge alembic --help"
+            if "locate revision" in str(error):
+                help += ". Of a module whose files are gone, only bridge dbupdate understands rows."
             raise RevisionsError(
                 f"alembic {' '.join(arguments)}: {error}",
-                help="See: bridge alembic --help",
+                help=help,
                 state_of_data="See: bridge status",
             ) from error
         except (BridgeError, BrokenPipeError):
@@ -101,6 +104,8 @@ class Commands:
         if which is command.upgrade and options.revision == "heads":
             # A module that is switched off must not be applied.
             options.revision = self._revisions.graph.heads()
+        if which is command.stamp and "heads" in options.revisions:
+            options.revisions = list(self._revisions.graph.heads())
         if which is command.check:
             self._check()
         elif which is command.revision and options.autogenerate:
