@@ -22,6 +22,7 @@ from bridge.errors import (
     RevisionsError,
     StateError,
 )
+from bridge.hooks import load_models
 from bridge.model import VersionRow
 
 TEMPLATE = '''\
@@ -80,9 +81,9 @@ class App:
         upgrade = create_table(table, "text")
         write_revision(self.folder(module), name, down, upgrade=upgrade, downgrade=undo, **more)
 
-    def bridge(self, database: Database | None = None, **tables: Any) -> Bridge:
+    def bridge(self, where: Database | None = None, **tables: Any) -> Bridge:
         alembic = {"script_location": "alembic", **self.alembic}
-        url = database.url if database else None
+        url = where.url if where else None
         return Bridge(url=url, root=self.root, alembic=alembic, module=self.modules, **tables)
 
 
@@ -168,10 +169,15 @@ def test_what_was_there_before_the_journal_is_remembered_by_the_next_run(
     app.bridge(sqlite_database).dbupdate()
     sqlite_database.execute("DROP TABLE bridge_journal")
     app.revision(None, "core3", "core2", table="notes")
+    app.revision("likes", "a_likes3", "likes2", table="likings")
     app.bridge(sqlite_database).dbupdate()
-    shutil.rmtree(app.folder("tags"))
-    app.modules.pop("tags")
-    assert app.bridge(sqlite_database).status().dormant == {"tags": ("tags1",)}
+    for name in ("likes", "tags"):
+        shutil.rmtree(app.folder(name))
+        app.modules.pop(name)
+    bridge = app.bridge(sqlite_database)
+    assert bridge.status().dormant == {"likes": ("a_likes3",), "tags": ("tags1",)}
+    app.revision(None, "core4", "core3", table="more")
+    assert app.bridge(sqlite_database).dbupdate().current == ("a_likes3", "core4", "tags1")
 
 
 def test_without_a_journal_an_unknown_revision_is_refused(
@@ -704,3 +710,139 @@ def test_current_check_heads_goes_by_effective_heads(
     bridge.alembic(["upgrade", "heads"])
     bridge.alembic(["current", "--check-heads"])
     assert "likes3" in capsys.readouterr().out
+
+
+# --- models and foundations -----------------------------------------------------------------
+
+MODELS = """\
+import sqlalchemy as sa
+from sqlalchemy.orm import declarative_base
+
+Base = declarative_base()
+
+
+class User(Base):
+    __tablename__ = "users"
+    id = sa.Column(sa.Integer, primary_key=True)
+    name = sa.Column("text", sa.String(20))
+
+
+class Like(Base):
+    __tablename__ = "likes"
+    id = sa.Column(sa.Integer, primary_key=True)
+    text = sa.Column(sa.String(20), default="a default")
+
+
+class Tag(Base):
+    __tablename__ = "tags"
+    id = sa.Column(sa.Integer, primary_key=True)
+
+
+LIKES = [Like]
+metadata = Base.metadata
+USERS = {User: [{"name": "root"}, {"name": "guest"}]}
+HEARTS = {Like: [{}], User.__table__: [{"text": "from likes"}]}
+ZERO = 0
+
+
+def lay(connection):
+    connection.execute(sa.text("INSERT INTO tags (id) VALUES (%d)" % (7 / ZERO)))
+"""
+
+
+@pytest.fixture
+def modelled(app: App, monkeypatch: pytest.MonkeyPatch, imports: None) -> App:
+    """The app with models on one shared base; the likes name their own of them."""
+    app.revision("likes", "likes2", "likes1", table="likers")
+    (app.root / "gallery_models.py").write_text(MODELS, encoding="utf-8")
+    monkeypatch.syspath_prepend(app.root)
+    app.alembic["models"] = "gallery_models:metadata"
+    app.module("likes", models="gallery_models:LIKES", foundations="gallery_models:HEARTS")
+    return app
+
+
+def test_foundations_are_laid_once_for_the_core_and_for_each_module(
+    modelled: App, database: Database
+) -> None:
+    modelled.module("likes", enabled=False)
+    modelled.module("tags", enabled=False)
+    core = {"database": {"foundations": "gallery_models:USERS"}}
+    report = modelled.bridge(database, **core).dbupdate()
+    assert str(report.steps[-1][0]) == "foundations gallery_models:USERS"
+    users = [(1, "root"), (2, "guest")]
+    assert database.rows()["users"] == users
+    modelled.module("likes", enabled=True)
+    report = modelled.bridge(database, **core).dbupdate()
+    assert str(report.steps[-1][0]) == "foundations gallery_models:HEARTS"
+    assert database.rows()["users"] == [*users, (3, "from likes")]
+    assert database.rows()["likes"] == [(1, "a default")]
+    assert modelled.bridge(database, **core).dbupdate().outcome == "nothing_to_do"
+
+
+def test_foundations_that_a_run_left_unlaid_are_laid_by_the_next(
+    modelled: App, database: Database
+) -> None:
+    modelled.module("tags", foundations="gallery_models:lay")
+    core = {"database": {"foundations": "gallery_models:USERS"}}
+    # It stops in the middle of a fresh install: the next run finds tables, not a fresh database.
+    broken = write_revision(modelled.folder("tags"), "tags1", depends="likes1", upgrade="1 / 0")
+    with pytest.raises(BridgeError):
+        modelled.bridge(database, **core).dbupdate()
+    broken.unlink()
+    modelled.revision("tags", "tags1", table="tags", depends="likes1", label="tags")
+    with pytest.raises(HookError) as caught:
+        modelled.bridge(database, **core).dbupdate()
+    assert (caught.value.message, caught.value.help) == (
+        "The hook gallery_models:lay failed: ZeroDivisionError: division by zero",
+        "Mend the hook, then run: bridge dbupdate",
+    )
+    sys.modules["gallery_models"].ZERO = 1  # type: ignore[attr-defined]
+    report = modelled.bridge(database, **core).dbupdate()
+    assert [str(step) for step, _ in report.steps] == ["foundations gallery_models:lay"]
+    assert database.rows()["tags"] == [(7, None)]
+    assert database.rows()["users"] == [(1, "root"), (2, "guest"), (3, "from likes")]
+
+
+def test_a_fresh_database_from_models_has_the_tables_of_what_is_on(
+    modelled: App, database: Database
+) -> None:
+    modelled.module("likes", enabled=False)
+    modelled.module("tags", enabled=False)
+    modelled.alembic["models"] = ["gallery_models:User"]
+    bridge = modelled.bridge(database, database={"fresh": "models"})
+    bridge.dbupdate()
+    assert tables(database) == {"users"}
+    modelled.module("likes", enabled=True)
+    modelled.bridge(database, database={"fresh": "models"}).dbupdate()
+    assert "likes" in tables(database)
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("gallery_models:Like", {"likes"}),
+        ("gallery_models:LIKES", {"likes"}),
+        ("gallery_models:Like.__table__", {"likes"}),
+        ("gallery_likes", {"hearts"}),
+        ("gallery_models", None),
+    ],
+)
+def test_models_may_be_named_in_many_ways(
+    modelled: App, name: str, expected: set[str] | None
+) -> None:
+    (modelled.root / "gallery_likes.py").write_text(
+        "import sqlalchemy as sa\nfrom gallery_models import Base, User\n\n"
+        "class Heart(Base):\n    __tablename__ = 'hearts'\n"
+        "    id = sa.Column(sa.Integer, primary_key=True)\n",
+        encoding="utf-8",
+    )
+    modelled.module("likes", models=name)
+    config = modelled.bridge().config
+    if expected is None:
+        with pytest.raises(HookError, match="are the same tables"):
+            load_models(config)
+        return
+    found = {models.component: models.names for models in load_models(config)}
+    assert found["likes"] == expected
+    assert {"users", "tags"} <= found["core"]
+    assert not found["core"] & expected

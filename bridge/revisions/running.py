@@ -61,11 +61,12 @@ class Runner:
     ) -> None:
         self._revisions, self._journal = revisions, journal
         self.graph = revisions.graph.remembering(remembered)
-        for revision in self.graph.revisions.values():
-            known = revisions.script.revision_map
-            if revision.gone and revision.id not in known._revision_map:
+        gone = [revision.id for revision in self.graph.revisions.values() if revision.gone]
+        for revision in self.graph.pending((), gone):
+            if revision.gone and revision.id not in revisions.told_to_alembic:
                 # Alembic must find the rows that it does not touch.
-                known.add_revision(
+                revisions.told_to_alembic.add(revision.id)
+                revisions.script.revision_map.add_revision(
                     AlembicRevision(revision.id, revision.down or None, revision.depends or None)
                 )
 

@@ -32,6 +32,8 @@ class Revisions:
     def __init__(self, config: Config) -> None:
         self.config = config
         self.broken: dict[str, str] = {}
+        self.told_to_alembic: set[str] = set()
+        """Revisions without a file that its map of the scripts has been given."""
 
     @cached_property
     def alembic(self) -> AlembicIni:
