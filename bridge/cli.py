@@ -273,7 +273,7 @@ def modules(context: click.Context) -> None:
 @common
 def list_modules(bridge: Bridge, output: Output) -> None:
     """List them: on, off or not installed, current revision, head. Reads only."""
-    output.modules(bridge.status().modules)
+    output.modules(bridge.modules())
 
 
 @modules.command("remove")

@@ -19,10 +19,11 @@ from bridge.execute import Executor, Progress, Silent
 from bridge.graph import Graph
 from bridge.hooks import load_models
 from bridge.legacy.repository import read_repository, version_table_of
-from bridge.model import CORE, Plan, Report, Repository, State
+from bridge.model import CORE, Facts, ModuleState, Plan, Report, Repository, State
 from bridge.modules import find_modules
 from bridge.plan import make_plan, removal
 from bridge.revisions import Commands, Revisions
+from bridge.state import classify
 
 Database = str | URL | Engine
 """What names a database: a URL, or an engine of the caller's."""
@@ -138,6 +139,16 @@ class Bridge:
         """
         with self.engine(database) as engine:
             return self._detect(engine)
+
+    def modules(self, database: Database | None = None) -> tuple[ModuleState, ...]:
+        """The app's modules; where a database is named, with what is applied of each.
+
+        :raises DatabaseError: it cannot be read.
+        """
+        if database is None and self._url() is None:
+            nothing = Facts("", "")
+            return classify(nothing, self.repositories, self.graph, self.config).modules
+        return self.status(database).modules
 
     def plan(self, database: Database | None = None) -> Plan:
         """What `dbupdate` would do; reads only.

@@ -124,7 +124,9 @@ class Executor:
             self._revisions.check_environment()
         self._runner = Runner(self._revisions, self._journal, plan.state.remembered)
         self._repositories = {n: state.repository for n, state in plan.state.legacy.items()}
-        if CreateModels in kinds:
+        modules = self._config.modules.values()
+        if CreateModels in kinds or any(m.enabled and m.models is not None for m in modules):
+            # Also where no table is made of them: two modules must not have one table.
             self._models = load_models(self._config)
         self._hooks = {
             step.component: load_foundations(self._foundations_of(step.component), self._config)

@@ -342,6 +342,22 @@ def test_what_is_on_cannot_depend_on_what_is_off(app: App, sqlite_database: Data
     )
 
 
+def test_a_target_of_a_module_that_is_off_is_named(app: App, sqlite_database: Database) -> None:
+    app.alembic["targets"] = ["core2", "tags@head"]
+    app.module("tags", enabled=False)
+    assert refused(app.bridge(sqlite_database), RevisionsError) == (
+        "alembic.targets in the arguments names tags@head, of the module tags, which is switched "
+        "off."
+    )
+
+
+def test_modules_are_listed_without_a_database(app: App) -> None:
+    assert [(m.name, m.switch, m.heads) for m in app.bridge().modules()] == [
+        ("likes", "on", ("likes2",)),
+        ("tags", "on", ("tags1",)),
+    ]
+
+
 def test_one_branch_label_for_two_is_named(app: App, sqlite_database: Database) -> None:
     app.module("tags", label="likes")
     with pytest.raises(ConfigError, match="tags has the branch label likes, as the module likes"):
@@ -584,6 +600,12 @@ def test_the_first_revision_of_all_has_the_cores_label(tmp_path: Path) -> None:
     assert "branch_labels = ('app',)" in path.read_text(encoding="utf-8")
 
 
+def test_a_missing_template_is_told(app: App, sqlite_database: Database) -> None:
+    (app.root / "alembic/script.py.mako").unlink()
+    with pytest.raises(RevisionsError, match=r"script\.py\.mako is not there"):
+        app.bridge(sqlite_database).revision("likes", "more")
+
+
 def test_an_unknown_branch_and_one_with_two_heads_are_told(
     app: App, sqlite_database: Database
 ) -> None:
@@ -665,6 +687,9 @@ def test_one_table_in_two_models_is_named(app: App, sqlite_database: Database) -
     assert caught.value.message == (
         "The table users is in the models of core and of likes: each table must belong to one."
     )
+    with pytest.raises(HookError):
+        app.bridge(sqlite_database).dbupdate()
+    assert tables(sqlite_database) == set()
 
 
 def test_stamping_the_heads_is_of_what_is_on(app: App, sqlite_database: Database) -> None:

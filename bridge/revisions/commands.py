@@ -184,6 +184,12 @@ class Commands:
             # Another branch may have begun at this revision.
             "splice": bool(heads) and not self._revisions.scripts[heads[0]].is_head,
         }
+        template = Path(self._revisions.script.dir) / "script.py.mako"
+        if not template.is_file():
+            raise RevisionsError(
+                f"{template} is not there: Alembic writes new revisions from it.",
+                help="Take it from a folder that Alembic makes: alembic init ANOTHER_FOLDER",
+            )
         ownership = self._ownership([component])
         if autogenerate:
             self._check_comparable(component, heads)

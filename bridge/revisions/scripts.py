@@ -158,7 +158,15 @@ class Revisions:
             return graph
         wanted = set()
         for name in self.config.alembic.targets:
-            wanted |= set(graph.heads()) if name == "heads" else self.resolve(name)
+            named = set(graph.heads()) if name == "heads" else self.resolve(name)
+            for revision in sorted(named):
+                if graph.disabled(revision):
+                    raise RevisionsError(
+                        f"alembic.targets in {self.config.source} names {name}, of the module "
+                        f"{graph.module(revision)}, which is switched off.",
+                        help=f"Switch it on, or change alembic.targets in {self.config.source}.",
+                    )
+            wanted |= named
         return Graph(found, off=self.config.off, order=tuple(modules), targets=wanted)
 
     def _described(self, script: Script) -> Revision:
