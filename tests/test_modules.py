@@ -392,6 +392,15 @@ def test_a_revision_that_nobody_has_is_named(app: App, sqlite_database: Database
     )
 
 
+def test_a_name_that_alembic_keeps_for_itself_is_told(app: App, sqlite_database: Database) -> None:
+    """Alembic itself stops at an assertion without a word."""
+    write_revision(app.folder("tags"), "head", "tags1")
+    assert refused(app.bridge(sqlite_database), RevisionsError).endswith(
+        f"\n{app.folder('tags')}/head.py (module tags) has the id head, which stands for something "
+        "else in Alembic."
+    )
+
+
 def test_a_circle_of_revisions_is_named(app: App, sqlite_database: Database) -> None:
     write_revision(app.folder("likes"), "likes1", depends=("core1", "tags1"))
     assert refused(app.bridge(sqlite_database), RevisionsError) == (

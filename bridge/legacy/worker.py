@@ -1,11 +1,15 @@
-"""Runs sqlalchemy-migrate's scripts in the legacy runtime: one self-contained file.
+"""Runs old histories in the legacy runtime: one self-contained file.
+
+They are sqlalchemy-migrate's scripts, or a registry: a dictionary from numbers to functions that
+take a session, as MediaGoblin's.
 
 The only file that imports `migrate`; it imports nothing of bridge, because the legacy runtime
 does not have it. Started as a child process. Protocol, one JSON object a line:
 
-    in   the request: {"urls": [URL, ...], "pythonpath", "repositories": {NAME: {"path",
-         "version_table", "row_id", "version", "setup"}}, "steps": [[NAME, VERSION], ...]};
-         the first of the URLs whose driver is here is taken
+    in   the request: {"urls": [URL, ...], "pythonpath", "repositories": {NAME: {"path" or
+         "registry" (the other is null), "version_table", "id_column", "version_column",
+         "path_column" (may be null), "row_id", "version", "setup"}},
+         "steps": [[NAME, VERSION], ...]}; the first of the URLs whose driver is here is taken
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
     in   {"run": [NAME, VERSION]}, once for each version, in the order of the steps
@@ -36,7 +40,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN)\b", re.IGNORECASE)
@@ -229,8 +233,8 @@ class LazyCheck:
     `return` that may be taken, nor in functions that are not called so.
     """
 
-    def __init__(self, tree: ast.Module, module: Any) -> None:
-        self.module = module
+    def __init__(self, tree: ast.Module, module: Any, name: str = "upgrade") -> None:
+        self.module, self.name = module, name
         self.functions = functions_in(tree.body)
         self.bound = {name for node in ast.walk(tree) for name in names_bound_by(node)}
         self.magic = any(
@@ -241,7 +245,7 @@ class LazyCheck:
         )
 
     def run(self) -> None:
-        waiting, seen = ["upgrade"], set()
+        waiting, seen = [self.name], set()
         while waiting:
             name = waiting.pop()
             if name in seen or name not in self.functions:
@@ -287,7 +291,7 @@ class LazyCheck:
         except BaseException as error:
             if not self.magic and not needs_database(error):
                 why = why_not_loaded(error, self.module.__file__)
-                raise Problem(f"its upgrade() cannot import {name}: {why}", line) from None
+                raise Problem(f"its {self.name}() cannot import {name}: {why}", line) from None
 
 
 def functions_in(body: list[ast.stmt]) -> dict[str, ast.FunctionDef]:
@@ -400,7 +404,11 @@ class Siblings:
     """
 
     def __init__(self, repositories: dict[str, Any]) -> None:
-        self.paths = {name: os.path.abspath(spec["path"]) for name, spec in repositories.items()}
+        self.paths = {
+            name: os.path.abspath(spec["path"])
+            for name, spec in repositories.items()
+            if spec["path"] is not None
+        }
         self.inside: str | None = None
         self.folders: list[str] = []
         self.modules: dict[str, dict[str, Any]] = {}
@@ -411,8 +419,9 @@ class Siblings:
         if self.inside is not None:
             self.leave(self.inside)
         self.inside = name
-        path = self.paths[name]
-        self.folders = [f for f in (path, os.path.join(path, "versions")) if f not in sys.path]
+        path = self.paths.get(name)  # a registry is a package's own, found as any other
+        own = (path, os.path.join(path, "versions")) if path else ()
+        self.folders = [folder for folder in own if folder not in sys.path]
         # At the end: they hide nothing that is installed.
         sys.path.extend(self.folders)
         sys.modules.update(self.modules.get(name, {}))
@@ -437,6 +446,115 @@ def lies_in(name: str, folders: list[str]) -> bool:
     if os.path.basename(file).startswith("__init__."):
         place = os.path.dirname(place)
     return place in folders
+
+
+class Function:
+    """A version of a registry."""
+
+    def __init__(self, function: Any, path: str) -> None:
+        self.function, self.path = function, path
+
+
+def load_registry(name: str) -> Any:
+    """The dictionary that ``package.module:NAME`` stands for."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = importlib.import_module(module)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except BaseException as error:
+        print_traceback()
+        raise Problem(f"{name} cannot be loaded: {why_not_loaded(error, __file__)}") from None
+    if not isinstance(found, Mapping):
+        raise Problem(f"{name} is no dictionary of migrations, but {type(found).__name__}")
+    return found
+
+
+def load_function(registry: Any, number: int, name: str) -> Function:
+    """The function of a number, as far as it can be checked without running it.
+
+    :raises Problem: there is none, or it cannot run.
+    """
+    if number not in registry:
+        raise Problem(f"{name} has no {number} (it has {ranges(registry)})")
+    function = registry[number]
+    if not callable(function):
+        raise Problem(f"its {number} is no function, but {function!r}")
+    inner = inspect.unwrap(function)
+    path = inspect.getsourcefile(inner) if inspect.isfunction(inner) else None
+    if path is None:
+        return Function(function, name)
+    line = inner.__code__.co_firstlineno
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError:
+        raise Problem(f"{inner.__name__}() takes no session", line) from None
+    LazyCheck(parse_script(path), sys.modules[inner.__module__], inner.__name__).run()
+    return Function(function, path)
+
+
+def ranges(numbers: Any) -> str:
+    """Numbers for people: 1 to 6, 8."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1] = [parts[-1][0], number]
+        else:
+            parts.append([number])
+    return ", ".join(" to ".join(map(str, part)) for part in parts) or "none"
+
+
+class Held:
+    """One connection for all that a version does, whose commits wait for its version row.
+
+    What is run on its `engine` may commit and roll back as it likes: a commit keeps a savepoint, a
+    rollback goes back to the last one. So the version and its row become one, where the database
+    rolls back changes of the schema too.
+    """
+
+    DIALECTS = ("sqlite", "postgresql")
+
+    def __init__(self, engine: Any) -> None:
+        import sqlalchemy
+        from sqlalchemy.pool import StaticPool
+
+        # No rollback when a connection is given back: it would undo what another has not committed.
+        self.engine = sqlalchemy.create_engine(
+            engine.url, poolclass=StaticPool, pool_reset_on_return=None
+        )
+        # The dialect looks around when it connects, and rolls back for real.
+        self.connection = self.engine.connect().connection.connection
+        self.connection.rollback()
+        if self.engine.name == "sqlite":
+            self.connection.isolation_level = None  # else the driver begins and commits by itself
+        dialect: Any = self.engine.dialect
+        dialect.do_commit = self.keep
+        dialect.do_rollback = self.go_back
+        self.execute("BEGIN", "SAVEPOINT bridge")
+
+    def execute(self, *statements: str) -> None:
+        for statement in statements:
+            cursor = self.connection.cursor()
+            # psycopg2 begins by itself.
+            if statement != "BEGIN" or self.engine.name == "sqlite":
+                cursor.execute(statement)
+            cursor.close()
+
+    def keep(self, _connection: Any) -> None:
+        self.execute("RELEASE SAVEPOINT bridge", "SAVEPOINT bridge")
+
+    def go_back(self, _connection: Any) -> None:
+        self.execute("ROLLBACK TO SAVEPOINT bridge")
+
+    def commit(self) -> None:
+        self.execute("RELEASE SAVEPOINT bridge")
+        self.connection.commit()
+
+    def close(self) -> None:
+        """Undo what is not committed."""
+        with contextlib.suppress(Exception):  # the server may have ended it
+            self.connection.rollback()
+            self.connection.close()
 
 
 class Worker:
@@ -482,7 +600,12 @@ class Worker:
                     set_up.add(spec["setup"])
                     module, _, attribute = spec["setup"].partition(":")
                     getattr(importlib.import_module(module), attribute)(self.engine)
-                collections[name] = Collection(os.path.join(spec["path"], "versions"))
+                if spec["registry"]:
+                    collections[name] = load_registry(spec["registry"])
+                else:
+                    collections[name] = Collection(os.path.join(spec["path"], "versions"))
+            except Problem as trouble:
+                problems.append({"repository": name, "message": str(trouble)})
             except BaseException as error:
                 print_traceback()
                 what = f"setup {spec['setup']}: " if spec.get("setup") else ""
@@ -494,12 +617,29 @@ class Worker:
                 problem = self.load_step(name, number, collections[name])
                 if problem:
                     problems.append(problem)
+        for name, spec in self.request["repositories"].items():
+            if name in collections and spec["registry"]:
+                last = max(number for other, number in self.request["steps"] if other == name)
+                more = [number for number in collections[name] if number > last]
+                if more:
+                    problems.append({
+                        "repository": name,
+                        "message": f"{spec['registry']} has {ranges(more)} too, after {last}, the "
+                        "last version that the configuration knows",
+                    })  # fmt: skip
         return problems
 
     def load_step(self, name: str, number: int, collection: Any) -> dict[str, Any] | None:
         self.siblings.enter(name)
         found: dict[str, Any] = {"repository": name, "version": number}
+        registry = self.request["repositories"][name]["registry"]
         try:
+            if registry:
+                function = inspect.unwrap(collection.get(number))
+                if inspect.isfunction(function):
+                    found["script"] = inspect.getsourcefile(function)
+                self.scripts[name, number] = load_function(collection, number, registry)
+                return None
             if number not in {int(version) for version in collection.versions}:
                 raise Problem("its script is gone")
             script = choose_script(collection.version(number), self.engine.name)
@@ -553,8 +693,6 @@ class Worker:
     # --- one version ---
 
     def run(self, name: str, number: int) -> None:
-        import sqlalchemy
-
         script = self.scripts[name, number]
         self.siblings.enter(name)
         self.statements, self.written, self.last_write = 0, 0, None
@@ -562,16 +700,10 @@ class Worker:
         self.channel.send("begin", script=script.path)
         begun = time.monotonic()
         try:
-            self.phase = "running"
-            script.run(self.engine, 1)
-            self.phase = "writing the version"
-            try:
-                self.write_version(name, number)
-            except sqlalchemy.exc.DBAPIError as error:
-                if not error.connection_invalidated:
-                    raise
-                # The server ended a connection that idled while the script computed.
-                self.write_version(name, number)
+            if isinstance(script, Function):
+                self.run_function(script, name, number)
+            else:
+                self.run_script(script, name, number)
         except BaseException as error:
             print_traceback()
             self.channel.send(
@@ -588,7 +720,47 @@ class Worker:
         seconds = time.monotonic() - begun
         self.channel.send("end", statements=self.statements, seconds=seconds)
 
-    def write_version(self, name: str, number: int) -> None:
+    def run_script(self, script: Any, name: str, number: int) -> None:
+        import sqlalchemy
+
+        self.phase = "running"
+        script.run(self.engine, 1)
+        self.phase = "writing the version"
+        try:
+            with self.engine.begin() as connection:
+                self.write_version(connection, name, number)
+        except sqlalchemy.exc.DBAPIError as error:
+            if not error.connection_invalidated:
+                raise
+            # The server ended a connection that idled while the script computed.
+            with self.engine.begin() as connection:
+                self.write_version(connection, name, number)
+
+    def run_function(self, function: Function, name: str, number: int) -> None:
+        """With a session, whose last transaction has the version row in it."""
+        from sqlalchemy.orm import sessionmaker
+
+        held = Held(self.engine) if self.engine.name in Held.DIALECTS else None
+        session = sessionmaker(bind=held.engine if held else self.engine)()
+        try:
+            self.phase = "running"
+            function.function(session)
+            self.phase = "writing the version"
+            # What the function has not committed belongs to it all the same.
+            self.write_version(session, name, number)
+            session.commit()
+            if held:
+                held.commit()
+        except BaseException:
+            if held:
+                self.written = 0  # it is all undone
+            raise
+        finally:
+            session.close()
+            if held:
+                held.close()
+
+    def write_version(self, connection: Any, name: str, number: int) -> None:
         """As sqlalchemy-migrate does, but by the id in the row, which may be an older name.
 
         A repository that came later than the database has no row yet.
@@ -596,25 +768,22 @@ class Worker:
         import sqlalchemy
 
         spec = self.request["repositories"][name]
-        table = sqlalchemy.table(
-            spec["version_table"],
-            sqlalchemy.column("repository_id"),
-            sqlalchemy.column("repository_path"),
-            sqlalchemy.column("version"),
-        )
-        with self.engine.begin() as connection:
-            if self.versions[name] is None:
-                row = {"repository_id": spec["row_id"], "repository_path": spec["path"]}
-                connection.execute(table.insert().values(version=number, **row))
-                return
-            at_last = (table.c.repository_id == spec["row_id"]) & (
-                table.c.version == self.versions[name]
+        keys = ("id_column", "path_column", "version_column")
+        columns: dict[str, Any] = {key: sqlalchemy.column(spec[key]) for key in keys if spec[key]}
+        table = sqlalchemy.table(spec["version_table"], *columns.values())
+        name_of, version_of = columns["id_column"], columns["version_column"]
+        if self.versions[name] is None:
+            row = {name_of: spec["row_id"], version_of: number}
+            if spec["path_column"]:
+                row[columns["path_column"]] = spec["path"]
+            connection.execute(table.insert().values(row))
+            return
+        at_last = (name_of == spec["row_id"]) & (version_of == self.versions[name])
+        update = table.update().where(at_last).values({version_of: number})
+        if connection.execute(update).rowcount != 1:
+            raise RuntimeError(
+                f"the version row {spec['row_id']!r} is not at {self.versions[name]} any more"
             )
-            update = table.update().where(at_last).values(version=number)
-            if connection.execute(update).rowcount != 1:
-                raise RuntimeError(
-                    f"the version row {spec['row_id']!r} is not at {self.versions[name]} any more"
-                )
 
 
 def open_engine(urls: list[str]) -> Any:

@@ -33,6 +33,12 @@ def diagnose(error: BaseException, locations: Mapping[Path, str]) -> str:
         *_shared(headers, "revision", "The revision id"),
         *_shared(headers, "branch_labels", "The branch label"),
         *_missing(headers),
+        *(
+            f"{header} has the id {name}, which stands for something else in Alembic."
+            for header in headers
+            for name in header.values["revision"]
+            if name in ("base", "head", "heads")
+        ),
     ]
     if not lines and "ycle" in type(error).__name__ + str(error):
         named = set(re.findall(r"[\w.-]+", str(error)))
