@@ -8,8 +8,10 @@ from typing import Any
 
 import sqlalchemy as sa
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import MigrationStep
+from alembic.runtime.migration import RevisionStep
+from alembic.script import Script
 from alembic.script.revision import Revision as AlembicRevision
+from alembic.script.revision import RevisionMap
 from sqlalchemy.engine import URL, Connection
 
 from bridge.errors import AheadError, RevisionFailedError, VersionTableMismatchError
@@ -48,6 +50,47 @@ def entries_of_stamp(graph: Graph, stamped: Iterable[str]) -> list[JournalEntry]
     implied = graph.ancestors(ids) - set(ids)
     ids += sorted(revision for revision in implied if graph.module(revision) is not None)
     return [JournalEntry.of("stamp", graph.revisions[revision]) for revision in ids]
+
+
+class _Step(RevisionStep):
+    """One revision up or down, with the rows that the version table has afterwards.
+
+    Alembic works these out from the neighbours of the revision alone, and stops at a KeyError where
+    one of them has no row because another branch depends on it. The graph knows.
+    """
+
+    def __init__(self, revision_map: RevisionMap, script: Script, up: bool, graph: Graph) -> None:
+        super().__init__(revision_map, script, up)
+        self._graph = graph
+
+    def _change(self, heads: Iterable[str]) -> tuple[list[str], list[str]]:
+        """The rows to take out and those to put in."""
+        before = set(heads)
+        reached = self._graph.ancestors(before) - {self.revision.revision}
+        if self.is_upgrade:
+            reached |= {self.revision.revision}
+        after = set(self._graph.effective(reached))
+        return sorted(before - after), sorted(after - before)
+
+    def should_create_branch(self, heads: set[str]) -> bool:
+        return self.is_upgrade and not self._change(heads)[0]
+
+    def should_merge_branches(self, heads: set[str]) -> bool:
+        return self.is_upgrade
+
+    def merge_branch_idents(self, heads: set[str]) -> tuple[list[str], str, str]:
+        removed, _ = self._change(heads)
+        return removed[1:], removed[0], self.revision.revision
+
+    def should_delete_branch(self, heads: set[str]) -> bool:
+        return self.is_downgrade and not self._change(heads)[1]
+
+    def should_unmerge_branches(self, heads: set[str]) -> bool:
+        return self.is_downgrade
+
+    def unmerge_branch_idents(self, heads: set[str]) -> tuple[str, str, tuple[str, ...]]:
+        _, added = self._change(heads)
+        return self.revision.revision, added[0], tuple(added[1:])
 
 
 class Runner:
@@ -135,8 +178,7 @@ class Runner:
         record = recorder(self._revisions, self._journal)
 
         def steps(_heads: Any, migration: Any) -> Any:
-            make = MigrationStep.upgrade_from_script if up else MigrationStep.downgrade_from_script
-            step = make(directory.revision_map, script)
+            step = _Step(directory.revision_map, script, up, self.graph)
             step.migration_fn = checking_foreign_keys(step.migration_fn, connection)
             migration.on_version_apply_callbacks = (*migration.on_version_apply_callbacks, record)
             return [step]
