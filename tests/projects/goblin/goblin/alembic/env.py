@@ -1,0 +1,3 @@
+from bridge.revisions import run_environment
+
+run_environment()
