@@ -50,10 +50,11 @@ class Commands:
         version_tables: Iterable[str] = (),
     ) -> None:
         self._revisions, self._models = revisions, models
+        self._version_tables = set(version_tables)
         attributes = revisions.alembic.attributes
         metadata = {id(data): data for found in models for data in found.metadata}
         attributes["target_metadata"] = list(metadata.values()) or None
-        attributes["version_tables"] = set(version_tables)
+        attributes["version_tables"] = self._version_tables
         if engine is not None:
             attributes["engine"] = engine
             revisions.set_url(engine.url)
@@ -224,7 +225,8 @@ class Commands:
         made: Mapping[str, frozenset[str]] = {
             component: made_by(paths) for component, paths in scripts.items()
         }
-        return Ownership(branches, models, made)
+        hidden = {*self._version_tables, self._revisions.config.alembic.version_table}
+        return Ownership(branches, models, made, hidden)
 
     def _generate(self, given: dict[str, Any], ownership: Ownership) -> Path:
         if given["autogenerate"]:

@@ -40,6 +40,7 @@ class Ownership:
     :param branches: the components whose revision is made: `CORE` or modules.
     :param models: the tables in the models of each component that is loaded.
     :param made: the tables that the scripts of each component make.
+    :param hidden: version tables, which belong to no branch although models may have them.
     """
 
     def __init__(
@@ -47,9 +48,10 @@ class Ownership:
         branches: Iterable[str],
         models: Mapping[str, frozenset[str]],
         made: Mapping[str, frozenset[str]],
+        hidden: Iterable[str],
     ) -> None:
         self._branches = frozenset(branches)
-        self._models, self._made = models, made
+        self._models, self._made, self._hidden = models, made, frozenset(hidden)
         self.kept: set[str] = set()
         """Tables of no model that are not proposed to be dropped: no script at hand made them."""
 
@@ -75,8 +77,8 @@ class Ownership:
         A table of no model is dropped only by a branch whose own scripts made it: the model may be
         missing because its module is off.
         """
-        if table is None:
-            return True
+        if table is None or table in self._hidden:
+            return table is None
         for component, names in self._models.items():
             if table in names:
                 return component in self._branches
