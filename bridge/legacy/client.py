@@ -332,6 +332,7 @@ def _request(
                 "path_column": state.repository.store.path_column,
                 "row_id": state.row_id or state.repository.repository_id,
                 "version": state.version,
+                "last": state.repository.last,
                 "setup": config.legacy[state.repository.name].setup,
             }
             for state in used

@@ -8,13 +8,18 @@ does not have it. Started as a child process. Protocol, one JSON object a line:
 
     in   the request: {"urls": [URL, ...], "pythonpath", "repositories": {NAME: {"path" or
          "registry" (the other is null), "version_table", "id_column", "version_column",
-         "path_column" (may be null), "row_id", "version", "setup"}},
+         "path_column" (may be null), "row_id", "version", "last", "setup"}},
          "steps": [[NAME, VERSION], ...]}; the first of the URLs whose driver is here is taken
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
     in   {"run": [NAME, VERSION]}, once for each version, in the order of the steps
     out  {"event": "begin", "script"}, {"event": "statement", "number", "sql"} for each write,
-         then {"event": "end", "statements", "seconds"} or {"event": "error", ...}
+         then {"event": "end", "statements", "seconds"} or {"event": "error", "script", "line",
+         "sql", "message", "written", "unseen"}
+
+A function's "script" is the file that it is in. Where the database can roll back changes of the
+schema, a function's work and its version row are one: after an error nothing of it has stayed,
+and "written" is 0. Elsewhere "written" counts the writes that went through.
 
 The request comes on standard input, so that the URL is in no argument list and no environment.
 When standard input ends, the parent is gone or done: the process ends at once. Keep to what
@@ -26,6 +31,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import functools
 import importlib
 import importlib.util
 import inspect
@@ -40,7 +46,7 @@ import threading
 import time
 import traceback
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN)\b", re.IGNORECASE)
@@ -127,9 +133,9 @@ def end_at_once() -> None:
 
 
 class Problem(Exception):  # noqa: N818 (a finding, not a failure)
-    def __init__(self, message: str, line: int | None = None) -> None:
+    def __init__(self, message: str, line: int | None = None, script: str | None = None) -> None:
         super().__init__(message)
-        self.line = line
+        self.line, self.script = line, script
 
 
 def choose_script(version: Any, dialect: str) -> Any:
@@ -227,15 +233,21 @@ def why_not_loaded(error: BaseException, path: str) -> str:
 
 
 class LazyCheck:
-    """What upgrade() will meet only when it runs: imports inside it, and names of Python 2.
+    """What a function will meet only when it runs: imports inside it, and names of Python 2.
 
     Only what runs in any case counts: not what stands below an `if` or a `try`, nor behind a
     `return` that may be taken, nor in functions that are not called so.
     """
 
-    def __init__(self, tree: ast.Module, module: Any, name: str = "upgrade") -> None:
+    def __init__(
+        self, tree: ast.Module, module: Any, name: str = "upgrade", line: int | None = None
+    ) -> None:
         self.module, self.name = module, name
         self.functions = functions_in(tree.body)
+        for node in ast.walk(tree):
+            # By its line, where that is known: a module may have several of one name.
+            if isinstance(node, ast.FunctionDef) and first_line(node) == line:
+                self.functions[name] = node
         self.bound = {name for node in ast.walk(tree) for name in names_bound_by(node)}
         self.magic = any(
             isinstance(node, ast.Attribute)
@@ -292,6 +304,11 @@ class LazyCheck:
             if not self.magic and not needs_database(error):
                 why = why_not_loaded(error, self.module.__file__)
                 raise Problem(f"its {self.name}() cannot import {name}: {why}", line) from None
+
+
+def first_line(node: ast.FunctionDef) -> int:
+    """The line that Python calls the function's first, which is its first decorator's."""
+    return min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
 
 
 def functions_in(body: list[ast.stmt]) -> dict[str, ast.FunctionDef]:
@@ -448,52 +465,87 @@ def lies_in(name: str, folders: list[str]) -> bool:
     return place in folders
 
 
-class Function:
-    """A version of a registry."""
-
-    def __init__(self, function: Any, path: str) -> None:
-        self.function, self.path = function, path
+# --- registries -----------------------------------------------------------------------------
 
 
-def load_registry(name: str) -> Any:
-    """The dictionary that ``package.module:NAME`` stands for."""
+def load_registry(name: str) -> Mapping[int, Any]:
+    """The dictionary that ``package.module:NAME`` stands for.
+
+    :raises Problem: it cannot be loaded, or is no dictionary from numbers.
+    """
     module, _, attribute = name.partition(":")
     try:
-        found = importlib.import_module(module)
+        found: Any = importlib.import_module(module)
         for part in attribute.split("."):
             found = getattr(found, part)
     except BaseException as error:
         print_traceback()
-        raise Problem(f"{name} cannot be loaded: {why_not_loaded(error, __file__)}") from None
+        if isinstance(error, SyntaxError) and error.filename:
+            raise Problem(syntax_trouble(error), error.lineno, error.filename) from None
+        script, line = last_place(error)
+        why = why_not_loaded(error, script or __file__)
+        raise Problem(f"{name} cannot be loaded: {why}", line, script) from None
     if not isinstance(found, Mapping):
         raise Problem(f"{name} is no dictionary of migrations, but {type(found).__name__}")
+    for key in found:
+        if not isinstance(key, int) or isinstance(key, bool) or key <= 0:
+            raise Problem(f"{name} has the key {key!r}, which is no version's number")
     return found
 
 
-def load_function(registry: Any, number: int, name: str) -> Function:
-    """The function of a number, as far as it can be checked without running it.
+def last_place(error: BaseException) -> tuple[str | None, int | None]:
+    """The file and line of the app's where it was raised, if it was in the app."""
+    for frame in reversed(traceback.extract_tb(error.__traceback__)):
+        if "importlib" not in frame.filename and not same(frame.filename, __file__):
+            return frame.filename, frame.lineno
+    return None, None
 
-    :raises Problem: there is none, or it cannot run.
+
+class Function:
+    """A version of a registry; `path` is the file that it is in.
+
+    :raises Problem: the registry has no such number, or no function for it.
     """
-    if number not in registry:
-        raise Problem(f"{name} has no {number} (it has {ranges(registry)})")
-    function = registry[number]
-    if not callable(function):
-        raise Problem(f"its {number} is no function, but {function!r}")
-    inner = inspect.unwrap(function)
-    path = inspect.getsourcefile(inner) if inspect.isfunction(inner) else None
-    if path is None:
-        return Function(function, name)
-    line = inner.__code__.co_firstlineno
-    try:
-        inspect.signature(function).bind(None)
-    except TypeError:
-        raise Problem(f"{inner.__name__}() takes no session", line) from None
-    LazyCheck(parse_script(path), sys.modules[inner.__module__], inner.__name__).run()
-    return Function(function, path)
+
+    def __init__(self, registry: Mapping[int, Any], number: int, name: str) -> None:
+        if number not in registry:
+            raise Problem(f"{name} has no {number} (it has {ranges(registry)})")
+        self.call = registry[number]
+        if not callable(self.call):
+            raise Problem(f"its {number} is no function, but {self.call!r}")
+        self.code = plain_function(self.call)
+        self.path = (self.code and inspect.getsourcefile(self.code)) or name
+
+    def load(self) -> None:
+        """Check it, as far as that can be done without running it.
+
+        :raises Problem: it cannot run.
+        """
+        name = getattr(self.code or self.call, "__name__", "it")
+        line = self.code.__code__.co_firstlineno if self.code else None
+        try:
+            inspect.signature(self.call).bind(None)
+        except ValueError:
+            pass  # it is written in C, and says nothing
+        except TypeError:
+            raise Problem(f"{name}() cannot be called with only a session", line) from None
+        module = sys.modules.get(getattr(self.code, "__module__", ""))
+        if module and os.path.exists(self.path):
+            LazyCheck(parse_script(self.path), module, name, line).run()
 
 
-def ranges(numbers: Any) -> str:
+def plain_function(function: Any) -> Any:
+    """The function written in Python that is behind decorators, a method or an object, or None."""
+    function = inspect.unwrap(function)
+    while isinstance(function, functools.partial):
+        function = inspect.unwrap(function.func)
+    if not inspect.isroutine(function) and not inspect.isclass(function):
+        function = type(function).__call__
+    function = getattr(function, "__func__", function)
+    return function if inspect.isfunction(function) else None
+
+
+def ranges(numbers: Iterable[int]) -> str:
     """Numbers for people: 1 to 6, 8."""
     parts: list[list[int]] = []
     for number in sorted(numbers):
@@ -505,56 +557,128 @@ def ranges(numbers: Any) -> str:
 
 
 class Held:
-    """One connection for all that a version does, whose commits wait for its version row.
+    """Makes all that runs on an engine one transaction of one connection, until `commit`.
 
-    What is run on its `engine` may commit and roll back as it likes: a commit keeps a savepoint, a
-    rollback goes back to the last one. So the version and its row become one, where the database
-    rolls back changes of the schema too.
+    Meanwhile a commit keeps a savepoint, and a rollback goes back to it. So what a version does and
+    its version row are one, where the database rolls back changes of the schema too.
+
+    What is checked out of the engine at one time was so many transactions, and is one now. That
+    shows only when one is rolled back while another has open changes: then `commit` refuses.
     """
 
     DIALECTS = ("sqlite", "postgresql")
+    # PostgreSQL's codes for a savepoint that is gone; SQLite has only a text.
+    GONE = ("25P01", "3B001")
 
     def __init__(self, engine: Any) -> None:
-        import sqlalchemy
-        from sqlalchemy.pool import StaticPool
+        from sqlalchemy.pool import NullPool
 
-        # No rollback when a connection is given back: it would undo what another has not committed.
-        self.engine = sqlalchemy.create_engine(
-            engine.url, poolclass=StaticPool, pool_reset_on_return=None
-        )
-        # The dialect looks around when it connects, and rolls back for real.
-        self.connection = self.engine.connect().connection.connection
-        self.connection.rollback()
-        if self.engine.name == "sqlite":
+        self.engine, self.dialect, self.pool = engine, engine.dialect, engine.pool
+        self.open: set[object] = set()  # who has changes that are neither kept nor rolled back
+        self.kept: set[object] = set()  # whose open changes another's commit has kept
+        self.running: set[object] = set()  # whose statement is running, or has failed
+        self.tangled = self.over = False
+        self.lent = engine.pool.connect()
+        self.connection = self.lent.connection
+        if engine.name == "sqlite":
             self.connection.isolation_level = None  # else the driver begins and commits by itself
-        dialect: Any = self.engine.dialect
-        dialect.do_commit = self.keep
-        dialect.do_rollback = self.go_back
-        self.execute("BEGIN", "SAVEPOINT bridge")
+            self.execute("BEGIN")
+        self.execute("SAVEPOINT bridge")  # other drivers begin by themselves
+        # The very engine that the setup hook knows, and that may have what functions expect.
+        engine.pool = NullPool(lambda: self.connection, dialect=self.dialect)
+        self.replaced = {
+            "do_commit": self.keep,
+            "do_rollback": self.go_back,
+            "do_close": lambda _connection: None,  # Engine.dispose() must not lose all
+            "set_isolation_level": self.refuse_level,
+        }
+        vars(self.dialect).update(self.replaced)
 
     def execute(self, *statements: str) -> None:
-        for statement in statements:
-            cursor = self.connection.cursor()
-            # psycopg2 begins by itself.
-            if statement != "BEGIN" or self.engine.name == "sqlite":
+        cursor = self.connection.cursor()
+        try:
+            for statement in statements:
                 cursor.execute(statement)
+        except Exception as error:
+            if getattr(error, "pgcode", None) in self.GONE or "no such savepoint" in str(error):
+                raise RuntimeError(
+                    "it ended its transaction past SQLAlchemy, by a statement or on the driver's "
+                    "own connection, so that its work and its version row cannot be one"
+                ) from error
+            raise
+        finally:
             cursor.close()
 
-    def keep(self, _connection: Any) -> None:
-        self.execute("RELEASE SAVEPOINT bridge", "SAVEPOINT bridge")
+    # --- what SQLAlchemy calls ---
 
-    def go_back(self, _connection: Any) -> None:
-        self.execute("ROLLBACK TO SAVEPOINT bridge")
+    def begins(self, connection: Any) -> None:
+        if connection.dialect is self.dialect:
+            self.running.add(who(connection))
+
+    def ends(self, connection: Any, *, wrote: bool) -> None:
+        if connection.dialect is self.dialect:
+            self.running.discard(who(connection))
+            if wrote:
+                self.open.add(who(connection))
+
+    def keep(self, connection: Any) -> None:
+        self.execute("RELEASE SAVEPOINT bridge", "SAVEPOINT bridge")
+        self.kept = (self.kept | self.open) - {who(connection)}
+        self.running.discard(who(connection))
+        self.open.clear()
+
+    def go_back(self, connection: Any) -> None:
+        one = {who(connection)}
+        # Every connection that is given back is rolled back: mostly it has only read.
+        if not self.over and one & (self.open | self.kept | self.running):
+            self.tangled = self.tangled or bool(self.open - one or self.kept & one)
+            self.execute("ROLLBACK TO SAVEPOINT bridge")
+            self.kept -= one
+            self.open.clear()
+            self.running.clear()
+
+    def refuse_level(self, _connection: Any, level: str) -> None:
+        raise RuntimeError(
+            f"it asks for the isolation level {level}, but its work and its version row are one "
+            "transaction, which has begun"
+        )
+
+    # --- what the worker calls ---
 
     def commit(self) -> None:
-        self.execute("RELEASE SAVEPOINT bridge")
+        if self.tangled or self.kept:
+            raise RuntimeError(
+                "it rolled back, or left open, one transaction while another had changes: bridge "
+                "runs it on one connection, where these are one. Let it commit the session before "
+                "it works on the session's engine"
+            )
+        self.over = True
         self.connection.commit()
 
-    def close(self) -> None:
-        """Undo what is not committed."""
-        with contextlib.suppress(Exception):  # the server may have ended it
+    def undo(self) -> bool:
+        """Roll all of it back; whether nothing has stayed."""
+        try:
+            if not self.over:  # a commit that failed leaves no savepoint
+                self.execute("ROLLBACK TO SAVEPOINT bridge")
             self.connection.rollback()
-            self.connection.close()
+        except Exception as error:
+            # A server undoes what it has when the connection ends; else somebody has committed.
+            return bool(self.dialect.is_disconnect(error, self.connection, None))
+        finally:
+            self.over = True
+        return True
+
+    def release(self) -> None:
+        """Give the engine back as it was; what was not committed is gone."""
+        for name in self.replaced:
+            del vars(self.dialect)[name]
+        self.engine.pool = self.pool
+        self.lent.invalidate()
+
+
+def who(connection: Any) -> object:
+    """A mark of a connection that was checked out of a pool, whichever object stands for it."""
+    return connection.info.setdefault("bridge", object())
 
 
 class Worker:
@@ -564,6 +688,7 @@ class Worker:
         self.versions = {name: spec["version"] for name, spec in request["repositories"].items()}
         self.scripts: dict[tuple[str, int], Any] = {}
         self.siblings = Siblings(request["repositories"])
+        self.held: Held | None = None
         self.phase = "loading"
         self.statements = 0
         self.written = 0
@@ -601,11 +726,12 @@ class Worker:
                     module, _, attribute = spec["setup"].partition(":")
                     getattr(importlib.import_module(module), attribute)(self.engine)
                 if spec["registry"]:
+                    self.channel.send("loading", repository=name, script=spec["registry"])
                     collections[name] = load_registry(spec["registry"])
                 else:
                     collections[name] = Collection(os.path.join(spec["path"], "versions"))
-            except Problem as trouble:
-                problems.append({"repository": name, "message": str(trouble)})
+            except Problem as problem:
+                problems.append(told(problem, repository=name))
             except BaseException as error:
                 print_traceback()
                 what = f"setup {spec['setup']}: " if spec.get("setup") else ""
@@ -614,12 +740,12 @@ class Worker:
                 })  # fmt: skip
         for name, number in self.request["steps"]:
             if name in collections:
-                problem = self.load_step(name, number, collections[name])
-                if problem:
-                    problems.append(problem)
+                found = self.load_step(name, number, collections[name])
+                if found:
+                    problems.append(found)
         for name, spec in self.request["repositories"].items():
             if name in collections and spec["registry"]:
-                last = max(number for other, number in self.request["steps"] if other == name)
+                last = spec["last"]
                 more = [number for number in collections[name] if number > last]
                 if more:
                     problems.append({
@@ -634,21 +760,22 @@ class Worker:
         found: dict[str, Any] = {"repository": name, "version": number}
         registry = self.request["repositories"][name]["registry"]
         try:
+            script: Any
             if registry:
-                function = inspect.unwrap(collection.get(number))
-                if inspect.isfunction(function):
-                    found["script"] = inspect.getsourcefile(function)
-                self.scripts[name, number] = load_function(collection, number, registry)
-                return None
-            if number not in {int(version) for version in collection.versions}:
+                script = Function(collection, number, registry)
+            elif number in {int(version) for version in collection.versions}:
+                script = choose_script(collection.version(number), self.engine.name)
+            else:
                 raise Problem("its script is gone")
-            script = choose_script(collection.version(number), self.engine.name)
             found["script"] = script.path
             self.channel.send("loading", **found)
-            load_script(script)
+            if registry:
+                script.load()
+            else:
+                load_script(script)
             self.scripts[name, number] = script
         except Problem as problem:
-            return {**found, "line": problem.line, "message": str(problem)}
+            return told(problem, **found)
         return None
 
     # --- statements ---
@@ -669,6 +796,8 @@ class Worker:
         self, connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any,
         _many: bool,
     ) -> None:  # fmt: skip
+        if self.held:
+            self.held.begins(connection)
         if READS.match(statement):
             return
         if self.phase == "running":
@@ -679,9 +808,11 @@ class Worker:
             raise RuntimeError("it writes to the database already when it is imported")
 
     def after_statement(
-        self, _connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any,
+        self, connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any,
         _many: bool,
     ) -> None:  # fmt: skip
+        if self.held:
+            self.held.ends(connection, wrote=not READS.match(statement))
         if self.phase == "running" and not READS.match(statement):
             self.written += 1
 
@@ -737,28 +868,46 @@ class Worker:
                 self.write_version(connection, name, number)
 
     def run_function(self, function: Function, name: str, number: int) -> None:
-        """With a session, whose last transaction has the version row in it."""
         from sqlalchemy.orm import sessionmaker
 
-        held = Held(self.engine) if self.engine.name in Held.DIALECTS else None
-        session = sessionmaker(bind=held.engine if held else self.engine)()
+        # The server may have ended a connection that idled since the last version.
+        self.engine.dispose()
+        held = self.held = Held(self.engine) if self.engine.name in Held.DIALECTS else None
+        session = sessionmaker(bind=self.engine)()
         try:
             self.phase = "running"
-            function.function(session)
-            self.phase = "writing the version"
-            # What the function has not committed belongs to it all the same.
-            self.write_version(session, name, number)
-            session.commit()
+            function.call(session)
+            self.finish(session, name, number)
             if held:
                 held.commit()
         except BaseException:
-            if held:
-                self.written = 0  # it is all undone
+            if held and held.undo():
+                self.written, self.unseen = 0, False
             raise
         finally:
-            session.close()
+            with contextlib.suppress(Exception):  # it has failed, and says why already
+                session.close()
+            self.held = None
             if held:
-                held.close()
+                held.release()
+
+    def finish(self, session: Any, name: str, number: int) -> None:
+        """Commit what the function has not, which belongs to it all the same, with its row."""
+        import sqlalchemy
+
+        session.flush()
+        self.phase = "writing the version"
+        # SQLAlchemy 1.3 cannot tell.
+        begun = getattr(session, "in_transaction", lambda: True)()
+        try:
+            self.write_version(session, name, number)
+        except sqlalchemy.exc.DBAPIError as error:
+            if begun or not error.connection_invalidated:
+                raise
+            # The server ended a connection that idled since the function's own last commit.
+            session.rollback()
+            self.write_version(session, name, number)
+        session.commit()
 
     def write_version(self, connection: Any, name: str, number: int) -> None:
         """As sqlalchemy-migrate does, but by the id in the row, which may be an older name.
@@ -784,6 +933,13 @@ class Worker:
             raise RuntimeError(
                 f"the version row {spec['row_id']!r} is not at {self.versions[name]} any more"
             )
+
+
+def told(problem: Problem, **where: Any) -> dict[str, Any]:
+    """A problem as the parent is told of it."""
+    if problem.script:
+        where["script"] = problem.script
+    return {**where, "line": problem.line, "message": str(problem)}
 
 
 def open_engine(urls: list[str]) -> Any:
