@@ -27,6 +27,7 @@ from bridge.legacy.runtime import (
     remove_runtime,
 )
 from bridge.model import Plan
+from bridge.pictures import RENDERERS
 from bridge.report import Output
 
 UPGRADE_NEEDED = 10
@@ -258,6 +259,44 @@ def alembic(bridge: Bridge, output: Output, arguments: Sequence[str]) -> None:
     """
     given = [argument for argument in arguments if argument != WITH_PLUGINS]
     bridge.alembic(given, with_plugins=len(given) < len(arguments))
+
+
+def known_suffix(
+    _context: click.Context, _parameter: click.Parameter, value: Path | None
+) -> Path | None:
+    """The kind of a picture is the end of its file's name."""
+    if value is not None and value.suffix.lower() not in RENDERERS:
+        raise click.BadParameter(f"{value} must end in {', '.join(RENDERERS)}")
+    return value
+
+
+@main.command()
+@click.option(
+    "--output",
+    "file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    callback=known_suffix,
+    help="Write a picture: Mermaid (.mmd), Graphviz (.dot) or .svg.",
+)
+@click.option("--no-database", is_flag=True, help="Draw the scripts alone.")
+@json_option
+@common
+def graph(bridge: Bridge, output: Output, file: Path | None, no_database: bool) -> None:
+    """Draw the way from the legacy versions to the heads, and where the database stands.
+
+    Reads only. Without a database the scripts alone are drawn.
+    """
+    drawing = bridge.drawing(scripts_only=no_database)
+    if file is None:
+        output.graph(drawing)
+        return
+    text = RENDERERS[file.suffix.lower()](drawing)
+    try:
+        file.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        message = f"{file} cannot be written: {error.strerror}"
+        raise click.BadParameter(message, param_hint="'--output'") from None
+    output.pairs([("Written", str(file))])
 
 
 @main.group(invoke_without_command=True)

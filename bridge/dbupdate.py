@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, Engine
 from bridge.config import Config, ModuleConfig, load, parse
 from bridge.database import environment_url, make_engine, parse_url, relative_to
 from bridge.detect import detect
+from bridge.drawing import Drawing, draw
 from bridge.errors import ConfigError, DatabaseError, NotConfirmedError, StalePlanError
 from bridge.execute import Executor, Progress, Silent
 from bridge.graph import Graph
@@ -149,6 +150,16 @@ class Bridge:
             nothing = Facts("", "")
             return classify(nothing, self.repositories, self.graph, self.config).modules
         return self.status(database).modules
+
+    def drawing(self, database: Database | None = None, *, scripts_only: bool = False) -> Drawing:
+        """The graph of all scripts; where a database is named, with where it stands in it.
+
+        :param scripts_only: leave the database alone.
+        :raises DatabaseError: it cannot be read.
+        """
+        named = not scripts_only and (database or self._url()) is not None
+        state = self.status(database) if named else None
+        return draw(self.graph, self.repositories, state)
 
     def plan(self, database: Database | None = None) -> Plan:
         """What `dbupdate` would do; reads only.

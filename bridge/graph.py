@@ -102,6 +102,11 @@ class Graph:
         """The revisions of a module, of the core for None, that no other of its own needs."""
         return self.effective(self.of_module(module))
 
+    def bases_of(self, module: str | None) -> tuple[str, ...]:
+        """The revisions of a module, of the core for None, that need no other of its own."""
+        own = set(self.of_module(module))
+        return self.effective(r for r in own if not own & set(self.revisions[r].needs))
+
     def pending(self, current: Iterable[str], targets: Iterable[str]) -> tuple[Revision, ...]:
         """What an upgrade from `current` to `targets` runs, each after all that it needs.
 

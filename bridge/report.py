@@ -19,7 +19,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
+from rich.tree import Tree
 
+from bridge.drawing import Drawing, Node, plain
 from bridge.errors import BridgeError
 from bridge.model import (
     Downgrade,
@@ -48,6 +51,11 @@ _COLOURS = {
     "ahead": "red",
     "inconsistent": "red",
 }
+_MARK = 9
+"""The width of the words below with their gap."""
+_UNBROKEN = 100_000
+"""The width of a log: rich cuts what is longer off a tree."""
+_STANDINGS = {"applied": "green", "here": "bold yellow", "pending": "cyan", "": ""}
 
 # --- documents ----------------------------------------------------------------------------
 
@@ -118,6 +126,16 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
     ]
     rows.append(("Pending", _pending_words(pending)))
     return rows
+
+
+def _node_words(node: Node, remark: str) -> Text:
+    """A line of `graph`: standing, name, what it hangs on, what it does."""
+    text = Text()
+    text.append(f"{node.standing:<{_MARK}}", style=_STANDINGS[node.standing])
+    text.append(plain(node.name), style="bold" if node.standing == "here" else "")
+    text.append(f" ({plain(remark)})" if remark else "", style="dim")
+    text.append(f": {plain(node.doc)}" if node.doc else "")
+    return text
 
 
 def _switch_words(module: ModuleState) -> str:
@@ -233,6 +251,25 @@ class Output:
         for module in modules:
             if module.problem:
                 self.console.print(f"{escape(module.name)}: {escape(module.problem)}")
+
+    def graph(self, drawing: Drawing) -> None:
+        """Print the lanes of a drawing as a tree."""
+        if self.as_json:
+            self._json(asdict(drawing))
+            return
+        tree = Tree(Text(plain(drawing.title)))
+        remarks = drawing.remarks()
+        for lane, places in drawing.by_lane():
+            title = Text(plain(lane.title), style="bold")
+            if lane.note:
+                title.append(f" ({lane.note})", style="not bold")
+            branch = tree.add(title)
+            for place in places:
+                node = _node_words(drawing.nodes[place], remarks[place])
+                branch.add(node if drawing.database else node[_MARK:])
+        if not self.console.is_terminal:
+            self.console.width = _UNBROKEN
+        self.console.print(tree, soft_wrap=False)
 
     def revision(self, path: Path, kept: Sequence[str]) -> None:
         """Print where a new revision is, and what autogenerate has left alone."""

@@ -174,8 +174,7 @@ def _equals(repository: Repository, graph: Graph) -> dict[int, tuple[str, ...]]:
 
     Where nothing is to be stamped, the branch's own bases run, and skip what is there already.
     """
-    own = set(graph.of_module(repository.module))
-    bases = graph.effective(r for r in own if not own & set(graph.revisions[r].needs))
+    bases = graph.bases_of(repository.module)
     return {version: revisions or bases for version, revisions in repository.stamp.items()}
 
 

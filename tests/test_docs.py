@@ -312,7 +312,9 @@ def timeless(text: str) -> str:
     return re.sub(r"\d+\.\d+ s\b", "# s", text)
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/administrator.md", "docs/ci.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/administrator.md", "docs/ci.md", "docs/developer.md"]
+)
 def test_a_page_shows_what_the_commands_print(page: str, gallery: Path) -> None:
     run(gallery, "bridge", "runtime", "make")  # its progress is on no page
     transcripts = [b.text for b in blocks(ROOT / page) if b.language == "console"]

@@ -14,7 +14,7 @@ PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = (
     {"errors", "model"},
-    {"config", "drivers", "graph", "plan", "report", "state"},
+    {"config", "drawing", "drivers", "graph", "pictures", "plan", "report", "state"},
     {"database", "hooks", "journal", "modules", "sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
@@ -31,6 +31,9 @@ WORKER = "legacy.worker"
 # Neighbours of one layer that may know each other; elsewhere a layer is blind to itself.
 NEIGHBOURS = {
     ("model", "errors"),
+    ("drawing", "graph"),
+    ("pictures", "drawing"),
+    ("report", "drawing"),
     ("state", "config"),
     ("state", "graph"),
     ("plan", "config"),
@@ -113,7 +116,7 @@ def test_the_worker_imports_nothing_of_the_package() -> None:
     assert own_imports(MODULES[WORKER]) == set()
 
 
-@pytest.mark.parametrize("name", ["graph", "state", "plan"])
+@pytest.mark.parametrize("name", ["drawing", "graph", "state", "plan"])
 def test_deciding_knows_no_database_and_no_files(name: str) -> None:
     outside = {found.partition(".")[0] for found in imports(MODULES[name])} - {"bridge"}
-    assert outside <= {"__future__", "collections", "dataclasses", "fnmatch", "typing"}
+    assert outside <= {"__future__", "collections", "dataclasses", "fnmatch", "itertools", "typing"}
