@@ -214,7 +214,6 @@ class _Table:
         return convert(key, self.values[key]) if key in self.values else default
 
     def need(self, key: str, convert: Callable[[str, Any], T]) -> T:
-        self.known.append(key)
         if key not in self.values:
             where = ".".join(part for part in (self.name, key) if part)
             close = difflib.get_close_matches(key, self.values, n=1)
@@ -223,6 +222,7 @@ class _Table:
                 f"{where} is missing in {self.source}{hint}.",
                 help=f"Add {where} to {self.source}.",
             )
+        self.known.append(key)
         return convert(key, self.values[key])
 
     def finish(self) -> None:
@@ -231,7 +231,7 @@ class _Table:
             if key not in self.known:
                 close = difflib.get_close_matches(key, self.known, n=1)
                 hint = f"; did you mean {close[0]}?" if close else ""
-                allowed = ", ".join(sorted(self.known))
+                allowed = ", ".join(sorted(set(self.known)))
                 raise self.mistake(
                     key, f"is not a key that bridge knows{hint} (allowed: {allowed})"
                 )

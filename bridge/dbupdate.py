@@ -15,7 +15,13 @@ from bridge.config import Config, ModuleConfig, load, parse
 from bridge.database import environment_url, make_engine, parse_url, relative_to
 from bridge.detect import detect
 from bridge.drawing import Drawing, draw
-from bridge.errors import ConfigError, DatabaseError, NotConfirmedError, StalePlanError
+from bridge.errors import (
+    BridgeError,
+    ConfigError,
+    DatabaseError,
+    NotConfirmedError,
+    StalePlanError,
+)
 from bridge.execute import Executor, Progress, Silent
 from bridge.graph import Graph
 from bridge.hooks import load_models
@@ -216,7 +222,12 @@ class Bridge:
             plan = removal(name, self._detect(engine), self.graph)
             if not plan.steps:
                 return _report("nothing_to_do", plan.state, ())
-            return self._execute(engine, plan, confirm, progress)
+            try:
+                return self._execute(engine, plan, confirm, progress)
+            except BridgeError as error:
+                # dbupdate would install again what is taken out by halves.
+                error.help = error.help.replace("bridge dbupdate", f"bridge modules remove {name}")
+                raise
 
     def _module(self, name: str) -> ModuleConfig:
         if name not in self.config.modules:
@@ -236,7 +247,7 @@ class Bridge:
     ) -> Report:
         if not confirm(plan):
             raise NotConfirmedError(
-                "The upgrade was not confirmed.", help="Run it again: bridge dbupdate"
+                "The plan was not confirmed.", help="Run it again: bridge dbupdate"
             )
         if self._detect(engine) != plan.state:
             raise StalePlanError(

@@ -145,7 +145,10 @@ class Graph:
             elif revision not in reached and revision not in found and revision not in entered:
                 entered.add(revision)
                 stack.append((revision, True))
-                stack.extend((needed, False) for needed in reversed(self.revisions[revision].needs))
+                here = self.revisions[revision]
+                # Other branches first, so that each is run through before its own goes on: data
+                # may have to be moved between the two.
+                stack.extend((needed, False) for needed in reversed((*here.depends, *here.down)))
 
     # --- order ----------------------------------------------------------------------------
 

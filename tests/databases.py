@@ -25,6 +25,9 @@ from sqlalchemy.pool import NullPool
 
 DIALECTS = ("sqlite", "postgresql", "mariadb")
 
+JOURNAL = "bridge_journal"
+"""bridge's own table: left out unless it is asked for, since a twin without bridge has none."""
+
 Document = dict[str, Any]
 """A schema as plain dicts, lists and strings: equal for equal databases."""
 
@@ -72,15 +75,21 @@ class Database:
     def _load(self, path: Path) -> None:
         raise NotImplementedError
 
-    def schema(self, ignore: Iterable[str] = ()) -> Document:
+    def schema(self, ignore: Iterable[str] = (), *, journal: bool = False) -> Document:
         """The schema; `ignore` has names or patterns (`kombu_*`) of tables to leave out."""
         with self.engine().connect() as connection:
-            return _schema(connection, tuple(ignore))
+            return _schema(connection, _left_out(ignore, journal))
 
-    def rows(self, ignore: Iterable[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
+    def rows(
+        self, ignore: Iterable[str] = (), *, journal: bool = False
+    ) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of all tables, sorted, as values that compare and have no identity."""
         with self.engine().connect() as connection:
-            return _rows(connection, tuple(ignore))
+            return _rows(connection, _left_out(ignore, journal))
+
+    def contents(self) -> tuple[Document, dict[str, list[tuple[Any, ...]]]]:
+        """Schema and rows, the journal's too: equal where nothing was written at all."""
+        return self.schema(journal=True), self.rows(journal=True)
 
     def drop(self) -> None:
         """Removes the database, whoever is still connected."""
@@ -139,6 +148,10 @@ class PostgreSQLDatabase(ServerDatabase):
 class MariaDBDatabase(ServerDatabase):
     dialect = "mariadb"
     suffix = ".mysql.sql"
+
+
+def _left_out(ignore: Iterable[str], journal: bool) -> tuple[str, ...]:
+    return tuple(ignore) if journal else (*ignore, JOURNAL)
 
 
 # -- rows -----------------------------------------------------------------------------------------

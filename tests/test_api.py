@@ -64,7 +64,15 @@ def arguments(project: Project) -> dict[str, Any]:
 
 
 def test_what_the_package_hands_out() -> None:
-    assert bridge.__all__ == ["Bridge", "BridgeError", "Plan", "Report", "State", "__version__"]
+    assert bridge.__all__ == [
+        "Bridge",
+        "BridgeError",
+        "Module",
+        "Plan",
+        "Report",
+        "State",
+        "__version__",
+    ]
     assert all(hasattr(bridge, name) for name in bridge.__all__)
 
 
@@ -180,17 +188,17 @@ def test_confirm_sees_the_plan_and_may_stop_the_run(quiet: Project, old: Databas
         return False
 
     app = Bridge.from_config(quiet.file, url=old.url)
-    before = (old.schema(), old.rows())
+    before = old.contents()
     with pytest.raises(NotConfirmedError) as caught:
         app.dbupdate(confirm=no)
     assert seen == [app.plan()]
     assert caught.value.as_dict() == {
         "code": "not-confirmed",
-        "message": "The upgrade was not confirmed.",
+        "message": "The plan was not confirmed.",
         "help": "Run it again: bridge dbupdate",
         "state_of_data": "The database is unchanged.",
     }
-    assert (old.schema(), old.rows()) == before
+    assert old.contents() == before
 
 
 def test_confirm_is_not_asked_when_there_is_nothing_to_do(quiet: Project, old: Database) -> None:

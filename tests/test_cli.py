@@ -83,20 +83,20 @@ PLAN = """\
 1  run legacy  shop 3                   live
 2  run legacy  reviews 2                live
 3  stamp       reviews_base, shop_base  the hand-over to Alembic
-4  upgrade     coupons_base             coupons: Coupons: younger than the move to Alembic.
-5  upgrade     coupons_ends             coupons: When a coupon ends.
-6  upgrade     shop_notes               shop: A note on each order.
-7  upgrade     reviews_text             reviews: What people wrote.
-8  upgrade     shop_stock               shop: How many there are.
+4  upgrade     shop_notes               shop: A note on each order.
+5  upgrade     shop_stock               shop: How many there are.
+6  upgrade     reviews_text             reviews: What people wrote.
+7  upgrade     coupons_base             coupons: Coupons: younger than the move to Alembic.
+8  upgrade     coupons_ends             coupons: When a coupon ends.
 """
 
 
 @pytest.mark.parametrize("command", [["plan"], ["dbupdate", "--dry-run"]])
 def test_plan(project: Project, old: Database, command: list[str]) -> None:
-    before = (old.schema(), old.rows())
+    before = old.contents()
     expected = (0, f"{old.url} is legacy.\n{PLAN}", "")
     assert outcome(project.run(*command, url=old)) == expected
-    assert (old.schema(), old.rows()) == before
+    assert old.contents() == before
 
 
 def test_dbupdate_and_once_more(project: Project, old: Database) -> None:
@@ -108,11 +108,11 @@ def test_dbupdate_and_once_more(project: Project, old: Database) -> None:
 1/8  run legacy shop 3  # s
 2/8  run legacy reviews 2  # s
 3/8  stamp reviews_base, shop_base  # s
-4/8  upgrade coupons_base  # s
-5/8  upgrade coupons_ends  # s
-6/8  upgrade shop_notes  # s
-7/8  upgrade reviews_text  # s
-8/8  upgrade shop_stock  # s
+4/8  upgrade shop_notes  # s
+5/8  upgrade shop_stock  # s
+6/8  upgrade reviews_text  # s
+7/8  upgrade coupons_base  # s
+8/8  upgrade coupons_ends  # s
 Done: 8 steps in # s; the database is at coupons_ends, reviews_text, shop_stock.
 """,
         "",
@@ -225,11 +225,11 @@ PLAN_DOCUMENT = {
         {"kind": "run_legacy", "repository": "shop", "version": 3, "how": "live"},
         {"kind": "run_legacy", "repository": "reviews", "version": 2, "how": "live"},
         {"kind": "stamp", "revisions": ["reviews_base", "shop_base"]},
+        {"kind": "upgrade", "revision": "shop_notes", "branch": "shop"},
+        {"kind": "upgrade", "revision": "shop_stock", "branch": "shop"},
+        {"kind": "upgrade", "revision": "reviews_text", "branch": "reviews"},
         {"kind": "upgrade", "revision": "coupons_base", "branch": "coupons"},
         {"kind": "upgrade", "revision": "coupons_ends", "branch": "coupons"},
-        {"kind": "upgrade", "revision": "shop_notes", "branch": "shop"},
-        {"kind": "upgrade", "revision": "reviews_text", "branch": "reviews"},
-        {"kind": "upgrade", "revision": "shop_stock", "branch": "shop"},
     ],
 }
 
@@ -322,11 +322,11 @@ def test_an_error_in_the_middle_carries_what_was_done(project: Project, old: Dat
                 f"\nSQL: ALTER TABLE no_such_table ADD COLUMN note VARCHAR(200)\n"
                 f"At: {script}, line 12",
                 "help": "Mend what it complains of, then run: bridge dbupdate",
-                "state_of_data": "The 5 steps before it stay done, up to 'upgrade coupons_ends'. "
-                "What the revision shop_notes had done is rolled back.",
+                "state_of_data": "The 3 steps before it stay done, up to 'stamp reviews_base, "
+                "shop_base'. What the revision shop_notes had done is rolled back.",
                 "steps": [
                     {**step, "status": "done", "seconds": 0}  # type: ignore[dict-item]
-                    for step in PLAN_DOCUMENT["steps"][:5]
+                    for step in PLAN_DOCUMENT["steps"][:3]
                 ],
             }
         }
@@ -335,8 +335,10 @@ def test_an_error_in_the_middle_carries_what_was_done(project: Project, old: Dat
     again = document(project.run("dbupdate", "--json", url=old))
     assert [step["revision"] for step in again["steps"]] == [
         "shop_notes",
-        "reviews_text",
         "shop_stock",
+        "reviews_text",
+        "coupons_base",
+        "coupons_ends",
     ]
 
 
@@ -473,11 +475,11 @@ def test_interrupted(project: Project, old: Database, monkeypatch: pytest.Monkey
 # --- on a terminal ------------------------------------------------------------------------
 
 
-def typed(project: Project, database: Database, answer: str) -> tuple[int, str]:
+def typed(project: Project, database: Database, answer: str, *command: str) -> tuple[int, str]:
     """`bridge dbupdate` on a terminal, where somebody types `answer`: status and what it shows."""
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "bridge", "dbupdate", "--url", database.url],
+        [sys.executable, "-m", "bridge", *(command or ("dbupdate",)), "--url", database.url],
         cwd=project.root,
         stdin=theirs,
         stdout=theirs,
@@ -498,22 +500,100 @@ def typed(project: Project, database: Database, answer: str) -> tuple[int, str]:
 def test_on_a_terminal_the_plan_is_shown_before_the_question(
     project: Project, old: Database
 ) -> None:
-    before = (old.schema(), old.rows())
+    before = old.contents()
     status, shown = typed(project, old, "n")
     assert status == 5
-    assert re.search(r"(?s)8 +upgrade +shop_stock.*Go on\? \[Y/n\]", shown)
+    assert re.search(r"(?s)8 +upgrade +coupons_ends.*Go on\? \[Y/n\]", shown)
     assert shown.endswith(
-        "Error [not-confirmed] The upgrade was not confirmed.\n"
+        "Error [not-confirmed] The plan was not confirmed.\n"
         "State of the data: The database is unchanged.\n"
         "What to do: Run it again: bridge dbupdate\n"
     )
-    assert (old.schema(), old.rows()) == before
+    assert old.contents() == before
 
 
 def test_on_a_terminal_enter_means_yes(project: Project, old: Database) -> None:
     status, shown = typed(project, old, "")
     assert status == 0
-    assert re.search(r"(?s)Go on\? .*8/8  upgrade shop_stock .*\nDone: 8 steps in ", shown)
+    assert re.search(r"(?s)Go on\? .*8/8  upgrade coupons_ends .*\nDone: 8 steps in ", shown)
+
+
+def test_on_a_terminal_enter_does_not_remove_a_module(
+    project: Project, sqlite_database: Database
+) -> None:
+    project.bridge(sqlite_database).dbupdate()
+    before = sqlite_database.contents()
+    status, shown = typed(project, sqlite_database, "", "modules", "remove", "coupons")
+    assert status == 5
+    assert re.search(r"(?s)2 +downgrade +coupons_base.*Go on\? \[y/N\]", shown)
+    assert shown.endswith("What to do: Run it again: bridge modules remove coupons\n")
+    assert sqlite_database.contents() == before
+
+
+# --- modules ------------------------------------------------------------------------------
+
+
+def test_modules_are_listed(project: Project, sqlite_database: Database) -> None:
+    project.bridge(sqlite_database).dbupdate()
+    project.replace("bridge.toml", '"alembic/coupons"', '"alembic/coupons"\nenabled = false')
+    project.configure("module.gone", 'migrations = "gone"', "enabled = false")
+    listed = """\
+reviews  on             reviews_text  reviews_text
+coupons  off            coupons_ends  coupons_ends
+gone     not installed  -             -
+"""
+    result = project.run("modules", "list", url=sqlite_database)
+    assert (result.exit_code, result.stderr) == (0, "")
+    assert result.stdout.startswith(listed)
+    listing = json.loads(project.run("modules", "list", "--json", url=sqlite_database).stdout)
+    assert listing["modules"][1] == {
+        "name": "coupons",
+        "switch": "off",
+        "current": ["coupons_ends"],
+        "heads": ["coupons_ends"],
+        "problem": None,
+    }
+
+
+def test_a_module_is_removed(project: Project, sqlite_database: Database) -> None:
+    project.bridge(sqlite_database).dbupdate()
+    failed = project.run("modules", "remove", "coupons", "--json", url=sqlite_database)
+    error = document(failed)["error"]
+    assert (failed.exit_code, error["code"], error["help"]) == (
+        8,
+        "revision-failed",
+        "Mend what it complains of, then run: bridge modules remove coupons",
+    )
+    for name, undo in (("ends", "ALTER TABLE coupons DROP COLUMN ends"),
+                       ("base", "DROP TABLE coupons")):  # fmt: skip
+        script = f"alembic/coupons/coupons_{name}.py"
+        project.replace(script, "raise NotImplementedError", f'op.execute("{undo}")')
+    result = project.run("modules", "remove", "coupons", "--json", url=sqlite_database)
+    assert result.exit_code == 0
+    assert document(result) == {
+        "outcome": "upgraded",
+        "steps": [
+            {"kind": "downgrade", "revision": revision, "branch": "coupons", "status": "done",
+             "seconds": 0}
+            for revision in ("coupons_ends", "coupons_base")
+        ],
+        "current": ["reviews_text", "shop_stock"],
+    }  # fmt: skip
+    assert "The module is still on: dbupdate would install it again." in result.stderr
+    again = project.run("modules", "remove", "coupons", url=sqlite_database)
+    assert again.stdout == "Nothing to do: the database is at reviews_text, shop_stock.\n"
+
+
+def test_a_new_revision_is_told_with_its_file(project: Project, sqlite_database: Database) -> None:
+    project.bridge(sqlite_database).dbupdate()
+    project.write("alembic/script.py.mako", "revision = ${repr(up_revision)}\n"
+                  "down_revision = ${repr(down_revision)}\n")  # fmt: skip
+    result = project.run(
+        "revision", "--branch", "coupons", "-m", "Colours", "--rev-id", "new", url=sqlite_database
+    )
+    path = project.root / "alembic/coupons/new_colours.py"
+    assert outcome(result) == (0, f"Written: {path}\n", "")
+    assert path.read_text() == "revision = 'new'\ndown_revision = 'coupons_ends'\n"
 
 
 # --- usage --------------------------------------------------------------------------------

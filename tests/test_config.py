@@ -148,6 +148,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     [alembic]
     script_location = "scripts"
     version_locations = ["more"]
+    label = "gallery"
     version_table = "versions"
     targets = ["core@head", "abc"]
     models = "app:metadata"
@@ -169,16 +170,31 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     repository = "old"
     stamp = { 2 = ["m"] }
 
+    [legacy.tags]
+    registry = "app.migrations:MIGRATIONS"
+    version_table = "core__migrations"
+    row = "__main__"
+    name_column = "who"
+    version_column = "number"
+    versions = [7, 2]
+    stamp = { 7 = [] }
+
     [module.mod]
     migrations = "mod"
+    label = "mod_plugin"
     legacy = "mod"
     enabled = false
     models = "mod:metadata"
+    foundations = "mod:ROWS"
+    depends_on = ["core", "tags"]
+
+    [module.tags]
+    migrations = "app.tags:migrations"
     """
     path = tmp_path / FILE_NAME
     path.write_text(document)
     config = load(path)
-    core, module = config.legacy["core"], config.modules["mod"]
+    core, tags, module = config.legacy["core"], config.legacy["tags"], config.modules["mod"]
     assert (config.root, config.source, config.legacy_python) == (
         tmp_path,
         str(path),
@@ -189,7 +205,7 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert (database.fresh, database.foundations) == ("models", "app:lay")
     assert config.alembic.script_location == tmp_path / "scripts"
     assert config.alembic.version_locations == (tmp_path / "more",)
-    assert config.alembic.version_table == "versions"
+    assert (config.alembic.label, config.alembic.version_table) == ("gallery", "versions")
     assert config.alembic.targets == ("core@head", "abc")
     assert config.alembic.models == ("app:metadata",)
     assert config.alembic.pythonpath == (tmp_path / "app",)
@@ -201,11 +217,15 @@ def test_every_key_is_read(tmp_path: Path) -> None:
     assert core.requires == {4: {"mod": 2}}
     assert (core.squashed, core.bring_up_with) == (False, "release 7")
     assert list(core.stamp.items()) == [(3, ("a",)), (12, ("b",))]
-    assert (module.migrations, module.legacy, module.models) == (
-        tmp_path / "mod",
-        "mod",
-        "mod:metadata",
-    )
+    assert (tags.repository, tags.registry) == (None, "app.migrations:MIGRATIONS")
+    assert (tags.version_table, tags.row) == ("core__migrations", "__main__")
+    assert (tags.name_column, tags.version_column) == ("who", "number")
+    assert (tags.versions, tags.stamp) == ((2, 7), {7: ()})
+    assert (module.migrations, module.resource) == (tmp_path / "mod", None)
+    assert (module.label, module.legacy, module.models) == ("mod_plugin", "mod", "mod:metadata")
+    assert (module.foundations, module.depends_on) == ("mod:ROWS", ("core", "tags"))
+    resource = config.modules["tags"]
+    assert (resource.migrations, resource.resource) == (None, "app.tags:migrations")
     assert (module.enabled, module.present) == (False, True)
     assert (config.enabled("core"), config.enabled("mod")) == (True, False)
     assert (config.module_of("core"), config.module_of("mod")) == (None, "mod")
@@ -283,6 +303,38 @@ MISTAKES = {
         "alembic.target",
         "is not a key that bridge knows; did you mean targets? (allowed: config, label, models, "
         "pythonpath, script_location, targets, version_locations, version_table)",
+    ),
+    "a registry beside a repository": (
+        "legacy.shop",
+        'registry = "app.migrations:MIGRATIONS"',
+        "legacy.shop",
+        "must have one of repository and registry, and not both",
+    ),
+    "a key of a registry in a repository's table": (
+        "legacy.shop",
+        'row = "__main__"',
+        "legacy.shop.row",
+        "is not a key that bridge knows (allowed: aliases, bring_up_with, "
+        "hand_over, pythonpath, registry, repository, requirements, requires, setup, squashed, "
+        "stamp)",
+    ),
+    "a registry that is no name": (
+        "legacy.goblin",
+        'registry = "migrations.py"\nversion_table = "core__migrations"\nstamp = { 1 = [] }',
+        "legacy.goblin.registry",
+        "must be \"package.module:NAME\", not 'migrations.py'",
+    ),
+    "a version below 1": (
+        "legacy.goblin",
+        'registry = "a.b:C"\nversion_table = "t"\nversions = [0]\nstamp = { 1 = [] }',
+        "legacy.goblin.versions",
+        "must be a list of numbers above 0, not [0]",
+    ),
+    "a module of the core's name": (
+        "module.core",
+        'migrations = "alembic/coupons"',
+        "module.core",
+        "cannot have that name: it stands for the app itself",
     ),
     "unknown table": (
         "modules.x",
@@ -497,6 +549,7 @@ def test_a_value_that_cannot_be_names_key_and_file(project: Project, change: str
         ("[alembic]", "[alembik]", "alembic", "; is alembik meant to be it?"),
         ('repository = "legacy/shop"\n', "", "legacy.shop.repository", ""),
         ('stamp = { 3 = ["shop_base"] }\n', "", "legacy.shop.stamp", ""),
+        ('repository = "legacy/shop"', 'registry = "a.b:C"', "legacy.shop.version_table", ""),
     ],
 )
 def test_a_key_that_is_missing(project: Project, old: str, new: str, key: str, hint: str) -> None:

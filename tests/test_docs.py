@@ -9,19 +9,22 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from copy import deepcopy
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import pytest
 from alembic.config import CommandLine
 from click.testing import CliRunner
 
-from bridge.cli import InternalError, main
+from bridge.cli import WITH_PLUGINS, InternalError, main
 from bridge.config import Config, parse
 from bridge.errors import ConfigError, all_errors
+from bridge.journal import JOURNAL_COLUMNS
+from bridge.model import StateKind, Step
+from bridge.modules import GROUP, find_modules
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -98,8 +101,11 @@ def test_an_error_stands_under_its_exit_status() -> None:
 MINIMAL: dict[str, Any] = {
     "database": {},
     "alembic": {"script_location": "alembic_migrations"},
-    "legacy": {"core": {"repository": "legacy", "stamp": {"1": ["base"]}}},
-    "module": {"likes": {"migrations": "likes"}},
+    "legacy": {
+        "core": {"repository": "legacy", "stamp": {"1": ["base"]}},
+        "NAME": {"registry": "app:MIGRATIONS", "version_table": "numbers", "stamp": {"3": []}},
+    },
+    "module": {"NAME": {"migrations": "likes"}},
 }
 # The tables as the page calls them, and where they are in MINIMAL.
 TABLES = {
@@ -107,8 +113,13 @@ TABLES = {
     "database": ("database",),
     "alembic": ("alembic",),
     "legacy.NAME": ("legacy", "core"),
-    "module.NAME": ("module", "likes"),
+    "module.NAME": ("module", "NAME"),
 }
+# A table with a registry has keys of its own.
+REGISTRY = ("legacy", "NAME")
+REGISTRY_KEYS = {"version_table", "row", "name_column", "version_column", "versions"}
+# Defaults that the page tells in words, and what they are for MINIMAL.
+IN_WORDS = {"all from 1 to the last in `stamp`": "[1, 2, 3]"}
 FILES = {"config", "legacy_python"}
 FOLDERS = {"script_location", "version_locations", "pythonpath", "repository", "migrations"}
 
@@ -141,7 +152,7 @@ def make_paths(value: Any, root: Path, key: str = "") -> None:
 def keys_of_the_code(root: Path) -> set[str]:
     """Every key, as the parser itself names them to someone who writes a wrong one."""
     keys = set()
-    for table, path in TABLES.items():
+    for table, path in [*TABLES.items(), ("legacy.NAME", REGISTRY)]:
         document = minimal()
         inside(document, path)["qqq"] = 1
         with pytest.raises(ConfigError) as caught:
@@ -168,43 +179,53 @@ def test_every_key_of_the_configuration_is_documented_and_nothing_else(tmp_path:
     assert {*documented_keys(), *tables} == keys_of_the_code(tmp_path)
 
 
-def table_of(config: Config, table: str) -> Any:
-    """What the parser made of a table of MINIMAL."""
-    return {
-        "": config,
-        "database": config.database,
-        "alembic": config.alembic,
-        "legacy.NAME": config.legacy["core"],
-        "module.NAME": config.modules["likes"],
-    }[table]
+def configuration(document: dict[str, Any], root: Path) -> Config:
+    """The document as bridge uses it."""
+    return find_modules(parse(document, root=root, source="bridge.toml"))
+
+
+def value_of(config: Config, path: tuple[str, ...], name: str) -> Any:
+    """What bridge made of a key of MINIMAL."""
+    found: Any = config
+    for part in path:
+        attribute = {"module": "modules"}.get(part, part)
+        found = found[part] if isinstance(found, Mapping) else getattr(found, attribute)
+    return getattr(found, name)
 
 
 @pytest.mark.parametrize(("key", "said"), documented_keys().items(), ids=documented_keys())
 def test_a_key_has_the_documented_default(key: str, said: str, tmp_path: Path) -> None:
     make_paths(MINIMAL, tmp_path)
     table, _, name = key.rpartition(".")
-    path = TABLES[table]
-    without = parse(minimal(), root=tmp_path, source="bridge.toml")
-    match = re.fullmatch(r"Type: (.+)\. (?:Default: `(.+)`|(No default|Required))\.\n", said)
+    path = REGISTRY if table == "legacy.NAME" and name in REGISTRY_KEYS else TABLES[table]
+    match = re.fullmatch(r"Type: (.+?)\. (?:Default: (.+)|(No default|Required))\.\n", said)
     assert match, said
     document = minimal()
 
     if match[3] == "Required":
         del inside(document, path)[name]
         with pytest.raises(ConfigError, match=rf"{name}\b.* is missing"):
-            parse(document, root=tmp_path, source="bridge.toml")
+            configuration(document, tmp_path)
     elif match[3] == "No default":
-        # MINIMAL has to have one of alembic.script_location and alembic.config.
-        found = getattr(table_of(without, table), name)
-        assert found is None or key == "alembic.script_location"
+        inside(document, path).pop(name, None)
+        if key == "alembic.script_location":  # one of the two must be there
+            document["alembic"]["config"] = "alembic.ini"
+            make_paths(document, tmp_path)
+        assert value_of(configuration(document, tmp_path), path, name) is None
     else:
-        inside(document, path)[name] = tomllib.loads(f"value = {match[2]}")["value"]
-        assert parse(document, root=tmp_path, source="bridge.toml") == without
+        text = IN_WORDS.get(match[2], match[2].strip("`"))
+        inside(document, path)[name] = tomllib.loads(f"value = {text}")["value"]
+        assert configuration(document, tmp_path) == configuration(minimal(), tmp_path)
 
 
 @pytest.mark.parametrize("block", all_blocks("toml"))
 def test_an_example_of_the_configuration_is_valid(block: Block, tmp_path: Path) -> None:
     document = tomllib.loads(block.text)
+    if "project" in document:  # of a package that brings a module
+        (points,) = document["project"]["entry-points"].items()
+        assert points[0] == GROUP
+        assert all(re.fullmatch(r"[\w.]+:\w+", place) for place in points[1].values())
+        return
     document = document.get("tool", {}).get("bridge", document)
     # An example of one key leaves out the rest.
     alembic = document.setdefault("alembic", {})
@@ -217,13 +238,35 @@ def test_an_example_of_the_configuration_is_valid(block: Block, tmp_path: Path) 
     for name in (*required, *(m["legacy"] for m in modules.values() if "legacy" in m)):
         legacy.setdefault(name, {})
     for repository in legacy.values():
-        repository.setdefault("repository", "legacy")
+        if "registry" not in repository:
+            repository.setdefault("repository", "legacy")
         repository.setdefault("stamp", {"1": ["base"]})
     for module in modules.values():
         module.setdefault("migrations", "module")
     make_paths(document, tmp_path)
 
-    parse(document, root=tmp_path, source=block.page)
+    configuration(document, tmp_path)
+
+
+# --- tables of words ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("page", "section", "words"),
+    [
+        ("concepts.md", "States", get_args(StateKind)),
+        ("concepts.md", "Steps", [step.kind for step in get_args(Step)]),
+        ("concepts.md", "What a failed step leaves", [step.kind for step in get_args(Step)]),
+        ("concepts.md", "The journal", JOURNAL_COLUMNS),
+        ("ci.md", "Output for programs", [step.kind for step in get_args(Step)]),
+    ],
+)
+def test_a_table_has_every_word_of_the_code(page: str, section: str, words: Iterable[str]) -> None:
+    _, _, text = prose(DOCS / page).partition(f"\n## {section}\n")
+    first_cells = re.findall(r"(?m)^\| (`[^|]+`) \|", text.partition("\n## ")[0])
+    found = [word for cell in first_cells for word in re.findall(r"`([^`]+)`", cell)]
+    # A table of commands may stand beside it.
+    assert sorted(w for w in found if not w.startswith("bridge ")) == sorted(words)
 
 
 # --- commands -----------------------------------------------------------------------------
@@ -253,7 +296,7 @@ def test_a_command_that_is_shown_exists(page: str, command: str) -> None:
     words = shlex.split(command)[1:]
     if words[0] == "alembic":
         context = main.commands["alembic"].make_context("alembic", words[1:])
-        arguments = list(context.params["arguments"])
+        arguments = [word for word in context.params["arguments"] if word != WITH_PLUGINS]
         if arguments:
             CommandLine().parser.parse_args(arguments)  # ends the program where it is wrong
     else:

@@ -35,11 +35,11 @@ def project(tmp_path: Path) -> LegacyProject:
 def problems(project: LegacyProject, database: Database) -> list[str]:
     """What preflight says of scripts that cannot run; proves that nothing was written."""
     project.install(database)
-    before = database.rows()
+    before = database.contents()
     error = project.refused(database)
     assert isinstance(error, LegacyPreflightError), error
     assert error.state_of_data == "The database is unchanged."
-    assert database.rows() == before
+    assert database.contents() == before
     first, *rest = project.message(error).splitlines()
     many = "s" if len(rest) > 1 else ""
     assert first == f"{len(rest)} problem{many} with the legacy scripts that this database needs:"
