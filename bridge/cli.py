@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
 import io
 import json
@@ -18,7 +19,7 @@ import click
 
 from bridge import __version__
 from bridge.dbupdate import Bridge
-from bridge.errors import BridgeError
+from bridge.errors import BridgeError, NotConfirmedError
 from bridge.legacy.runtime import (
     LOCKED,
     extra_requirements,
@@ -90,6 +91,30 @@ def main() -> None:
     """
 
 
+def bound(command: click.Command, app: Callable[[], Bridge]) -> click.Command:
+    """A copy of a command for the command line of an app, which knows its configuration."""
+    copied = copy.copy(command)
+    copied.of_an_app = True  # type: ignore[attr-defined]
+    if isinstance(copied, click.Group):
+        copied.commands = {name: bound(c, app) for name, c in copied.commands.items()}
+    elif copied.callback is not None:
+        copied.callback = functools.partial(copied.callback, app=app)
+        copied.params = [p for p in copied.params if p.name not in ("config", "url")]
+        if isinstance(copied.options_metavar, str):
+            copied.options_metavar = copied.options_metavar.replace(
+                "[--config FILE] [--url URL] ", ""
+            )
+    return copied
+
+
+def program() -> str:
+    """What stands before the name of a command of ours on the app's command line."""
+    context = click.get_current_context()
+    while context.parent is not None and hasattr(context.command, "of_an_app"):
+        context = context.parent
+    return context.command_path
+
+
 def not_empty(
     _context: click.Context, _parameter: click.Parameter, value: str | None
 ) -> str | None:
@@ -112,15 +137,21 @@ def common(command: Command) -> Command:
     @click.option("--debug", is_flag=True, help="Show tracebacks and what scripts print.")
     @functools.wraps(command)
     def wrapped(
-        config: Path | None, url: str | None, debug: bool, as_json: bool = False, **rest: Any
+        debug: bool,
+        config: Path | None = None,
+        url: str | None = None,
+        as_json: bool = False,
+        app: Callable[[], Bridge] | None = None,
+        **rest: Any,
     ) -> None:
-        output = Output(as_json=as_json, debug=debug)
+        output = Output(as_json=as_json, debug=debug, program=program() if app else "bridge")
         if debug:
             logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
         # Whatever scripts, env.py and hooks print must not mix with the JSON.
         clean = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
         with handled(output), clean:
-            command(Bridge.from_config(config, url=url), output, **rest)
+            # An app's own command line says itself which bridge it is.
+            command(app() if app else Bridge.from_config(config, url=url), output, **rest)
 
     return wrapped  # type: ignore[return-value]
 
@@ -211,9 +242,14 @@ def dbupdate(bridge: Bridge, output: Output, dry_run: bool, yes: bool) -> None:
     output.report(report)
 
 
+def can_ask(output: Output) -> bool:
+    """Whether there is somebody at a terminal."""
+    return not output.as_json and sys.stdin.isatty() and output.console.is_terminal
+
+
 def asking(output: Output, yes: bool, *, default: bool = True) -> Callable[[Plan], bool]:
     """Ask before the first write, where there is somebody to ask."""
-    if yes or output.as_json or not (sys.stdin.isatty() and output.console.is_terminal):
+    if yes or not can_ask(output):
         return lambda _plan: True
 
     def ask(plan: Plan) -> bool:
@@ -304,7 +340,15 @@ def graph(bridge: Bridge, output: Output, file: Path | None, no_database: bool) 
 def modules(context: click.Context) -> None:
     """The app's modules: which are on, and where the database stands in each."""
     if context.invoked_subcommand is None:
-        context.invoke(list_modules)
+        context.invoke(_inner(context, "list"))
+
+
+def _inner(context: click.Context, name: str) -> click.Command:
+    """A command of this very group: it may be a copy."""
+    group = context.command
+    if not isinstance(group, click.Group):
+        raise TypeError(f"{group.name} is no group")
+    return group.commands[name]
 
 
 @modules.command("list")
@@ -322,6 +366,11 @@ def list_modules(bridge: Bridge, output: Output) -> None:
 @common
 def remove_module(bridge: Bridge, output: Output, name: str, yes: bool) -> None:
     """Undo every revision of a module: its tables and their rows are gone afterwards."""
+    if not yes and not can_ask(output):
+        raise NotConfirmedError(
+            "Removing a module drops its tables, and there is nobody here to ask.",
+            help=f"Run it again with --yes: bridge modules remove {name} --yes",
+        )
     progress = output.progress()
     try:
         report = bridge.remove_module(
@@ -342,7 +391,7 @@ def remove_module(bridge: Bridge, output: Output, name: str, yes: bool) -> None:
 def runtime(context: click.Context) -> None:
     """The Python environment that runs sqlalchemy-migrate's scripts."""
     if context.invoked_subcommand is None:
-        context.invoke(show)
+        context.invoke(_inner(context, "show"))
 
 
 @runtime.command()

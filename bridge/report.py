@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -41,6 +42,9 @@ from bridge.model import (
     step_as_dict,
 )
 
+_COMMAND = re.compile(
+    r"\bbridge(?= (?:status|plan|dbupdate|revision|alembic|graph|modules|runtime|--help)\b)"
+)
 _COLOURS = {
     "fresh": "cyan",
     "legacy": "yellow",
@@ -190,10 +194,13 @@ class Output:
 
     :param as_json: only JSON goes to standard output, errors too.
     :param debug: an error is followed by its traceback, on standard error.
+    :param program: what to type for "bridge": an app's own command line has another name for it.
     """
 
-    def __init__(self, *, as_json: bool = False, debug: bool = False) -> None:
-        self.as_json, self.debug = as_json, debug
+    def __init__(
+        self, *, as_json: bool = False, debug: bool = False, program: str = "bridge"
+    ) -> None:
+        self.as_json, self.debug, self._program = as_json, debug, program
         # soft_wrap: a path or an SQL statement that is broken in two cannot be copied.
         # file: the stream of now, also while scripts are made to print to standard error.
         self.console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
@@ -282,7 +289,8 @@ class Output:
 
     def note(self, text: str) -> None:
         """Print a remark to standard error: standard output may be read by a program."""
-        Console(stderr=True, soft_wrap=True, highlight=False).print(escape(text))
+        console = Console(stderr=True, soft_wrap=True, highlight=False)
+        console.print(escape(self._typed(text)))
 
     def pairs(self, rows: Sequence[tuple[str, str]]) -> None:
         """Print labelled lines, or one JSON object of them."""
@@ -310,12 +318,17 @@ class Output:
     # --- how ------------------------------------------------------------------------------
 
     def _json(self, document: Mapping[str, Any]) -> None:
-        self.console.file.write(json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+        text = json.dumps(document, indent=2, ensure_ascii=False)
+        self.console.file.write(self._typed(text) + "\n")
+
+    def _typed(self, text: str) -> str:
+        """The text with our commands as they are typed here."""
+        return _COMMAND.sub(lambda _match: self._program, text)
 
     def _pairs(self, rows: Sequence[tuple[str, str]], colours: Mapping[str, str]) -> None:
         width = max(len(label) for label, _text in rows)
         for label, text in rows:
-            shown = escape(text)
+            shown = escape(self._typed(text))
             if label in colours:
                 shown = f"[{colours[label]}]{shown}[/]"
             self.console.print(f"[bold]{label:<{width}}[/]  {shown}")
@@ -334,10 +347,11 @@ class Output:
             self.console.print(escape("  ".join(cells).rstrip()))
 
     def _print_error(self, error: BridgeError, console: Console) -> None:
-        console.print(f"[red]Error[/] {escape(f'[{error.code}]')} {escape(error.message)}")
-        console.print(f"State of the data: {escape(error.state_of_data)}")
-        if error.help:
-            console.print(f"What to do: {escape(error.help)}")
+        message, state, help = map(self._typed, (error.message, error.state_of_data, error.help))
+        console.print(f"[red]Error[/] {escape(f'[{error.code}]')} {escape(message)}")
+        console.print(f"State of the data: {escape(state)}")
+        if help:
+            console.print(f"What to do: {escape(help)}")
 
 
 class TextProgress:

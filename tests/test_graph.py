@@ -296,6 +296,21 @@ def test_heads_are_those_of_the_component_or_of_what_is_on() -> None:
     assert [r.id for r in graph.downgrades(["l1", "l2"])] == ["l2", "l1"]
 
 
+def test_a_branch_runs_through_before_another_that_depends_on_it_goes_on() -> None:
+    """Expand, then contract: between the two somebody may have to move data."""
+    graph = Graph(
+        [
+            Revision("base"),
+            Revision("expand1", ("base",)),
+            Revision("expand2", ("expand1",)),
+            Revision("contract1", ("base",), depends=("expand1",)),
+            Revision("contract2", ("contract1",), depends=("expand2",)),
+        ]
+    )
+    order = [revision.id for revision in graph.pending((), graph.heads())]
+    assert order == ["base", "expand1", "expand2", "contract1", "contract2"]
+
+
 def test_what_is_on_needs_nothing_that_is_off() -> None:
     graph = Graph([Revision("l1", module="likes"), Revision("c1", depends=("l1",))], off=["likes"])
     with pytest.raises(RevisionsError) as caught:

@@ -23,6 +23,8 @@ LAYERS = (
     {"execute"},
     {"dbupdate"},
     {"cli", "__main__"},
+    {"click"},
+    {"flask"},
 )
 # The package's own front: it only hands on names.
 FRONT = {"__init__"}
