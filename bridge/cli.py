@@ -82,6 +82,19 @@ class Cli(click.Group):
             sys.exit(INTERRUPTED)
 
 
+class GroupWithDefault(click.Group):
+    """A group with a command that runs, with its options, when none is named."""
+
+    def __init__(self, *args: Any, default: str, **attributes: Any) -> None:
+        super().__init__(*args, **attributes)
+        self.default = default
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] not in ctx.help_option_names):
+            args = [self.default, *args]
+        return super().parse_args(ctx, args)
+
+
 @click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="bridge")
 def main() -> None:
@@ -335,20 +348,9 @@ def graph(bridge: Bridge, output: Output, file: Path | None, no_database: bool) 
     output.pairs([("Written", str(file))])
 
 
-@main.group(invoke_without_command=True)
-@click.pass_context
-def modules(context: click.Context) -> None:
+@main.group(cls=GroupWithDefault, default="list")
+def modules() -> None:
     """The app's modules: which are on, and where the database stands in each."""
-    if context.invoked_subcommand is None:
-        context.invoke(_inner(context, "list"))
-
-
-def _inner(context: click.Context, name: str) -> click.Command:
-    """A command of this very group: it may be a copy."""
-    group = context.command
-    if not isinstance(group, click.Group):
-        raise TypeError(f"{group.name} is no group")
-    return group.commands[name]
 
 
 @modules.command("list")
@@ -386,12 +388,9 @@ def remove_module(bridge: Bridge, output: Output, name: str, yes: bool) -> None:
         )
 
 
-@main.group(invoke_without_command=True)
-@click.pass_context
-def runtime(context: click.Context) -> None:
+@main.group(cls=GroupWithDefault, default="show")
+def runtime() -> None:
     """The Python environment that runs sqlalchemy-migrate's scripts."""
-    if context.invoked_subcommand is None:
-        context.invoke(_inner(context, "show"))
 
 
 @runtime.command()

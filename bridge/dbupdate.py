@@ -223,7 +223,7 @@ class Bridge:
             if not plan.steps:
                 return _report("nothing_to_do", plan.state, ())
             try:
-                return self._execute(engine, plan, confirm, progress)
+                return self._execute(engine, plan, confirm, progress, "removed")
             except BridgeError as error:
                 # dbupdate would install again what is taken out by halves.
                 error.help = error.help.replace("bridge dbupdate", f"bridge modules remove {name}")
@@ -244,6 +244,7 @@ class Bridge:
         plan: Plan,
         confirm: Callable[[Plan], bool],
         progress: Progress | None,
+        outcome: str = "upgraded",
     ) -> Report:
         if not confirm(plan):
             raise NotConfirmedError(
@@ -257,7 +258,7 @@ class Bridge:
             )
         executor = Executor(engine, self.config, self.revisions, progress or Silent())
         steps = executor.execute(plan)
-        return _report("upgraded", self._detect(engine), steps)
+        return _report(outcome, self._detect(engine), steps)
 
     # --- the developer's commands ---------------------------------------------------------
 

@@ -289,8 +289,11 @@ class Executor:
         return f"{self._finished_steps()} {left}".strip()
 
     def _create_models(self, _step: CreateModels) -> None:
+        graph = self._revisions.graph
+        stamped = {graph.module(r) or CORE for r in graph.ancestors(graph.targets())} | {CORE}
         owned: dict[int, tuple[sa.MetaData, list[sa.Table]]] = {}
-        for table in (table for models in self._models for table in models.tables):
+        # Of a module that no stamp is for, the first revision is still to come: it creates them.
+        for table in (t for m in self._models if m.component in stamped for t in m.tables):
             owned.setdefault(id(table.metadata), (table.metadata, []))[1].append(table)
         with self._connection.begin():
             for metadata, tables in owned.values():

@@ -381,9 +381,9 @@ class Plan:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run of `dbupdate` did: the steps with their seconds, and the rows afterwards."""
+    """What a run did: the steps with their seconds, and the version rows afterwards."""
 
-    outcome: Literal["upgraded", "nothing_to_do"]
+    outcome: Literal["upgraded", "removed", "nothing_to_do"]
     database: str
     steps: tuple[tuple[Step, float], ...] = ()
     current: tuple[str, ...] = ()

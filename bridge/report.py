@@ -165,7 +165,7 @@ def _pending_words(pending: int | None) -> str:
     if pending is None:
         return "refused, see below"
     if not pending:
-        return "nothing: the database is at its targets"
+        return "nothing: the database is at heads"
     return f"{pending} step{'s' if pending > 1 else ''}; run: bridge dbupdate"
 
 

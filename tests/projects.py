@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -54,6 +55,13 @@ class Project:
             number = int(path.name[:3]) + first - 1
             path.rename(path.with_name(f"{number:03}{path.name[3:]}"))
         self.replace("bridge.toml", "stamp = { 3 =", f"stamp = {{ {first + 2} =")
+
+    def forget(self) -> None:
+        """Forgets the project's Python modules: its files may have changed, or go."""
+        for name, module in list(sys.modules.items()):
+            file = getattr(module, "__file__", None)
+            if file and self.root in Path(file).parents:
+                del sys.modules[name]
 
     def bridge(self, database: Database | str | None = None) -> Bridge:
         url = database.url if isinstance(database, Database) else database

@@ -20,10 +20,10 @@ from bridge.errors import ModuleNeededError
 def beavy(tmp_path: Path) -> Iterator[Project]:
     """A copy of the app; its packages are forgotten afterwards."""
     before = list(sys.path)
-    yield copy_project("beavy", tmp_path / "beavy")
+    project = copy_project("beavy", tmp_path / "beavy")
+    yield project
     sys.path[:] = before
-    for name in [name for name in sys.modules if name.startswith("beavy")]:
-        del sys.modules[name]
+    project.forget()
 
 
 def update(beavy: Project, database: Database) -> list[str]:

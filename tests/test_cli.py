@@ -133,7 +133,7 @@ Legacy shop      version 3 of 3, handed over
 Legacy reviews   version 2 of 2, handed over
 Alembic current  coupons_ends, reviews_text, shop_stock
 Alembic targets  coupons_ends, reviews_text, shop_stock
-Pending          nothing: the database is at its targets
+Pending          nothing: the database is at heads
 """,
         "",
     )
@@ -545,7 +545,7 @@ gone     not installed  -             -
     result = project.run("modules", "list", url=sqlite_database)
     assert (result.exit_code, result.stderr) == (0, "")
     assert result.stdout.startswith(listed)
-    listing = json.loads(project.run("modules", "list", "--json", url=sqlite_database).stdout)
+    listing = json.loads(project.run("modules", "--json", url=sqlite_database).stdout)
     assert listing["modules"][1] == {
         "name": "coupons",
         "switch": "off",
@@ -557,7 +557,15 @@ gone     not installed  -             -
 
 def test_a_module_is_removed(project: Project, sqlite_database: Database) -> None:
     project.bridge(sqlite_database).dbupdate()
-    failed = project.run("modules", "remove", "coupons", "--json", url=sqlite_database)
+    asked = project.run("modules", "remove", "coupons", "--json", url=sqlite_database)
+    error = document(asked)["error"]
+    assert (asked.exit_code, error["code"], error["help"]) == (
+        5,
+        "not-confirmed",
+        "Run it again with --yes: bridge modules remove coupons --yes",
+    )
+    remove = ("modules", "remove", "coupons", "--yes")
+    failed = project.run(*remove, "--json", url=sqlite_database)
     error = document(failed)["error"]
     assert (failed.exit_code, error["code"], error["help"]) == (
         8,
@@ -568,10 +576,10 @@ def test_a_module_is_removed(project: Project, sqlite_database: Database) -> Non
                        ("base", "DROP TABLE coupons")):  # fmt: skip
         script = f"alembic/coupons/coupons_{name}.py"
         project.replace(script, "raise NotImplementedError", f'op.execute("{undo}")')
-    result = project.run("modules", "remove", "coupons", "--json", url=sqlite_database)
+    result = project.run(*remove, "--json", url=sqlite_database)
     assert result.exit_code == 0
     assert document(result) == {
-        "outcome": "upgraded",
+        "outcome": "removed",
         "steps": [
             {"kind": "downgrade", "revision": revision, "branch": "coupons", "status": "done",
              "seconds": 0}
@@ -580,7 +588,7 @@ def test_a_module_is_removed(project: Project, sqlite_database: Database) -> Non
         "current": ["reviews_text", "shop_stock"],
     }  # fmt: skip
     assert "The module is still on: dbupdate would install it again." in result.stderr
-    again = project.run("modules", "remove", "coupons", url=sqlite_database)
+    again = project.run(*remove, url=sqlite_database)
     assert again.stdout == "Nothing to do: the database is at reviews_text, shop_stock.\n"
 
 

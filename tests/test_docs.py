@@ -383,7 +383,7 @@ def test_an_example_in_python_runs(block: Block, gallery: Path) -> None:
     else:
         output = run(gallery, sys.executable, "-W", "error", "test_example.py")
         # It prints errors too.
-        assert ("upgraded" in output) == ("dbupdate" in block.text)
+        assert ("upgraded" in output) == (".dbupdate(" in block.text)
 
 
 # --- links and generated pages ------------------------------------------------------------

@@ -153,7 +153,7 @@ def test_a_row_that_stood_for_the_core_too_does_not_lose_it(app: App, database: 
     app.modules.pop("tags")
     app.revision("likes", "likes3", "likes2", table="likings", depends="core2")
     app.bridge(database).dbupdate()
-    assert database.rows(["bridge_journal"])["alembic_version"] == [("likes3",)]
+    assert database.rows()["alembic_version"] == [("likes3",)]
     shutil.rmtree(app.folder("likes"))
     app.modules.pop("likes")
     assert app.bridge(database).dbupdate().outcome == "nothing_to_do"
@@ -304,7 +304,7 @@ def test_a_module_that_came_from_legacy_leaves_no_version_row_behind(
         "downgrade likes2",
         "downgrade likes1",
     ]
-    assert sqlite_database.rows(["bridge_journal"])["numbers"] == [("unknown", 7)]
+    assert sqlite_database.rows()["numbers"] == [("unknown", 7)]
     assert bridge.status().strangers == (VersionRow("unknown", 7),)
 
 
@@ -705,7 +705,7 @@ def test_stamping_the_heads_is_of_what_is_on(app: App, sqlite_database: Database
     app.module("tags", enabled=False)
     app.revision("likes", "likes3", "likes2", table="likings", depends="core2")
     app.bridge(sqlite_database).alembic(["stamp", "heads"])
-    assert sqlite_database.rows(["bridge_journal"])["alembic_version"] == [("likes3",)]
+    assert sqlite_database.rows()["alembic_version"] == [("likes3",)]
     assert app.bridge(sqlite_database).dbupdate().outcome == "nothing_to_do"
 
 

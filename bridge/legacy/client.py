@@ -145,6 +145,7 @@ class LegacyClient:
         _kill(process)
         process.wait()
         process.stdout.close()
+        log.disabled = False  # fileConfig() in an env.py disables what its file does not name
         if log.isEnabledFor(logging.INFO):
             for line in self.output():
                 log.info("%s", line)

@@ -206,6 +206,13 @@ class Commands:
         graph, config = self._revisions.graph, self._revisions.config
         own_environment = not any(self._models)
         if not own_environment and all(models.component != component for models in self._models):
+            if component != CORE and not config.modules[component].enabled:
+                raise RevisionsError(
+                    f"The module {component} is switched off, so its models are not loaded to "
+                    "compare the database with.",
+                    help=f"Switch it on: module.{component}.enabled = true in {config.source}; or "
+                    "leave out --autogenerate.",
+                )
             key = "alembic.models" if component == CORE else f"module.{component}.models"
             raise RevisionsError(
                 f"The branch {component} has no models to compare the database with.",

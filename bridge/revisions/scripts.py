@@ -53,10 +53,16 @@ class Revisions:
         modules = self.config.modules.values()
         for module in modules:
             if module.enabled and (module.problem or not module.present):
+                help = f"module.{module.name}.enabled = false in {self.config.source}"
+                help = f"Put it right, or switch it off: {help}"
+                if module.migrations is not None and not module.present:
+                    help += (
+                        "; if it is new, write its first revision, which makes the folder: "
+                        f"bridge revision --branch {module.name} -m MESSAGE"
+                    )
                 raise ConfigError(
                     f"The module {module.name} is switched on and cannot be used: {module.problem}",
-                    help="Put it right, or switch it off: "
-                    f"module.{module.name}.enabled = false in {self.config.source}",
+                    help=help,
                 )
         return [module for module in modules if module.present]
 

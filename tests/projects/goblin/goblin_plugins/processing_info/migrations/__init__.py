@@ -1,0 +1,3 @@
+"""The plugin never had a migration; those of Alembic stand beside."""
+
+MIGRATIONS = {}
