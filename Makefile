@@ -55,6 +55,10 @@ generate: $(VENV) ## writes the files that are made from the code
 check-generated: $(VENV) ## fails when a file that is made from the code is stale
 	.venv/bin/python docs/generate.py --check
 
+.PHONY: benchmark
+benchmark: $(VENV) ## measures bridge beside Alembic on 1,000 revisions
+	.venv/bin/python benchmarks/branches.py
+
 .PHONY: clean
 clean: ## removes what make, the tests and the tools made, the virtual environments too
 	rm -rf .venv .venv-1.4 .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist docs/_build

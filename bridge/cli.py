@@ -20,16 +20,10 @@ import click
 from bridge import __version__
 from bridge.dbupdate import Bridge
 from bridge.errors import BridgeError, NotConfirmedError
-from bridge.legacy.runtime import (
-    LOCKED,
-    extra_requirements,
-    find_runtime,
-    ready_runtime,
-    remove_runtime,
-)
 from bridge.model import Plan
-from bridge.pictures import RENDERERS
 from bridge.report import Output
+
+# What few commands need is imported where it is needed: every command waits for what is here.
 
 UPGRADE_NEEDED = 10
 """The status of `status --exit-code` when an upgrade is needed."""
@@ -314,6 +308,8 @@ def known_suffix(
     _context: click.Context, _parameter: click.Parameter, value: Path | None
 ) -> Path | None:
     """The kind of a picture is the end of its file's name."""
+    from bridge.pictures import RENDERERS
+
     if value is not None and value.suffix.lower() not in RENDERERS:
         raise click.BadParameter(f"{value} must end in {', '.join(RENDERERS)}")
     return value
@@ -339,6 +335,8 @@ def graph(bridge: Bridge, output: Output, file: Path | None, no_database: bool) 
     if file is None:
         output.graph(drawing)
         return
+    from bridge.pictures import RENDERERS
+
     text = RENDERERS[file.suffix.lower()](drawing)
     try:
         file.write_text(text, encoding="utf-8", newline="\n")
@@ -398,6 +396,8 @@ def runtime() -> None:
 @common
 def show(bridge: Bridge, output: Output) -> None:
     """Say which environment runs the legacy scripts, and whether it is there."""
+    from bridge.legacy.runtime import LOCKED, extra_requirements, find_runtime
+
     found = find_runtime(bridge.config)
     output.pairs(
         [
@@ -419,6 +419,8 @@ def show(bridge: Bridge, output: Output) -> None:
 @common
 def make(bridge: Bridge, output: Output, wheels: Path | None) -> None:
     """Make the environment now, where it is not there yet."""
+    from bridge.legacy.runtime import ready_runtime
+
     ready = ready_runtime(bridge.config, wheels=wheels, tell=output.progress().note)
     output.pairs([("Origin", ready.origin), ("Python", str(ready.python)), ("Ready", "yes")])
 
@@ -427,5 +429,7 @@ def make(bridge: Bridge, output: Output, wheels: Path | None) -> None:
 @common
 def remove(bridge: Bridge, output: Output) -> None:
     """Remove the private environment; it is made again when it is needed."""
+    from bridge.legacy.runtime import remove_runtime
+
     folder = remove_runtime(bridge.config)
     output.pairs([("Removed", str(folder) if folder else "nothing: there was none")])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.engine import URL, Engine
 
@@ -22,15 +22,18 @@ from bridge.errors import (
     NotConfirmedError,
     StalePlanError,
 )
-from bridge.execute import Executor, Progress, Silent
 from bridge.graph import Graph
+from bridge.graph_cache import GraphCache, look
 from bridge.hooks import load_models
 from bridge.legacy.repository import read_repository, version_table_of
 from bridge.model import CORE, Facts, ModuleState, Plan, Report, Repository, State
 from bridge.modules import find_modules
 from bridge.plan import make_plan, removal
-from bridge.revisions import Commands, Revisions
 from bridge.state import classify
+
+if TYPE_CHECKING:
+    from bridge.execute import Progress
+    from bridge.revisions import Commands, Revisions
 
 Database = str | URL | Engine
 """What names a database: a URL, or an engine of the caller's."""
@@ -78,12 +81,17 @@ class Bridge:
         return bridge
 
     config: Config
+    _cached = True
+    """Whether the graph may be one that an earlier command has read."""
 
     # --- what the files say ---------------------------------------------------------------
 
     @cached_property
     def revisions(self) -> Revisions:
         """The Alembic scripts of every branch."""
+        # Alembic is slow to import, and many a command does without.
+        from bridge.revisions import Revisions
+
         return Revisions(self.config)
 
     @cached_property
@@ -92,7 +100,15 @@ class Bridge:
 
         :raises RevisionsError: the scripts cannot be read or do not fit together.
         """
+        cache = GraphCache(self.config)
+        known = cache.read() if self._cached else None
+        if known is not None:
+            return known
+        self._cached = False
+        files = look(self.revisions.files())
         graph = self.revisions.graph
+        if files and not self.revisions.broken:
+            cache.write(graph, files)
         modules = dict(self.config.modules)
         for name, problem in self.revisions.broken.items():
             modules[name] = replace(modules[name], problem=problem)
@@ -193,6 +209,9 @@ class Bridge:
         """
         with self.engine(database) as engine:
             plan = self.plan_from(self._detect(engine))
+            if plan.steps and self._cached:
+                self._read_scripts()
+                plan = self.plan_from(self._detect(engine))
             if not plan.steps:
                 return _report("nothing_to_do", plan.state, ())
             return self._execute(engine, plan, confirm, progress)
@@ -212,6 +231,7 @@ class Bridge:
         :raises ModuleNeededError: another component's revisions need the module's.
         :raises BridgeError: a revision failed; `state_of_data` says what is there now.
         """
+        self._read_scripts()
         module = self._module(name)
         if not module.present or module.problem:
             raise ConfigError(
@@ -228,6 +248,15 @@ class Bridge:
                 # dbupdate would install again what is taken out by halves.
                 error.help = error.help.replace("bridge dbupdate", f"bridge modules remove {name}")
                 raise
+
+    def _read_scripts(self) -> None:
+        """What writes does not go by the cache."""
+        self._cached = False
+        self._forget()
+
+    def _forget(self) -> None:
+        for read in ("revisions", "graph", "repositories"):
+            self.__dict__.pop(read, None)
 
     def _module(self, name: str) -> ModuleConfig:
         if name not in self.config.modules:
@@ -256,6 +285,9 @@ class Bridge:
                 help="Stop the application, then run: bridge dbupdate",
                 state_of_data="bridge has changed nothing.",
             )
+        # Most runs have nothing to do: they shall not wait for what runs scripts.
+        from bridge.execute import Executor, Silent
+
         executor = Executor(engine, self.config, self.revisions, progress or Silent())
         steps = executor.execute(plan)
         return _report(outcome, self._detect(engine), steps)
@@ -312,11 +344,12 @@ class Bridge:
         module.migrations.mkdir(parents=True)
         modules = {**self.config.modules, name: replace(module, present=True, problem=None)}
         self.config = replace(self.config, modules=modules)
-        for read in ("revisions", "graph", "repositories"):
-            self.__dict__.pop(read, None)
+        self._forget()
 
     @contextmanager
     def _commands(self, *, modules: bool) -> Iterator[Commands]:
+        from bridge.revisions import Commands
+
         models = load_models(self.config, modules=modules)
         # Not self.repositories: their stamps may name revisions that this command is to make.
         tables = {version_table_of(settings) for settings in self.config.legacy.values()}

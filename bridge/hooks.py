@@ -11,7 +11,6 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.orm import Session
 
 from bridge.config import Config
 from bridge.errors import BridgeError, HookError
@@ -170,6 +169,8 @@ def _insert(rows: Mapping[Any, Iterable[Mapping[str, Any]]], connection: Connect
                 connection.execute(model.insert().values(**row))
             continue
         # The table has just been made from this very model: here the ORM is right.
+        from sqlalchemy.orm import Session  # slow to import, and seldom wanted
+
         with Session(bind=connection) as session:
             session.add_all([model(**row) for row in values])
             session.commit()  # not of the connection's own transaction

@@ -15,7 +15,7 @@ PACKAGE = Path(bridge.__file__).parent
 LAYERS = (
     {"errors", "model"},
     {"config", "drawing", "drivers", "graph", "pictures", "plan", "report", "state"},
-    {"database", "hooks", "journal", "modules", "sqlite", "telling"},
+    {"database", "graph_cache", "hooks", "journal", "modules", "sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
     | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},

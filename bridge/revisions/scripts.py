@@ -114,6 +114,16 @@ class Revisions:
             script.get_heads()
             return script
 
+    def files(self) -> list[str]:
+        """What the scripts are read from: the version locations and an existing ``alembic.ini``.
+
+        None of them when Alembic reads folders below the version locations too.
+        """
+        if self.alembic.get_alembic_boolean_option("recursive_version_locations"):
+            return []
+        ini = self.config.alembic.config
+        return [*(self.alembic.get_version_locations_list() or ()), *([str(ini)] if ini else ())]
+
     @property
     def url(self) -> str | None:
         """The database that an existing ``alembic.ini`` names, None where it names none."""
