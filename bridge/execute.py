@@ -265,6 +265,8 @@ class Executor:
     def _cut_short(self, step: Step) -> str:
         """The state of the data when somebody stopped the run in the middle of a step."""
         if isinstance(step, RunLegacy):
+            if self._transactional_ddl and not self._client.runs_apart(step):
+                return f"{self._so_far()} What '{step}' had done is rolled back."
             left = (
                 f"Statements of '{step}' that had run may have stayed: put back a backup before "
                 "you run it again, or undo them by hand."

@@ -48,6 +48,7 @@ class Repository:
 
     It is a sqlalchemy-migrate repository at `path`, or a `registry`: the name of a dictionary from
     numbers to functions. `versions` are the versions that have a script or a function, ascending.
+    `apart` says for each dialect which versions cannot run as one transaction there, and why.
     `stamp` maps a version to the Alembic revisions that equal it; to none where the base revisions
     skip what is there already. `requires` maps a version of this repository to the versions that
     other repositories must have reached before it runs.
@@ -59,6 +60,7 @@ class Repository:
     stamp: Mapping[int, tuple[str, ...]]
     store: VersionStore = VersionStore()
     path: Path | None = None
+    apart: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     registry: str | None = None
     aliases: tuple[str, ...] = ()
     requires: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
@@ -272,12 +274,17 @@ class State:
 
 @dataclass(frozen=True)
 class RunLegacy:
-    """Run one version of a legacy repository and write its number into the version table."""
+    """Run one version of a legacy repository and write its number into the version table.
+
+    `apart` says why its statements are committed one by one although the database could do them
+    all in one transaction; None where they are one.
+    """
 
     kind: ClassVar[str] = "run_legacy"
     repository: str
     version: int
     how: Literal["live"] = "live"
+    apart: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"legacy {self.repository} {self.version}"
@@ -363,6 +370,8 @@ def step_as_dict(step: Step) -> dict[str, Any]:
     """The step as a JSON object, its kind first; what is only for people is left out."""
     document = {"kind": step.kind, **asdict(step)}
     document.pop("doc", None)
+    if document.get("apart", "") is None:
+        del document["apart"]
     return document
 
 

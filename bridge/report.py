@@ -171,7 +171,8 @@ def _pending_words(pending: int | None) -> str:
 def step_words(step: Step) -> tuple[str, str, str]:
     """A step as three cells: what is done, to what, and a remark."""
     if isinstance(step, RunLegacy):
-        return "run legacy", f"{step.repository} {step.version}", step.how
+        remark = f"{step.how}, statement by statement: {step.apart}" if step.apart else step.how
+        return "run legacy", f"{step.repository} {step.version}", remark
     if isinstance(step, Stamp):
         return "stamp", ", ".join(step.revisions), "the hand-over to Alembic"
     if isinstance(step, SetVersion):

@@ -318,7 +318,7 @@ REFUSED = {
     ),
     "a level": (
         UPDATE + "db.commit()\ndb.bind.connect().execution_options(isolation_level='AUTOCOMMIT')",
-        "RuntimeError: it asks for the isolation level AUTOCOMMIT, but its work and its version "
+        "RuntimeError: it asks for the isolation level AUTOCOMMIT: its work and its version "
         "row are one transaction, which has begun",
     ),
     "the row": (

@@ -134,9 +134,16 @@ class LegacyClient:
 
     def close(self, *, kill: bool = False) -> None:
         """End the worker, with every connection, thread and process that scripts left behind."""
+        if self._end(kill=kill):
+            log.disabled = False  # fileConfig() in an env.py disables what its file does not name
+            if log.isEnabledFor(logging.INFO):
+                for line in self.output():
+                    log.info("%s", line)
+
+    def _end(self, *, kill: bool) -> bool:
         process, self._process = self._process, None
         if process is None or process.stdin is None or process.stdout is None:
-            return
+            return False
         with contextlib.suppress(BrokenPipeError):  # it may have ended before us
             process.stdin.close()
         if not kill:
@@ -145,10 +152,7 @@ class LegacyClient:
         _kill(process)
         process.wait()
         process.stdout.close()
-        log.disabled = False  # fileConfig() in an env.py disables what its file does not name
-        if log.isEnabledFor(logging.INFO):
-            for line in self.output():
-                log.info("%s", line)
+        return True
 
     def preflight(self) -> None:
         """Let the worker load every script; nothing is run.
@@ -173,14 +177,16 @@ class LegacyClient:
         :raises LegacyError: the script failed.
         """
         self._send({"run": [step.repository, step.version]})
-        script, begun = "not begun", 0
+        script, begun, one = "not begun", 0, False
         while True:
             answer = self._receive(
-                f" while it ran {step} ({script})", _left_behind(step, before, begun)
+                f" while it ran {step} ({script})", _left_behind(step, before, 0 if one else begun)
             )
             event = answer["event"]
             if event == "begin":
-                script = answer["script"]
+                script, begun, one = answer["script"], 0, answer["one"]
+            elif event == "apart":
+                self._again_apart(step, before, answer["reason"])
             elif event == "statement":
                 begun = answer["number"]
                 on_statement(begun)
@@ -188,7 +194,27 @@ class LegacyClient:
                 break
             else:
                 raise self._failed(step, before, answer)
+        # For a worker that has to begin in the middle.
+        self._request["repositories"][step.repository]["version"] = step.version
+        self._request["steps"].remove([step.repository, step.version])
         return Ran(answer["seconds"], answer["statements"])
+
+    def _again_apart(self, step: RunLegacy, before: int | None, reason: str) -> None:
+        """Run a version statement by statement: in a new process, where it has not been yet."""
+        log.info("%s cannot run as one transaction: %s", step, scrub(reason, self._url))
+        self._end(kill=True)
+        self._request["apart"].append([step.repository, step.version])
+        self.__enter__()
+        try:
+            self.preflight()
+        except LegacyError as error:
+            error.state_of_data = _left_behind(step, before, 0)
+            raise
+        self._send({"run": [step.repository, step.version]})
+
+    def runs_apart(self, step: RunLegacy) -> bool:
+        """Whether the statements of a version are committed one by one."""
+        return [step.repository, step.version] in self._request["apart"]
 
     def output(self, last: int | None = None) -> list[str]:
         """What scripts and libraries printed so far, without passwords, one string a line.
@@ -261,7 +287,7 @@ class LegacyClient:
 
 
 def _left_behind(step: RunLegacy, before: int | None, written: int, *, unseen: bool = False) -> str:
-    """What a failed version leaves: sqlalchemy-migrate commits each statement alone."""
+    """What a failed version leaves, of which so many statements have not been rolled back."""
     kept = f"The database is at version {before} of {step.repository}, as its row says"
     if before is None:
         kept = f"The database has no version of {step.repository} yet"
@@ -276,8 +302,8 @@ def _left_behind(step: RunLegacy, before: int | None, written: int, *, unseen: b
     were = "1 statement" if written == 1 else f"{written} statements"
     return (
         f"{kept}, but {were} of version {step.version} had run before the one that failed and may "
-        "have stayed: sqlalchemy-migrate commits each statement alone. Put back a backup before "
-        "you run it again, or undo them by hand."
+        "have stayed: they are committed one by one. Put back a backup before you run it again, or "
+        "undo them by hand."
     )
 
 
@@ -339,4 +365,5 @@ def _request(
             for state in used
         },
         "steps": [[step.repository, step.version] for step in steps],
+        "apart": [[step.repository, step.version] for step in steps if step.apart],
     }

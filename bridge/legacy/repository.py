@@ -17,6 +17,17 @@ from bridge.errors import ConfigError, RepositoryInvalidError
 from bridge.model import Repository, VersionStore
 
 _VERSION = re.compile(r"^(\d{3,}).*")
+# What a database refuses inside a transaction, or takes no notice of there.
+_APART = {
+    "sqlite": re.compile(
+        r"\bVACUUM\b|\bPRAGMA\s+(?:auto_vacuum|encoding|foreign_keys|journal_mode|locking_mode"
+        r"|page_size|synchronous|temp_store)\s*[=(]|\braw_connection\b|\bcreate_engine\b"
+    ),
+    "postgresql": re.compile(
+        r"\bVACUUM\b|\bCONCURRENTLY\b|\bALTER\s+TYPE\s+\S+\s+ADD\s+VALUE\b"
+        r"|\braw_connection\b|\bcreate_engine\b|\bAUTOCOMMIT\b"
+    ),
+}
 
 
 def read_repository(settings: LegacyConfig, config: Config) -> Repository:
@@ -78,6 +89,7 @@ def _files(path: Path) -> dict[str, Any]:
         "versions": versions,
         "store": VersionStore(version_table),
         "path": path,
+        "apart": _read_apart(path / "versions"),
         "gaps": timestamps,
     }
 
@@ -130,6 +142,25 @@ def _read_versions(path: Path) -> tuple[int, ...]:
             help="Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/.",
         )
     return tuple(sorted(versions))
+
+
+def _read_apart(path: Path) -> dict[str, dict[int, str]]:
+    """For each dialect the versions that cannot run as one transaction, as far as their text tells.
+
+    The worker notices the others when it comes to them.
+    """
+    found: dict[str, dict[int, str]] = {dialect: {} for dialect in _APART}
+    for file in path.iterdir():
+        match = _VERSION.match(file.name)
+        if not match or not file.name.endswith((".py", ".sql")):
+            continue
+        text = _decoded(file.read_bytes())
+        for dialect, pattern in _APART.items():
+            other = file.suffix == ".sql" and not re.search(f"_({dialect}|default)_", file.name)
+            part = None if other else pattern.search(text)
+            if part:
+                found[dialect][int(match.group(1))] = " ".join(part.group().split())
+    return found
 
 
 def _check_stamp(repository: Repository, config: Config) -> None:

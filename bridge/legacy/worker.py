@@ -9,17 +9,19 @@ does not have it. Started as a child process. Protocol, one JSON object a line:
     in   the request: {"urls": [URL, ...], "pythonpath", "repositories": {NAME: {"path" or
          "registry" (the other is null), "version_table", "id_column", "version_column",
          "path_column" (may be null), "row_id", "version", "last", "setup"}},
-         "steps": [[NAME, VERSION], ...]}; the first of the URLs whose driver is here is taken
+         "steps": [[NAME, VERSION], ...], "apart": those of them that commit each statement by
+         itself}; the first of the URLs whose driver is here is taken
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
     in   {"run": [NAME, VERSION]}, once for each version, in the order of the steps
-    out  {"event": "begin", "script"}, {"event": "statement", "number", "sql"} for each write,
-         then {"event": "end", "statements", "seconds"} or {"event": "error", "script", "line",
-         "sql", "message", "written", "unseen"}
+    out  {"event": "begin", "script", "one"}, {"event": "statement", "number", "sql"} for each
+         write, then {"event": "end", "statements", "seconds"}, {"event": "apart", "reason"} or
+         {"event": "error", "script", "line", "sql", "message", "written", "unseen"}
 
 A function's "script" is the file that it is in. Where the database can roll back changes of the
-schema, a function's work and its version row are one: after an error nothing of it has stayed,
-and "written" is 0. Elsewhere "written" counts the writes that went through.
+schema ("one"), a version's work and its version row are one: after an error nothing of it has
+stayed, and "written" is 0. Elsewhere "written" counts the writes that went through. A script that
+turns out not to run as one is rolled back; "apart" says why, and this process is of no more use.
 
 The request comes on standard input, so that the URL is in no argument list and no environment.
 When standard input ends, the parent is gone or done: the process ends at once. Keep to what
@@ -49,6 +51,26 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+# What a database refuses inside a transaction, or takes no notice of there.
+APART = {
+    "sqlite": re.compile(
+        r"\s*(VACUUM|ATTACH|DETACH|BEGIN|COMMIT|END|ROLLBACK(?!\s+TO)"
+        r"|PRAGMA\s+(\w+\.)?(auto_vacuum|defer_foreign_keys|encoding|foreign_keys|journal_mode"
+        r"|locking_mode|page_size|synchronous|temp_store|wal_checkpoint)\s*[=(])",
+        re.IGNORECASE,
+    ),
+    "postgresql": re.compile(
+        r"(^|;)\s*(ABORT|ALTER\s+SYSTEM|BEGIN\s*(;|$|WORK|TRANSACTION)|CLUSTER\s*(;|$)|COMMIT"
+        r"|(CREATE|DROP|ALTER)\s+(DATABASE|TABLESPACE|SUBSCRIPTION)|DISCARD|END\s*(;|$)"
+        r"|PREPARE\s+TRANSACTION|REINDEX\s+(DATABASE|SYSTEM)|ROLLBACK(?!\s+TO)"
+        r"|SET\s+(LOCAL|TRANSACTION|SESSION\s+CHARACTERISTICS|CONSTRAINTS)|START\s+TRANSACTION"
+        r"|VACUUM|ALTER\s+TYPE\s+\S+\s+ADD\s+VALUE|(CREATE|DROP|RE)\s*(UNIQUE\s+)?INDEX\s"
+        r".*\bCONCURRENTLY)",
+        re.IGNORECASE,
+    ),
+}
+# Of PostgreSQL: refused in a transaction; after what the same transaction has done before.
+APART_CODES = ("25001", "55006", "55P04")
 READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN)\b", re.IGNORECASE)
 # A dialect's name before SQLAlchemy 0.6, which the names of old .sql files still have.
 OLD_DIALECTS = {"postgresql": "postgres"}
@@ -556,6 +578,10 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(" to ".join(map(str, part)) for part in parts) or "none"
 
 
+class NotOne(BaseException):
+    """What runs cannot be one transaction. Not an Exception: scripts catch these."""
+
+
 class Held:
     """Makes all that runs on an engine one transaction of one connection, until `commit`.
 
@@ -564,15 +590,21 @@ class Held:
 
     What is checked out of the engine at one time was so many transactions, and is one now. That
     shows only when one is rolled back while another has open changes: then `commit` refuses.
+
+    :param script: of sqlalchemy-migrate. Such a one may run apart, as there: `NotOne` is raised. A
+        function's work and its row are one by definition: what stands against it is its error.
     """
 
     DIALECTS = ("sqlite", "postgresql")
     # PostgreSQL's codes for a savepoint that is gone; SQLite has only a text.
     GONE = ("25P01", "3B001")
 
-    def __init__(self, engine: Any) -> None:
+    def __init__(self, engine: Any, *, script: bool = False) -> None:
         from sqlalchemy.pool import NullPool
 
+        self.script = script
+        self.not_one = ""
+        self.thread = threading.get_ident()
         self.engine, self.dialect, self.pool = engine, engine.dialect, engine.pool
         self.open: set[object] = set()  # who has changes that are neither kept nor rolled back
         self.kept: set[object] = set()  # whose open changes another's commit has kept
@@ -638,19 +670,62 @@ class Held:
             self.running.clear()
 
     def refuse_level(self, _connection: Any, level: str) -> None:
-        raise RuntimeError(
-            f"it asks for the isolation level {level}, but its work and its version row are one "
-            "transaction, which has begun"
+        self.refuse(
+            f"it asks for the isolation level {level}",
+            "its work and its version row are one transaction, which has begun",
         )
+
+    def refuse(self, what: str, advice: str) -> None:
+        if self.script:
+            self.part(what)
+        raise RuntimeError(f"{what}: {advice}")
+
+    def part(self, why: str) -> None:
+        """A script that catches all exceptions goes on, but it cannot be one any more."""
+        self.not_one = self.not_one or why
+        raise NotOne(why)
+
+    def check(self, connection: Any, statement: str) -> None:
+        """Whether the statement can be part of the transaction."""
+        if not self.script:
+            return
+        self.check_thread()
+        if connection.dialect is not self.dialect:
+            if connection.dialect.name == self.dialect.name:
+                self.part("it opens a connection of its own")
+        elif APART[self.dialect.name].search(statement):
+            self.part(f"it runs {' '.join(statement.split())[:60]}")
+
+    def check_thread(self) -> None:
+        if threading.get_ident() != self.thread:
+            self.part("it works in several threads")
+
+    def failed(self, error: Any) -> None:
+        """A statement was refused: perhaps only because it is part of the transaction."""
+        if self.script:
+            self.check_thread()
+        locked = self.dialect.name == "sqlite" and "locked" in str(error)
+        if self.script and (locked or getattr(error, "pgcode", None) in APART_CODES):
+            self.part(f"inside a transaction the database says: {' '.join(str(error).split())}")
 
     # --- what the worker calls ---
 
+    def drop_open(self) -> None:
+        """What was never committed would have been lost when the script ended."""
+        if self.open or self.running:
+            self.execute("ROLLBACK TO SAVEPOINT bridge")
+            self.tangled = self.tangled or bool(self.kept)
+            self.open.clear()
+            self.running.clear()
+
     def commit(self) -> None:
+        if self.not_one:
+            raise NotOne(self.not_one)
         if self.tangled or self.kept:
-            raise RuntimeError(
-                "it rolled back, or left open, one transaction while another had changes: bridge "
-                "runs it on one connection, where these are one. Let it commit the session before "
-                "it works on the session's engine"
+            self.refuse(
+                "it rolled back, or left open, one transaction while another had changes",
+                "bridge runs it on one connection, where these are one. Let it commit the session "
+                "before it works on the session's engine",
             )
         self.over = True
         self.connection.commit()
@@ -693,6 +768,7 @@ class Worker:
         self.statements = 0
         self.written = 0
         self.unseen = False
+        self.apart = {(name, number) for name, number in request["apart"]}
         self.last_write: str | None = None
 
     # --- preflight ---
@@ -713,6 +789,7 @@ class Worker:
         engines = sqlalchemy.engine.Engine
         sqlalchemy.event.listen(engines, "before_cursor_execute", self.before_statement)
         sqlalchemy.event.listen(engines, "after_cursor_execute", self.after_statement)
+        sqlalchemy.event.listen(engines, "handle_error", self.statement_failed)
         self.watch_raw_connections(engines)
         problems: list[dict[str, Any]] = []
         collections = {}
@@ -787,6 +864,8 @@ class Worker:
         def raw_connection(engine: Any, *arguments: Any, **options: Any) -> Any:
             caller = sys._getframe(1).f_globals.get("__name__", "")
             if caller.partition(".")[0] != "sqlalchemy":
+                if self.held and self.held.script:
+                    self.held.part("it uses the driver's own connection")
                 self.unseen = True
             return original(engine, *arguments, **options)
 
@@ -797,6 +876,7 @@ class Worker:
         _many: bool,
     ) -> None:  # fmt: skip
         if self.held:
+            self.held.check(connection, statement)
             self.held.begins(connection)
         if READS.match(statement):
             return
@@ -816,6 +896,10 @@ class Worker:
         if self.phase == "running" and not READS.match(statement):
             self.written += 1
 
+    def statement_failed(self, context: Any) -> None:
+        if self.held:
+            self.held.failed(context.original_exception)
+
     def statement_of(self, error: BaseException) -> str | None:
         """What the database refused. It may do so only at the commit, which names no statement."""
         statement: str | None = getattr(error, "statement", None)
@@ -828,13 +912,19 @@ class Worker:
         self.siblings.enter(name)
         self.statements, self.written, self.last_write = 0, 0, None
         self.unseen = False
-        self.channel.send("begin", script=script.path)
+        one = self.engine.name in Held.DIALECTS and (name, number) not in self.apart
+        self.channel.send("begin", script=script.path, one=one)
         begun = time.monotonic()
         try:
             if isinstance(script, Function):
                 self.run_function(script, name, number)
+            elif one:
+                self.run_script_as_one(script, name, number)
             else:
                 self.run_script(script, name, number)
+        except NotOne as reason:
+            self.channel.send("apart", reason=str(reason))
+            return
         except BaseException as error:
             print_traceback()
             self.channel.send(
@@ -866,6 +956,32 @@ class Worker:
             # The server ended a connection that idled while the script computed.
             with self.engine.begin() as connection:
                 self.write_version(connection, name, number)
+
+    def run_script_as_one(self, script: Any, name: str, number: int) -> None:
+        """What sqlalchemy-migrate does, on one connection that commits at the end."""
+        # The server may have ended a connection that idled since the last version.
+        self.engine.dispose()
+        held = self.held = Held(self.engine, script=True)
+        try:
+            self.phase = "running"
+            script.run(self.engine, 1)
+            held.drop_open()
+            self.phase = "writing the version"
+            with self.engine.begin() as connection:
+                self.write_version(connection, name, number)
+            held.commit()
+        except BaseException as error:
+            undone = held.undo()
+            if undone:
+                self.written, self.unseen = 0, False
+            if held.not_one and undone:
+                raise NotOne(held.not_one) from None
+            if isinstance(error, NotOne):
+                raise RuntimeError(f"{error}, after it had committed by itself") from None
+            raise
+        finally:
+            self.held = None
+            held.release()
 
     def run_function(self, function: Function, name: str, number: int) -> None:
         from sqlalchemy.orm import sessionmaker

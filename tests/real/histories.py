@@ -192,14 +192,15 @@ class Project:
         """bridge that stops where Alembic begins."""
         return self.bridge(database, alembic={"targets": [self.history.base]})
 
-    def migrate_alone(self, database: Database) -> None:
-        """Takes the database to the last legacy version with sqlalchemy-migrate's own API."""
+    def migrate_alone(self, database: Database, version: int | None = None) -> None:
+        """Takes the database to a version, else the last, with sqlalchemy-migrate's own API."""
         bridge = self.bridge(database)
         request = {
             "url": legacy_url(database.engine().url),
             "pythonpath": [str(STANDINS), str(self.wheel)],
             "setup": self.history.setup,
             "repository": str(self.wheel / self.history.repository),
+            "version": version,
         }
         done = subprocess.run(
             [str(ready_runtime(bridge.config).python), str(HERE / "reference.py")],

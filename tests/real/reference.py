@@ -1,7 +1,7 @@
 """sqlalchemy-migrate alone, for comparison: its own API on a database. Runs in the legacy runtime.
 
-Standard input has {"url", "pythonpath", "setup", "repository"} as JSON: the password of the URL
-must not be in the arguments.
+Standard input has {"url", "pythonpath", "setup", "repository"} and "version" (null for the
+last one) as JSON: the password of the URL must not be in the arguments.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def main() -> None:
     if request["setup"]:
         module, _, function = request["setup"].partition(":")
         getattr(importlib.import_module(module), function)(engine)
-    api.upgrade(engine, request["repository"])
+    api.upgrade(engine, request["repository"], request["version"])
 
 
 if __name__ == "__main__":
