@@ -59,6 +59,10 @@ check-generated: $(VENV) ## fails when a file that is made from the code is stal
 benchmark: $(VENV) ## measures bridge beside Alembic on 1,000 revisions
 	.venv/bin/python benchmarks/branches.py
 
+.PHONY: faults
+faults: $(VENV_14) ## kills a run at every statement, on every database, and runs it again (an hour)
+	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/test_faults.py
+
 .PHONY: clean
 clean: ## removes what make, the tests and the tools made, the virtual environments too
 	rm -rf .venv .venv-1.4 .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist docs/_build

@@ -610,6 +610,7 @@ class Held:
         self.kept: set[object] = set()  # whose open changes another's commit has kept
         self.running: set[object] = set()  # whose statement is running, or has failed
         self.tangled = self.over = False
+        self.lost: Any = None  # the error at which the database itself rolled all of it back
         self.lent = engine.pool.connect()
         self.connection = self.lent.connection
         if engine.name == "sqlite":
@@ -654,6 +655,8 @@ class Held:
                 self.open.add(who(connection))
 
     def keep(self, connection: Any) -> None:
+        if self.lost:
+            raise self.lost
         self.execute("RELEASE SAVEPOINT bridge", "SAVEPOINT bridge")
         self.kept = (self.kept | self.open) - {who(connection)}
         self.running.discard(who(connection))
@@ -662,7 +665,7 @@ class Held:
     def go_back(self, connection: Any) -> None:
         one = {who(connection)}
         # Every connection that is given back is rolled back: mostly it has only read.
-        if not self.over and one & (self.open | self.kept | self.running):
+        if not self.over and not self.lost and one & (self.open | self.kept | self.running):
             self.tangled = self.tangled or bool(self.open - one or self.kept & one)
             self.execute("ROLLBACK TO SAVEPOINT bridge")
             self.kept -= one
@@ -687,6 +690,8 @@ class Held:
 
     def check(self, connection: Any, statement: str) -> None:
         """Whether the statement can be part of the transaction."""
+        if self.lost and connection.dialect is self.dialect:
+            raise self.lost
         if not self.script:
             return
         self.check_thread()
@@ -704,6 +709,8 @@ class Held:
         """A statement was refused: perhaps only because it is part of the transaction."""
         if self.script:
             self.check_thread()
+        if self.dialect.name == "sqlite" and not self.connection.in_transaction:
+            self.lost = self.lost or error  # the disk is full, for example
         locked = self.dialect.name == "sqlite" and "locked" in str(error)
         if self.script and (locked or getattr(error, "pgcode", None) in APART_CODES):
             self.part(f"inside a transaction the database says: {' '.join(str(error).split())}")
@@ -712,6 +719,8 @@ class Held:
 
     def drop_open(self) -> None:
         """What was never committed would have been lost when the script ended."""
+        if self.lost:
+            raise self.lost
         if self.open or self.running:
             self.execute("ROLLBACK TO SAVEPOINT bridge")
             self.tangled = self.tangled or bool(self.kept)
@@ -719,6 +728,8 @@ class Held:
             self.running.clear()
 
     def commit(self) -> None:
+        if self.lost:
+            raise self.lost
         if self.not_one:
             raise NotOne(self.not_one)
         if self.tangled or self.kept:
@@ -733,7 +744,7 @@ class Held:
     def undo(self) -> bool:
         """Roll all of it back; whether nothing has stayed."""
         try:
-            if not self.over:  # a commit that failed leaves no savepoint
+            if not self.over and not self.lost:  # a commit that failed leaves no savepoint
                 self.execute("ROLLBACK TO SAVEPOINT bridge")
             self.connection.rollback()
         except Exception as error:

@@ -1,0 +1,115 @@
+"""Kills `bridge dbupdate` at statement boundaries, runs it again, and compares.
+
+`make faults` tries every boundary; the tests try some, as FAULT_EVERY says.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from databases import Database
+
+HERE = Path(__file__).parent
+
+
+@dataclass
+class Outcome:
+    """How many points were tried, and what happened at those that did not end equal."""
+
+    points: int = 0
+    tried: list[int] = field(default_factory=list)
+    wrong: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        equal = len(self.tried) - len(self.wrong)
+        return f"{len(self.tried)} of {self.points} points tried, {equal} ended equal"
+
+
+class Harness:
+    """One way, from an old database to the heads, with a run killed at one point or another.
+
+    :param make: makes the old database anew, as often as it is called.
+    :param folder: the app's, with its `bridge.toml`.
+    """
+
+    def __init__(
+        self, make: Callable[[], Database], folder: Path, work: Path, ignore: Sequence[str] = ()
+    ) -> None:
+        self._make, self._folder, self._ignore = make, folder, ignore
+        self._count = work / "boundaries"
+
+    def run(self, every: int = 1, first: int = 1) -> Outcome:
+        """Kill a run at every so many-th point, beginning with the `first`."""
+        database = self._make()
+        whole = self._bridge(database, kill_at=0)
+        assert whole.returncode == 0, whole.stderr
+        expected = self._content(database)
+        boundaries = self._count.read_text(encoding="utf-8").splitlines()
+        outcome = Outcome(points=len(boundaries))
+        for point in range(first, len(boundaries) + 1, every):
+            what = f"{point} ({boundaries[point - 1]})"
+            database = self._make()
+            killed = self._bridge(database, kill_at=point)
+            assert killed.returncode == -9, f"{what} was not reached: {killed.stderr}"
+            outcome.tried.append(point)
+            again = self._bridge(database)
+            if again.returncode:
+                outcome.wrong[what] = again.stderr.strip()
+            elif self._content(database) != expected:
+                outcome.wrong[what] = difference(expected, self._content(database))
+        return outcome
+
+    def _content(self, database: Database) -> Any:
+        schema = database.schema(self._ignore)
+        # SQLAlchemy writes the constraints of a table in the order of a set.
+        schema["sql"] = [
+            [*names, sorted(re.split(r",\s*|[()]", str(sql)))]
+            for *names, sql in schema.get("sql", ())
+        ]
+        return schema, database.rows(self._ignore)
+
+    def _bridge(
+        self, database: Database, kill_at: int | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        self._count.unlink(missing_ok=True)
+        if kill_at is not None:
+            environment |= {"FAULT_COUNT": str(self._count), "FAULT_AT": str(kill_at)}
+        return subprocess.run(
+            [sys.executable, "-m", "bridge", "dbupdate", "--yes", "--url", database.url],
+            cwd=self._folder,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+
+def difference(expected: Any, found: Any) -> str:
+    """The first lines in which two contents differ."""
+    lines = [
+        f"{side}: {line}"
+        for side, one, other in (("missing", expected, found), ("extra", found, expected))
+        for line in _lines(one)
+        if line not in set(_lines(other))
+    ]
+    return "\n".join(lines[:6])
+
+
+def _lines(value: Any, path: str = "") -> Iterable[str]:
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _lines(inner, f"{path}/{key}")
+    elif isinstance(value, list | tuple) and not all(isinstance(v, str | int) for v in value):
+        for n, inner in enumerate(value):
+            yield from _lines(inner, f"{path}/{n}")
+    else:
+        yield f"{path}: {value}"

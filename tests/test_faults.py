@@ -1,0 +1,31 @@
+"""A run that is killed at any statement is finished by the next one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from databases import Database
+from faults.harness import Harness
+from projects import TOP, copy_sample
+
+OLD = "core-v03"
+EVERY = int(os.environ.get("FAULT_EVERY", "37"))
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
+    dialect: str, tmp_path: Path, make_database: Callable[[str], Database]
+) -> None:
+    sample = copy_sample(tmp_path / "sample")
+
+    def old() -> Database:
+        database = make_database(dialect)
+        database.load(TOP / "snapshots" / OLD)
+        return database
+
+    outcome = Harness(old, sample.root, tmp_path).run(every=EVERY)
+    print(f"\n{dialect}: {outcome}")
+    assert outcome.wrong == {}
