@@ -598,6 +598,8 @@ class Held:
     DIALECTS = ("sqlite", "postgresql")
     # PostgreSQL's codes for a savepoint that is gone; SQLite has only a text.
     GONE = ("25P01", "3B001")
+    # At these SQLite rolls back the whole transaction by itself.
+    UNDONE = ("disk is full", "disk I/O error", "out of memory", "interrupted", "is locked")
 
     def __init__(self, engine: Any, *, script: bool = False) -> None:
         from sqlalchemy.pool import NullPool
@@ -709,8 +711,9 @@ class Held:
         """A statement was refused: perhaps only because it is part of the transaction."""
         if self.script:
             self.check_thread()
-        if self.dialect.name == "sqlite" and not self.connection.in_transaction:
-            self.lost = self.lost or error  # the disk is full, for example
+        undone = any(words in str(error) for words in self.UNDONE)
+        if undone and self.dialect.name == "sqlite" and not self.connection.in_transaction:
+            self.lost = self.lost or error
         locked = self.dialect.name == "sqlite" and "locked" in str(error)
         if self.script and (locked or getattr(error, "pgcode", None) in APART_CODES):
             self.part(f"inside a transaction the database says: {' '.join(str(error).split())}")
