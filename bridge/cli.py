@@ -164,6 +164,12 @@ def common(command: Command) -> Command:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
+backup_option = click.option(
+    "--backup/--no-backup",
+    default=None,
+    help="Make a backup before the first write, or none. SQLite files are backed up when nothing "
+    "is said, servers when backup.servers says so.",
+)
 
 
 @contextlib.contextmanager
@@ -235,18 +241,40 @@ def plan(bridge: Bridge, output: Output) -> None:
 @json_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write.")
+@backup_option
 @common
-def dbupdate(bridge: Bridge, output: Output, dry_run: bool, yes: bool) -> None:
+def dbupdate(bridge: Bridge, output: Output, dry_run: bool, yes: bool, backup: bool | None) -> None:
     """Take the database to the Alembic heads, from wherever it stands."""
     if dry_run:
         output.plan(bridge.plan())
         return
     progress = output.progress()
     try:
-        report = bridge.dbupdate(confirm=asking(output, yes), progress=progress)
+        report = bridge.dbupdate(confirm=asking(output, yes), progress=progress, backup=backup)
     finally:
         progress.close()
     output.report(report)
+
+
+@main.command()
+@click.argument("backup", type=click.Path(path_type=Path))
+@json_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+def restore(bridge: Bridge, output: Output, backup: Path, yes: bool) -> None:
+    """Make the database what it was when BACKUP was made. What came later is gone.
+
+    Stop the app before. A SQLite database is backed up as it is now, too.
+    """
+    if not yes:
+        if not can_ask(output):
+            raise NotConfirmedError(
+                "What came after the backup would be gone, and there is nobody here to ask.",
+                help=f"Run it again with --yes: bridge restore {backup} --yes",
+            )
+        click.confirm(f"Put back {backup}? What came later is gone.", abort=True)
+    bridge.restore(backup)
+    output.pairs([("Restored", str(backup))])
 
 
 def can_ask(output: Output) -> bool:
@@ -363,8 +391,11 @@ def list_modules(bridge: Bridge, output: Output) -> None:
 @click.argument("name")
 @json_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@backup_option
 @common
-def remove_module(bridge: Bridge, output: Output, name: str, yes: bool) -> None:
+def remove_module(
+    bridge: Bridge, output: Output, name: str, yes: bool, backup: bool | None
+) -> None:
     """Undo every revision of a module: its tables and their rows are gone afterwards."""
     if not yes and not can_ask(output):
         raise NotConfirmedError(
@@ -374,7 +405,7 @@ def remove_module(bridge: Bridge, output: Output, name: str, yes: bool) -> None:
     progress = output.progress()
     try:
         report = bridge.remove_module(
-            name, confirm=asking(output, yes, default=False), progress=progress
+            name, confirm=asking(output, yes, default=False), progress=progress, backup=backup
         )
     finally:
         progress.close()

@@ -41,6 +41,15 @@ class DatabaseConfig:
 
 
 @dataclass(frozen=True)
+class BackupConfig:
+    """`[backup]`: how many backups stay, whether servers are backed up, and where to."""
+
+    keep: int = 3
+    servers: bool = False
+    folder: Path | None = None
+
+
+@dataclass(frozen=True)
 class AlembicConfig:
     """`[alembic]`: where the Alembic scripts are and what is to be reached."""
 
@@ -115,6 +124,7 @@ class Config:
     legacy: Mapping[str, LegacyConfig]
     modules: Mapping[str, ModuleConfig]
     legacy_python: Path | None = None
+    backup: BackupConfig = BackupConfig()
 
     def enabled(self, repository: str) -> bool:
         """Whether a legacy repository is the core's own or of a module that is on."""
@@ -250,6 +260,11 @@ class _Table:
             raise self.mistake(key, f"must be true or false, not {value!r}")
         return value
 
+    def count(self, key: str, value: Any) -> int:
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise self.mistake(key, f"must be a whole number from 1 on, not {value!r}")
+        return value
+
     def strings(self, key: str, value: Any) -> tuple[str, ...]:
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(i, str) and i for i in items):
@@ -333,12 +348,23 @@ def parse(document: Mapping[str, Any], *, root: Path, source: str) -> Config:
     modules = {
         name: _module(name, inner) for name, inner in top.take("module", group, none).items()
     }
+    backup = _backup(table("backup", top.take("backup", lambda _, v: v, {})))
     top.finish()
-    config = Config(root, source, database, alembic, legacy, modules, legacy_python)
+    config = Config(root, source, database, alembic, legacy, modules, legacy_python, backup)
     _check_names(config, top)
     if database.fresh == "models" and not alembic.models:
         raise top.mistake("database.fresh", 'is "models", so alembic.models must name them')
     return config
+
+
+def _backup(table: _Table) -> BackupConfig:
+    result = BackupConfig(
+        keep=table.take("keep", table.count, BackupConfig.keep),
+        servers=table.take("servers", table.flag, BackupConfig.servers),
+        folder=table.take("folder", table.path, None),
+    )
+    table.finish()
+    return result
 
 
 def _database(table: _Table) -> DatabaseConfig:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import URL, Engine
 
 from bridge.config import Config, ModuleConfig, load, parse
-from bridge.database import environment_url, make_engine, parse_url, relative_to
+from bridge.database import environment_url, make_engine, parse_url, relative_to, sqlite_file
 from bridge.detect import detect
 from bridge.drawing import Drawing, draw
 from bridge.errors import (
@@ -200,10 +200,13 @@ class Bridge:
         *,
         confirm: Callable[[Plan], bool] = lambda _plan: True,
         progress: Progress | None = None,
+        backup: bool | None = None,
     ) -> Report:
         """Take the database to its targets, from wherever it stands.
 
         :param confirm: is shown the plan before the first write; False stops the run.
+        :param backup: whether to make one before the first write; None for what the configuration
+            says, which is always for a SQLite file.
         :param progress: is told of each step.
         :raises BridgeError: it was refused or failed; `state_of_data` says what is there now.
         """
@@ -214,7 +217,7 @@ class Bridge:
                 plan = self.plan_from(self._detect(engine))
             if not plan.steps:
                 return _report("nothing_to_do", plan.state, ())
-            return self._execute(engine, plan, confirm, progress)
+            return self._execute(engine, plan, confirm, progress, backup)
 
     def remove_module(
         self,
@@ -223,10 +226,12 @@ class Bridge:
         *,
         confirm: Callable[[Plan], bool] = lambda _plan: True,
         progress: Progress | None = None,
+        backup: bool | None = None,
     ) -> Report:
         """Undo every revision of a module; its tables and their rows are gone afterwards.
 
         :param confirm: is shown the plan before the first write; False stops the run.
+        :param backup: as for `dbupdate`.
         :raises ConfigError: there is no such module.
         :raises ModuleNeededError: another component's revisions need the module's.
         :raises BridgeError: a revision failed; `state_of_data` says what is there now.
@@ -243,7 +248,7 @@ class Bridge:
             if not plan.steps:
                 return _report("nothing_to_do", plan.state, ())
             try:
-                return self._execute(engine, plan, confirm, progress, "removed")
+                return self._execute(engine, plan, confirm, progress, backup, "removed")
             except BridgeError as error:
                 # dbupdate would install again what is taken out by halves.
                 error.help = error.help.replace("bridge dbupdate", f"bridge modules remove {name}")
@@ -273,6 +278,7 @@ class Bridge:
         plan: Plan,
         confirm: Callable[[Plan], bool],
         progress: Progress | None,
+        backup: bool | None,
         outcome: str = "upgraded",
     ) -> Report:
         if not confirm(plan):
@@ -286,11 +292,36 @@ class Bridge:
                 state_of_data="bridge has changed nothing.",
             )
         # Most runs have nothing to do: they shall not wait for what runs scripts.
+        from bridge.backup import wanted
         from bridge.execute import Executor, Silent
 
-        executor = Executor(engine, self.config, self.revisions, progress or Silent())
+        executor = Executor(
+            engine,
+            self.config,
+            self.revisions,
+            progress or Silent(),
+            backup=wanted(engine, self.config, backup),
+        )
         steps = executor.execute(plan)
-        return _report(outcome, self._detect(engine), steps)
+        report = _report(outcome, self._detect(engine), steps)
+        return replace(report, backup=executor.backup.path if executor.backup else None)
+
+    def restore(self, path: Path | str, database: Database | None = None) -> None:
+        """Make the database what it was when a backup was made; what came later is gone.
+
+        A SQLite database is backed up before.
+
+        :raises BackupError: the file is no whole backup of such a database, or the database
+            refuses it.
+        """
+        from bridge.backup import back_up, check, restore
+
+        with self.engine(database) as engine:
+            check(Path(path), engine)
+            file = sqlite_file(engine.url)
+            if file is not None and file.exists():
+                back_up(engine, self.config, prune=False)
+            restore(engine, Path(path))
 
     # --- the developer's commands ---------------------------------------------------------
 

@@ -92,6 +92,12 @@ class DatabaseRefusedError(DatabaseError):
     code = "database-refused"
 
 
+class BackupError(DatabaseError):
+    """A backup could not be made, or one could not be put back."""
+
+    code = "backup-failed"
+
+
 # --- states that dbupdate refuses: exit status 5 ------------------------------------------
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from bridge.backup import Backup, back_up, bytes_words, offer
 from bridge.config import Config
 from bridge.database import connect, scrub, sqlite_file
 from bridge.errors import BridgeError, DatabaseError, DatabaseRefusedError, HookError
@@ -68,10 +69,19 @@ class Executor:
     """One run of one plan on one connection."""
 
     def __init__(
-        self, engine: Engine, config: Config, revisions: Revisions, progress: Progress
+        self,
+        engine: Engine,
+        config: Config,
+        revisions: Revisions,
+        progress: Progress,
+        *,
+        backup: bool = False,
     ) -> None:
+        """:param backup: make one before the first write, where there is something to lose."""
         self._engine, self._config = engine, config
         self._revisions, self._progress = revisions, progress
+        self._wants_backup = backup
+        self.backup: Backup | None = None
         self._journal = Journal(str(uuid4()))
         self._finished: list[tuple[Step, float]] = []
         self._versions: dict[str, int | None] = {}
@@ -95,8 +105,9 @@ class Executor:
         with ExitStack() as stack:
             self._stack = stack
             self._prepare(plan, stack)
-            self._begin(plan)
+            self._back_up(plan)
             try:
+                self._begin(plan)
                 for number, step in enumerate(plan.steps, 1):
                     self._progress.begin(step, number, len(plan.steps))
                     begun = time.monotonic()
@@ -106,6 +117,8 @@ class Executor:
                     self._progress.done(step, seconds)
             except BridgeError as error:
                 error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
+                if self.backup:
+                    offer(error, self.backup)
                 raise
             except KeyboardInterrupt as interrupt:
                 # Stays what it is, so that it ends a caller's program too; it only says more.
@@ -149,6 +162,11 @@ class Executor:
             )
             self._last_version = versions[-1]
             self._client.preflight()
+
+    def _back_up(self, plan: Plan) -> None:
+        if self._wants_backup and plan.state.kind != "fresh":
+            self.backup = back_up(self._engine, self._config)
+            self._progress.note(f"Backup: {self.backup.path} ({bytes_words(self.backup.size)})")
 
     def _foundations_of(self, component: str) -> Any:
         if component == CORE:

@@ -397,3 +397,4 @@ class Report:
     steps: tuple[tuple[Step, float], ...] = ()
     current: tuple[str, ...] = ()
     dormant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    backup: Path | None = None

@@ -103,6 +103,8 @@ def report_document(report: Report) -> dict[str, Any]:
     }
     if report.dormant:
         document["dormant"] = {name: list(rows) for name, rows in report.dormant.items()}
+    if report.backup:
+        document["backup"] = str(report.backup)
     return document
 
 

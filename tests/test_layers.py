@@ -15,7 +15,7 @@ PACKAGE = Path(bridge.__file__).parent
 LAYERS = (
     {"errors", "model"},
     {"config", "drawing", "drivers", "graph", "pictures", "plan", "report", "state"},
-    {"database", "graph_cache", "hooks", "journal", "modules", "sqlite", "telling"},
+    {"backup", "database", "graph_cache", "hooks", "journal", "modules", "sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
     | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},
@@ -41,6 +41,7 @@ NEIGHBOURS = {
     ("plan", "config"),
     ("plan", "graph"),
     ("__main__", "cli"),
+    ("backup", "database"),
     ("revisions", "revisions.commands"),
     ("revisions", "revisions.environment"),
     ("revisions", "revisions.running"),
