@@ -18,7 +18,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from bridge import __version__
-from bridge.dbupdate import Bridge
+from bridge.dbupdate import LOCK_SECONDS, Bridge
 from bridge.errors import BridgeError, NotConfirmedError
 from bridge.model import Plan
 from bridge.report import Output
@@ -170,6 +170,13 @@ backup_option = click.option(
     help="Make a backup before the first write, or none. SQLite files are backed up when nothing "
     "is said, servers when backup.servers says so.",
 )
+lock_option = click.option(
+    "--lock-timeout",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    default=LOCK_SECONDS,
+    help=f"How long to wait for another run's end; default: {LOCK_SECONDS:g}.",
+)
 
 
 @contextlib.contextmanager
@@ -242,15 +249,28 @@ def plan(bridge: Bridge, output: Output) -> None:
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before the first write.")
 @backup_option
+@lock_option
 @common
-def dbupdate(bridge: Bridge, output: Output, dry_run: bool, yes: bool, backup: bool | None) -> None:
+def dbupdate(
+    bridge: Bridge,
+    output: Output,
+    dry_run: bool,
+    yes: bool,
+    backup: bool | None,
+    lock_timeout: float,
+) -> None:
     """Take the database to the Alembic heads, from wherever it stands."""
     if dry_run:
         output.plan(bridge.plan())
         return
     progress = output.progress()
     try:
-        report = bridge.dbupdate(confirm=asking(output, yes), progress=progress, backup=backup)
+        report = bridge.dbupdate(
+            confirm=asking(output, yes),
+            progress=progress,
+            backup=backup,
+            lock_timeout=lock_timeout,
+        )
     finally:
         progress.close()
     output.report(report)
@@ -329,7 +349,8 @@ def alembic(bridge: Bridge, output: Output, arguments: Sequence[str]) -> None:
     it, the models of every module that is on are loaded too.
     """
     given = [argument for argument in arguments if argument != WITH_PLUGINS]
-    bridge.alembic(given, with_plugins=len(given) < len(arguments))
+    plugins = len(given) < len(arguments)
+    bridge.alembic(given, with_plugins=plugins, progress=output.progress())
 
 
 def known_suffix(
@@ -392,9 +413,10 @@ def list_modules(bridge: Bridge, output: Output) -> None:
 @json_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @backup_option
+@lock_option
 @common
 def remove_module(
-    bridge: Bridge, output: Output, name: str, yes: bool, backup: bool | None
+    bridge: Bridge, output: Output, name: str, yes: bool, backup: bool | None, lock_timeout: float
 ) -> None:
     """Undo every revision of a module: its tables and their rows are gone afterwards."""
     if not yes and not can_ask(output):
@@ -405,7 +427,11 @@ def remove_module(
     progress = output.progress()
     try:
         report = bridge.remove_module(
-            name, confirm=asking(output, yes, default=False), progress=progress, backup=backup
+            name,
+            confirm=asking(output, yes, default=False),
+            progress=progress,
+            backup=backup,
+            lock_timeout=lock_timeout,
         )
     finally:
         progress.close()

@@ -194,7 +194,7 @@ def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
     )
 
 
-def unreadable(url: URL, error: SQLAlchemyError) -> DatabaseError:
+def unreadable(url: URL, error: Exception) -> DatabaseError:
     """The error of a database that is open and yet cannot be read, in the database's own words."""
     return DatabaseError(
         f"The database {shown(url)} cannot be read: {_cause(error, url)}",
@@ -203,7 +203,7 @@ def unreadable(url: URL, error: SQLAlchemyError) -> DatabaseError:
     )
 
 
-def _cause(error: SQLAlchemyError, url: URL) -> str:
+def _cause(error: Exception, url: URL) -> str:
     cause = error.orig if isinstance(error, DBAPIError) else error
     return scrub(str(cause).strip(), url)
 

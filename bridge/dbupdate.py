@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from bridge.errors import (
     DatabaseError,
     NotConfirmedError,
     StalePlanError,
+    StateError,
 )
 from bridge.graph import Graph
 from bridge.graph_cache import GraphCache, look
@@ -34,6 +35,10 @@ from bridge.state import classify
 if TYPE_CHECKING:
     from bridge.execute import Progress
     from bridge.revisions import Commands, Revisions
+
+LOCK_SECONDS = 60.0
+"""For how long a run waits for the end of another one."""
+ALEMBIC_WRITES = {"upgrade", "downgrade", "stamp"}
 
 Database = str | URL | Engine
 """What names a database: a URL, or an engine of the caller's."""
@@ -201,23 +206,28 @@ class Bridge:
         confirm: Callable[[Plan], bool] = lambda _plan: True,
         progress: Progress | None = None,
         backup: bool | None = None,
+        lock_timeout: float = LOCK_SECONDS,
     ) -> Report:
         """Take the database to its targets, from wherever it stands.
+
+        One run at a time works on a database; the others wait. After the wait the plan is made
+        anew. Where it is another one, `confirm` is asked again.
 
         :param confirm: is shown the plan before the first write; False stops the run.
         :param backup: whether to make one before the first write; None for what the configuration
             says, which is always for a SQLite file.
         :param progress: is told of each step.
+        :param lock_timeout: for how many seconds to wait for another run's end.
+        :raises LockedError: another run did not end in time.
         :raises BridgeError: it was refused or failed; `state_of_data` says what is there now.
         """
         with self.engine(database) as engine:
-            plan = self.plan_from(self._detect(engine))
-            if plan.steps and self._cached:
-                self._read_scripts()
-                plan = self.plan_from(self._detect(engine))
-            if not plan.steps:
-                return _report("nothing_to_do", plan.state, ())
-            return self._execute(engine, plan, confirm, progress, backup)
+
+            def make() -> Plan:
+                return self.plan_from(self._detect(engine))
+
+            plan = self._first_plan(engine, make)
+            return self._execute(engine, plan, make, confirm, progress, backup, lock_timeout)
 
     def remove_module(
         self,
@@ -227,11 +237,14 @@ class Bridge:
         confirm: Callable[[Plan], bool] = lambda _plan: True,
         progress: Progress | None = None,
         backup: bool | None = None,
+        lock_timeout: float = LOCK_SECONDS,
     ) -> Report:
         """Undo every revision of a module; its tables and their rows are gone afterwards.
 
         :param confirm: is shown the plan before the first write; False stops the run.
         :param backup: as for `dbupdate`.
+        :param lock_timeout: for how many seconds to wait for another run's end.
+        :raises LockedError: another run did not end in time.
         :raises ConfigError: there is no such module.
         :raises ModuleNeededError: another component's revisions need the module's.
         :raises BridgeError: a revision failed; `state_of_data` says what is there now.
@@ -244,11 +257,15 @@ class Bridge:
                 help="Put them back; the module may stay switched off. Or drop its tables by hand.",
             )
         with self.engine(database) as engine:
-            plan = removal(name, self._detect(engine), self.graph)
-            if not plan.steps:
-                return _report("nothing_to_do", plan.state, ())
+
+            def make() -> Plan:
+                return removal(name, self._detect(engine), self.graph)
+
+            plan = self._first_plan(engine, make)
             try:
-                return self._execute(engine, plan, confirm, progress, backup, "removed")
+                return self._execute(
+                    engine, plan, make, confirm, progress, backup, lock_timeout, "removed"
+                )
             except BridgeError as error:
                 # dbupdate would install again what is taken out by halves.
                 error.help = error.help.replace("bridge dbupdate", f"bridge modules remove {name}")
@@ -272,51 +289,94 @@ class Bridge:
         _ = self.graph
         return self.config.modules[name]
 
+    def _first_plan(self, engine: Engine, make: Callable[[], Plan]) -> Plan | None:
+        """The plan before the lock; None where another run is just changing what it is made of."""
+        try:
+            plan = make()
+        except (StateError, DatabaseError) as error:
+            from bridge.lock import busy
+
+            unreadable = isinstance(error, DatabaseError)
+            if unreadable and engine.dialect.name != "sqlite":
+                raise
+            if busy(engine):
+                return None
+            if unreadable:
+                raise
+            plan = make()  # the other run may have ended since
+        if plan.steps and self._cached:
+            self._read_scripts()
+            plan = make()
+        return plan
+
     def _execute(
         self,
         engine: Engine,
-        plan: Plan,
+        confirmed: Plan | None,
+        make: Callable[[], Plan],
         confirm: Callable[[Plan], bool],
         progress: Progress | None,
         backup: bool | None,
+        lock_timeout: float,
         outcome: str = "upgraded",
     ) -> Report:
-        if not confirm(plan):
-            raise NotConfirmedError(
-                "The plan was not confirmed.", help="Run it again: bridge dbupdate"
-            )
-        if self._detect(engine) != plan.state:
-            raise StalePlanError(
-                "The database changed after the plan was made: another process writes to it.",
-                help="Stop the application, then run: bridge dbupdate",
-                state_of_data="bridge has changed nothing.",
-            )
+        """Run the plan under the lock, made anew there: until then another run may be at work."""
+        if confirmed is not None:
+            if not confirmed.steps:
+                return _report("nothing_to_do", confirmed.state, ())
+            _ask(confirm, confirmed)
         # Most runs have nothing to do: they shall not wait for what runs scripts.
         from bridge.backup import wanted
         from bridge.execute import Executor, Silent
+        from bridge.lock import locked
 
-        executor = Executor(
-            engine,
-            self.config,
-            self.revisions,
-            progress or Silent(),
-            backup=wanted(engine, self.config, backup),
-        )
-        steps = executor.execute(plan)
-        report = _report(outcome, self._detect(engine), steps)
-        return replace(report, backup=executor.backup.path if executor.backup else None)
+        progress = progress or Silent()
+        with locked(engine, lock_timeout, progress.note) as lock:
+            if self._cached:
+                self._read_scripts()
+            plan = make()
+            if not plan.steps:
+                progress.note("Another run has just finished: nothing to do.")
+                return _report("nothing_to_do", plan.state, ())
+            if confirmed is None or plan.steps != confirmed.steps:
+                _ask(confirm, plan)
+                if self._detect(engine) != plan.state:
+                    raise StalePlanError(
+                        "The database changed after the plan was made: another process writes to "
+                        "it.",
+                        help="Stop the application, then run: bridge dbupdate",
+                        state_of_data="bridge has changed nothing.",
+                    )
+            backs_up = wanted(engine, self.config, backup)
+            executor = Executor(
+                engine, self.config, self.revisions, progress, lock, backup=backs_up
+            )
+            steps = executor.execute(plan)
+            report = _report(outcome, self._detect(engine), steps)
+            return replace(report, backup=executor.backup.path if executor.backup else None)
 
-    def restore(self, path: Path | str, database: Database | None = None) -> None:
+    def restore(
+        self,
+        path: Path | str,
+        database: Database | None = None,
+        *,
+        progress: Progress | None = None,
+        lock_timeout: float = LOCK_SECONDS,
+    ) -> None:
         """Make the database what it was when a backup was made; what came later is gone.
 
         A SQLite database is backed up before.
 
         :raises BackupError: the file is no whole backup of such a database, or the database
             refuses it.
+        :raises LockedError: a run did not end in time.
         """
         from bridge.backup import back_up, check, restore
+        from bridge.execute import Silent
+        from bridge.lock import locked
 
-        with self.engine(database) as engine:
+        progress = progress or Silent()
+        with self.engine(database) as engine, locked(engine, lock_timeout, progress.note):
             check(Path(path), engine)
             file = sqlite_file(engine.url)
             if file is not None and file.exists():
@@ -325,13 +385,30 @@ class Bridge:
 
     # --- the developer's commands ---------------------------------------------------------
 
-    def alembic(self, arguments: Sequence[str], *, with_plugins: bool = False) -> None:
+    def alembic(
+        self,
+        arguments: Sequence[str],
+        *,
+        with_plugins: bool = False,
+        progress: Progress | None = None,
+    ) -> None:
         """Alembic's own command line with this configuration; prints as Alembic does.
 
+        What writes to the database waits for the end of another run, as `dbupdate` does.
+
         :param with_plugins: load the models of every module that is on, too.
+        :param progress: is told who is waited for.
+        :raises LockedError: another run did not end in time.
         :raises RevisionsError: Alembic's complaint.
         """
-        with self._commands(modules=with_plugins) as commands:
+        with ExitStack() as stack:
+            commands = stack.enter_context(self._commands(modules=with_plugins))
+            writes = ALEMBIC_WRITES.intersection(arguments) and "--sql" not in arguments
+            if writes and commands.engine is not None:
+                from bridge.lock import locked
+
+                tell = progress.note if progress else lambda _text: None
+                stack.enter_context(locked(commands.engine, LOCK_SECONDS, tell))
             commands.run(arguments)
 
     def revision(
@@ -421,6 +498,11 @@ class Bridge:
 
     def _detect(self, engine: Engine) -> State:
         return detect(engine, self.repositories, self.graph, self.config)
+
+
+def _ask(confirm: Callable[[Plan], bool], plan: Plan) -> None:
+    if not confirm(plan):
+        raise NotConfirmedError("The plan was not confirmed.", help="Run it again: bridge dbupdate")
 
 
 def _report(outcome: Any, state: State, steps: Any) -> Report:

@@ -98,6 +98,12 @@ class BackupError(DatabaseError):
     code = "backup-failed"
 
 
+class LockLostError(DatabaseError):
+    """A run lost its lock on the database, and stopped before its next step."""
+
+    code = "lock-lost"
+
+
 # --- states that dbupdate refuses: exit status 5 ------------------------------------------
 
 
@@ -224,6 +230,16 @@ class HookError(BridgeError):
 
     code = "hook-failed"
     exit_status = 9
+
+
+# --- another run: exit status 11 (10 is that of `status --exit-code`) ----------------------
+
+
+class LockedError(BridgeError):
+    """Another run is at work on the database, and did not end in time."""
+
+    code = "locked"
+    exit_status = 11
 
 
 def all_errors(base: type[BridgeError] = BridgeError) -> Iterator[type[BridgeError]]:

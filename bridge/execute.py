@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from functools import cached_property
 from typing import Any, Protocol
 from uuid import uuid4
@@ -16,11 +16,18 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.backup import Backup, back_up, bytes_words, offer
 from bridge.config import Config
 from bridge.database import connect, scrub, sqlite_file
-from bridge.errors import BridgeError, DatabaseError, DatabaseRefusedError, HookError
+from bridge.errors import (
+    BridgeError,
+    DatabaseError,
+    DatabaseRefusedError,
+    HookError,
+    LockLostError,
+)
 from bridge.hooks import load_foundations, load_models
-from bridge.journal import Journal
+from bridge.journal import Journal, this_process
 from bridge.legacy.client import LegacyClient
 from bridge.legacy.runtime import ready_runtime
+from bridge.lock import Lock
 from bridge.model import (
     CORE,
     CreateModels,
@@ -66,7 +73,7 @@ class Silent:
 
 
 class Executor:
-    """One run of one plan on one connection."""
+    """One run of one plan on one connection, by who has the lock of the database."""
 
     def __init__(
         self,
@@ -74,11 +81,12 @@ class Executor:
         config: Config,
         revisions: Revisions,
         progress: Progress,
+        lock: Lock,
         *,
         backup: bool = False,
     ) -> None:
         """:param backup: make one before the first write, where there is something to lose."""
-        self._engine, self._config = engine, config
+        self._engine, self._config, self._lock = engine, config, lock
         self._revisions, self._progress = revisions, progress
         self._wants_backup = backup
         self.backup: Backup | None = None
@@ -106,9 +114,12 @@ class Executor:
             self._stack = stack
             self._prepare(plan, stack)
             self._back_up(plan)
+            self._lock.check()
+            self._begin(plan)
             try:
-                self._begin(plan)
                 for number, step in enumerate(plan.steps, 1):
+                    self._lock.check()
+                    self._write(JournalEntry("step", str(step)[:255], "begun"))
                     self._progress.begin(step, number, len(plan.steps))
                     begun = time.monotonic()
                     self._one(step)
@@ -119,11 +130,17 @@ class Executor:
                 error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
                 if self.backup:
                     offer(error, self.backup)
+                if isinstance(error, LockLostError):
+                    error.state_of_data = self._so_far()
+                else:
+                    self._fail(error.code)
                 raise
             except KeyboardInterrupt as interrupt:
+                self._fail("interrupted")
                 # Stays what it is, so that it ends a caller's program too; it only says more.
                 interrupt.args = (f"Interrupted in the step '{step}'.", self._cut_short(step))
                 raise
+            self._write(JournalEntry("run", "", "done"))
         return tuple(self._finished)
 
     @cached_property
@@ -158,7 +175,14 @@ class Executor:
             states = list(plan.state.legacy.values())
             self._versions = {state.repository.name: state.version for state in states}
             self._client = stack.enter_context(
-                LegacyClient(runtime.python, self._engine.url, states, versions, self._config)
+                LegacyClient(
+                    runtime.python,
+                    self._engine.url,
+                    states,
+                    versions,
+                    self._config,
+                    mark=self._lock.mark,
+                )
             )
             self._last_version = versions[-1]
             self._client.preflight()
@@ -191,10 +215,30 @@ class Executor:
             for step in plan.steps
             if isinstance(step, Foundations) and step.component not in state.unlaid
         ]
-        if entries:
-            # Not the run's own connection: it would idle while legacy scripts run.
-            with connect(self._engine) as connection, connection.begin():
-                self._journal.write(connection, entries)
+        self._write(JournalEntry("run", "", "begun", this_process()), *entries)
+
+    def _fail(self, code: str) -> None:
+        # The error says more, and what it is may keep us from writing it down.
+        with suppress(BridgeError, SQLAlchemyError):
+            self._write(JournalEntry("run", "", "failed", {"error": code}))
+
+    def _write(self, *entries: JournalEntry) -> None:
+        """Write into the journal at once, for whoever waits for us."""
+        try:
+            with ExitStack() as stack:
+                # The run's own connection is not opened for this: it would idle while scripts run.
+                own = self.__dict__.get("_connection")
+                connection = own or stack.enter_context(connect(self._engine))
+                with connection.begin():
+                    self._journal.write(connection, entries)
+        except SQLAlchemyError as error:
+            cause = getattr(error, "orig", None) or error
+            raise DatabaseRefusedError(
+                f"The database cannot be written to: {scrub(str(cause).strip(), self._engine.url)}",
+                help="Let this user create and change tables, and see that there is room on the "
+                "disk; then run: bridge dbupdate",
+                state_of_data=self._so_far(),
+            ) from error
 
     def _one(self, step: Step) -> None:
         try:

@@ -6,8 +6,13 @@ file is gone, and whether default rows are still to be laid.
 
 from __future__ import annotations
 
+import contextlib
+import getpass
 import json
+import os
+import socket
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
 
@@ -40,6 +45,41 @@ def read_journal(connection: Connection) -> tuple[JournalEntry, ...]:
         JournalEntry(step, name, status, json.loads(details) if details else {})
         for step, name, status, details in rows
     )
+
+
+@dataclass(frozen=True)
+class Holder:
+    """Who runs or ran last, as its own entries have it; `since` is UTC."""
+
+    host: str
+    pid: int
+    user: str
+    since: datetime
+    step: str | None
+
+    def __str__(self) -> str:
+        text = f"process {self.pid} of {self.user} on {self.host}, since {self.since:%F %T} UTC"
+        return f"{text}, in the step '{self.step}'" if self.step else text
+
+
+def read_holder(connection: Connection) -> Holder | None:
+    """The run that began last, None where it has come to its end; the table must be there."""
+    of_runs = sa.select(_TABLE).where(_TABLE.c.step == "run").order_by(_TABLE.c.id.desc())
+    run = connection.execute(of_runs.limit(1)).first()
+    if run is None or run.status != "begun":
+        return None
+    of_steps = sa.select(_TABLE.c.name).where(_TABLE.c.run == run.run, _TABLE.c.step == "step")
+    step = connection.execute(of_steps.order_by(_TABLE.c.id.desc()).limit(1)).scalar()
+    details = json.loads(run.details)
+    return Holder(details["host"], details["pid"], details["user"], run.at, step)
+
+
+def this_process() -> dict[str, str | int]:
+    """Who we are, for the entry of a run."""
+    user = "somebody"
+    with contextlib.suppress(ImportError, KeyError, OSError):  # a container's may have no name
+        user = getpass.getuser()
+    return {"host": socket.gethostname(), "pid": os.getpid(), "user": user}
 
 
 class Journal:

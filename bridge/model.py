@@ -168,16 +168,18 @@ class Revision:
 class JournalEntry:
     """A row of bridge's own table: what was done, to which revision or component.
 
-    :param step: ``upgrade``, ``downgrade``, ``stamp``, ``seen`` (there before the journal was) or
-        ``foundations``.
-    :param name: the revision; for foundations the component, `CORE` or a module.
-    :param status: ``begun`` or ``done``.
-    :param details: for a revision its module and what it needs.
+    :param step: ``upgrade``, ``downgrade``, ``stamp``, ``seen`` (there before the journal was),
+        ``foundations``; ``run`` for a whole run, and ``step`` for each of its steps.
+    :param name: the revision; for foundations the component, `CORE` or a module; for a step its
+        name.
+    :param status: ``begun``, ``done`` or ``failed``.
+    :param details: for a revision its module and what it needs; for a run its host, process and
+        user, and the code of the error with which it failed.
     """
 
     step: str
     name: str
-    status: Literal["begun", "done"] = "done"
+    status: Literal["begun", "done", "failed"] = "done"
     details: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod

@@ -28,6 +28,9 @@ DIALECTS = ("sqlite", "postgresql", "mariadb")
 JOURNAL = "bridge_journal"
 """bridge's own table: left out unless it is asked for, since a twin without bridge has none."""
 
+MARIADB_LOCK = "IS_USED_LOCK(CONCAT('bridge:', LEFT(SHA2(LOWER(DATABASE()), 256), 32)))"
+"""On MariaDB, the number of the session that has bridge's lock: the one that may idle for hours."""
+
 Document = dict[str, Any]
 """A schema as plain dicts, lists and strings: equal for equal databases."""
 

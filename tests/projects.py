@@ -97,8 +97,8 @@ def copy_sample(root: Path) -> Project:
 
 
 def timeless(text: str) -> str:
-    """Output with the times that a run took as ``#``, for comparisons."""
-    return re.sub(r"\b\d+\.\d+(?= s\b)|(?<=\"seconds\": )[\d.]+", "#", text)
+    """Output with times as ``#``, for comparisons: what a run took, when a backup was made."""
+    return re.sub(r"\b\d+\.\d+(?= s\b)|(?<=\"seconds\": )[\d.]+|\b\d{8}T\d{6}\.\d{6}Z\b", "#", text)
 
 
 # --- states, written as SQL ---------------------------------------------------------------

@@ -208,10 +208,11 @@ def test_confirm_is_not_asked_when_there_is_nothing_to_do(quiet: Project, old: D
 
 
 def test_a_plan_that_is_stale_is_not_run(quiet: Project, old: Database) -> None:
-    """Somebody writes while the administrator reads the plan."""
+    """Somebody writes while the administrator reads the plan, the one made under the lock too."""
+    versions = iter((2, 3))
 
     def slow(_plan: Plan) -> bool:
-        old.execute("UPDATE migrate_version SET version = 3")
+        old.execute(f"UPDATE migrate_version SET version = {next(versions)}")
         return True
 
     with pytest.raises(StalePlanError) as caught:

@@ -58,6 +58,11 @@ def document(result: Result) -> Any:
     return json.loads(timeless(result.stdout).replace("#", "0"))
 
 
+def backups(database: Database) -> list[Path]:
+    file = Path(str(database.engine().url.database))
+    return list(file.parent.glob(f"{file.name}.*.bridge-backup"))
+
+
 HEADS = ["coupons_ends", "reviews_text", "shop_stock"]
 
 # --- for people ---------------------------------------------------------------------------
@@ -102,8 +107,11 @@ def test_plan(project: Project, old: Database, command: list[str]) -> None:
 def test_dbupdate_and_once_more(project: Project, old: Database) -> None:
     project.write("alembic/env.py", "from bridge.revisions import run_environment\n"
                   "run_environment()\n")  # fmt: skip
-    assert outcome(project.run("dbupdate", url=old)) == (
+    result = project.run("dbupdate", url=old)
+    (backup,) = backups(old)
+    assert outcome(result) == (
         0,
+        f"Backup: {timeless(str(backup))} ({backup.stat().st_size / 1e3:.0f} kB)\n"
         """\
 1/8  run legacy shop 3  # s
 2/8  run legacy reviews 2  # s
@@ -252,6 +260,7 @@ def test_dbupdate_as_json_and_once_more(project: Project, old: Database) -> None
         "outcome": "upgraded",
         "steps": [{**step, "status": "done", "seconds": 0} for step in PLAN_DOCUMENT["steps"]],  # type: ignore[dict-item]
         "current": HEADS,
+        "backup": timeless(str(backups(old)[0])).replace("#", "0"),
     }
     assert {"The words of an env.py.", "U"} <= set(result.stderr.splitlines())
     again = project.run("dbupdate", "--json", url=old)
@@ -309,7 +318,7 @@ def test_errors_as_json(project: Project, sqlite_database: Database, command: st
 
 def test_an_error_in_the_middle_carries_what_was_done(project: Project, old: Database) -> None:
     project.replace("alembic/versions/shop_notes.py", "orders ADD", "no_such_table ADD")
-    result = project.run("dbupdate", "--json", url=old)
+    result = project.run("dbupdate", "--json", "--no-backup", url=old)
     assert result.exit_code == 8
     script = project.root / "alembic/versions/shop_notes.py"
     assert (
@@ -394,7 +403,7 @@ def test_a_legacy_script_that_fails(project: Project, old: Database) -> None:
         '    migrate_engine.execute("CREATE TABLE orders (id INTEGER)")\n'
         '    migrate_engine.execute("INSERT INTO no_such_table VALUES (1)")\n',
     )
-    result = project.run("dbupdate", "--json", url=old)
+    result = project.run("dbupdate", "--json", "--no-backup", url=old)
     assert (result.exit_code, document(result)) == (
         7,
         {
@@ -575,7 +584,7 @@ def test_a_module_is_removed(project: Project, sqlite_database: Database) -> Non
         "Run it again with --yes: bridge modules remove coupons --yes",
     )
     remove = ("modules", "remove", "coupons", "--yes")
-    failed = project.run(*remove, "--json", url=sqlite_database)
+    failed = project.run(*remove, "--json", "--no-backup", url=sqlite_database)
     error = document(failed)["error"]
     assert (failed.exit_code, error["code"], error["help"]) == (
         8,
@@ -586,7 +595,7 @@ def test_a_module_is_removed(project: Project, sqlite_database: Database) -> Non
                        ("base", "DROP TABLE coupons")):  # fmt: skip
         script = f"alembic/coupons/coupons_{name}.py"
         project.replace(script, "raise NotImplementedError", f'op.execute("{undo}")')
-    result = project.run(*remove, "--json", url=sqlite_database)
+    result = project.run(*remove, "--json", "--no-backup", url=sqlite_database)
     assert result.exit_code == 0
     assert document(result) == {
         "outcome": "removed",

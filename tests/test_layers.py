@@ -16,7 +16,7 @@ LAYERS = (
     {"errors", "model"},
     {"config", "drawing", "drivers", "graph", "pictures", "plan", "report", "state"},
     {"backup", "database", "graph_cache", "hooks", "journal", "modules", "sqlite", "telling"},
-    {"legacy", "legacy.client", "legacy.repository", "legacy.runtime"}
+    {"legacy", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
     | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},
     {"detect"},

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from alembic_projects import create_table, write_env, write_revision
-from databases import Database
+from databases import MARIADB_LOCK, Database
 from legacy_projects import CREATE_NOTES, add_note, legacy_python, notes, write_repository
 from projects import write_versions
 
@@ -416,13 +416,14 @@ def test_a_server_that_ends_idle_connections_does_not_part_the_work_from_its_row
     """Where the function has committed, only the row is left to write."""
     database = make_database("mariadb")
     make_old(database)
-    body = """
+    body = f"""
         db.execute("UPDATE users SET name = 'zoe' WHERE id = 1")
         db.commit()
         other = sa.create_engine(db.bind.url)
+        lock = "{MARIADB_LOCK}"
         here = "FROM information_schema.processlist WHERE db = DATABASE() AND id <> CONNECTION_ID()"
         with other.connect() as connection:
-            for (number,) in connection.execute("SELECT id " + here).fetchall():
+            for (number,) in connection.execute("SELECT id " + here + " AND id <> " + lock):
                 connection.execute("KILL %d" % number)
         other.dispose()
         """

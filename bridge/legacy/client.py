@@ -10,7 +10,7 @@ import signal
 import subprocess
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -66,8 +66,9 @@ def _urls(url: URL) -> list[str]:
 
 def _written(url: URL) -> str:
     """The URL as SQLAlchemy 1.4 reads it: it takes the database's name literally, nothing else."""
-    if url.get_backend_name() == "sqlite" and sqlite_file(url) and "file:" not in str(url):
-        url = url.set(database=str(Path(url.database or "").absolute()))
+    name = url.database or ""
+    if url.get_backend_name() == "sqlite" and sqlite_file(url) and not name.startswith("file:"):
+        url = url.set(database=str(Path(name).absolute()))
     text = f"{url.drivername}://"
     if url.username is not None:
         text += quote(url.username, safe="")
@@ -93,6 +94,7 @@ class LegacyClient:
 
     :param python: the interpreter of the legacy runtime.
     :param steps: the versions that will be run, in order.
+    :param mark: how the worker marks its sessions, as `bridge.lock.Lock` has it.
     """
 
     def __init__(
@@ -102,9 +104,11 @@ class LegacyClient:
         states: Sequence[LegacyState],
         steps: Sequence[RunLegacy],
         config: Config,
+        *,
+        mark: Mapping[str, Any] | None = None,
     ) -> None:
         self._python, self._url = python, url
-        self._request = _request(url, states, steps, config)
+        self._request = {**_request(url, states, steps, config), "mark": mark}
         # Append: it is the worker's standard error, and both sides move in it.
         self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed on exit)
         self._process: subprocess.Popen[str] | None = None

@@ -10,7 +10,8 @@ does not have it. Started as a child process. Protocol, one JSON object a line:
          "registry" (the other is null), "version_table", "id_column", "version_column",
          "path_column" (may be null), "row_id", "version", "last", "setup"}},
          "steps": [[NAME, VERSION], ...], "apart": those of them that commit each statement by
-         itself}; the first of the URLs whose driver is here is taken
+         itself, "mark": null, {"file"} or {"drivers", "statements"}}; the first of the URLs whose
+         driver is here is taken
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
     in   {"run": [NAME, VERSION]}, once for each version, in the order of the steps
@@ -48,6 +49,7 @@ import threading
 import time
 import traceback
 import warnings
+import weakref
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -793,6 +795,7 @@ class Worker:
         from migrate.versioning.version import Collection
 
         mend_libraries()
+        mark_sessions(self.request.get("mark"))
         for folder in reversed(self.request["pythonpath"]):
             sys.path.insert(0, folder)
         try:
@@ -1087,6 +1090,42 @@ def open_engine(urls: list[str]) -> Any:
         engine.connect().close()
         return engine
     raise missing or ValueError("no URL was given")
+
+
+def mark_sessions(mark: dict[str, Any] | None) -> None:
+    """Let whoever runs after us see that we, or our sessions on the server, are still there.
+
+    A mark is a lock that many can have: on a file, until this process ends; or on the server, taken
+    by each session of the drivers, until that session ends. Of the statements, the first that says
+    yes is it.
+    """
+    import sqlalchemy.pool
+
+    if mark is None:
+        return
+    if "file" in mark:
+        with contextlib.suppress(ImportError):  # where a file that is open is mark enough
+            import fcntl
+
+            fcntl.flock(os.open(mark["file"], os.O_RDWR | os.O_CREAT, 0o666), fcntl.LOCK_SH)
+        return
+
+    marked: Any = weakref.WeakSet()  # `Held` has pools that give out one session again and again
+
+    def connected(session: Any, _record: Any) -> None:
+        ours = type(session).__module__.partition(".")[0] in mark["drivers"]
+        if not ours or session in marked:
+            return
+        marked.add(session)
+        cursor = session.cursor()
+        for take, _undo in mark["statements"]:
+            cursor.execute(take)
+            if cursor.fetchone()[0]:
+                break
+        cursor.close()
+        session.rollback()
+
+    sqlalchemy.event.listen(sqlalchemy.pool.Pool, "connect", connected)
 
 
 def place(engine: Any) -> tuple[Any, ...]:

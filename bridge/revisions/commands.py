@@ -50,6 +50,7 @@ class Commands:
         version_tables: Iterable[str] = (),
     ) -> None:
         self._revisions, self._models = revisions, models
+        self.engine = engine
         self._version_tables = set(version_tables)
         attributes = revisions.alembic.attributes
         metadata = {id(data): data for found in models for data in found.metadata}
