@@ -1,105 +1,198 @@
-"""Backups of a database, and putting one back.
+"""Backups of a database, and putting one back: the files, and SQLite's own way.
 
-SQLite: its online backup, which sees one state of the database whoever else writes. PostgreSQL,
-MySQL and MariaDB: their own dump programs; a password reaches these through a file that only this
-user can read and that is gone afterwards.
+SQLite has an online backup, which sees one state of the database whoever else writes. Servers
+are dumped by their own programs.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import re
+import shlex
 import shutil
 import sqlite3
-import subprocess
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL, Connection, Engine
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.config import Config
-from bridge.database import connect, scrub, shown, sqlite_file
+from bridge.database import connect, shown, sqlite_file, unreadable
+from bridge.dumps import Dumper, MySQL, PostgreSQL
 from bridge.errors import BackupError, BridgeError
+from bridge.model import Backup
 
 ENDING = "bridge-backup"
 ROOM = 1 << 20
 """Bytes that stay free beside a backup."""
 
-_SQLITE, _POSTGRESQL, _SQL = b"SQLite format 3\0", b"PGDMP", b"-- "
-_KINDS = {_SQLITE: "sqlite", _POSTGRESQL: "postgresql", _SQL: "mysql", b"/*": "mysql"}
-_PACKAGES = {"pg_dump": "postgresql-client", "pg_restore": "postgresql-client",
-             "psql": "postgresql-client", "mariadb-dump": "mariadb-client",
-             "mariadb": "mariadb-client"}  # fmt: skip
-# Older names of the same programs.
-_OLDER = {"mariadb-dump": "mysqldump", "mariadb": "mysql"}
-_MYSQL_FLAGS = ("--single-transaction", "--routines", "--triggers", "--events", "--hex-blob")
+_NAME = re.compile(
+    rf"(?P<name>.+)\.(?P<time>\d{{8}}T\d{{6}}\.\d{{6}}Z)\.(?P<identity>[0-9a-f]{{8}})\.{ENDING}"
+)
+# How each kind begins. A dump of MariaDB's may say first that it is to be read in a sandbox.
+_KINDS = (
+    ("sqlite", re.compile(rb"SQLite format 3\0")),
+    ("postgresql", re.compile(rb"PGDMP")),
+    ("mysql", re.compile(rb"(/\*[^\n]*\*/;?\s*)?-- (MariaDB|MySQL) dump ")),
+)
+# What integrity_check says of rows that a constraint would refuse today. Old databases have such
+# rows, since SQLite lets a constraint be added over them; they are no damage.
+_SLOPPY = re.compile(r"(NULL|NUMERIC|TEXT|non-\w+) value in |CHECK constraint failed in ")
+_BUSY = (5, 6)
+"""SQLITE_BUSY and SQLITE_LOCKED."""
 
-
-@dataclass(frozen=True)
-class Backup:
-    """A file that holds a database as it was; `size` in bytes."""
-
-    path: Path
-    size: int
+_SIZES = {
+    "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
+    # Without the indexes: a dump has only their definitions.
+    "postgresql": "SELECT sum(pg_table_size(c.oid)) FROM pg_class c JOIN pg_namespace n "
+    "ON n.oid = c.relnamespace WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_'",
+    "mysql": "SELECT sum(data_length) FROM information_schema.tables "
+    "WHERE table_schema = DATABASE()",
+}
+_WITHOUT = "or run it without a backup: bridge dbupdate --no-backup"
 
 
 def wanted(engine: Engine, config: Config, asked: bool | None) -> bool:
-    """Whether a run makes a backup: as the caller says, else always of SQLite files."""
-    if asked is not None:
-        return asked and not _in_memory(engine)
+    """Whether a backup is made: as the caller says, else always of SQLite files.
+
+    Never of a SQLite database in memory, or of a file that is not there.
+    """
     if engine.dialect.name == "sqlite":
-        return not _in_memory(engine)
-    return config.backup.servers
+        file = sqlite_file(engine.url)
+        return asked is not False and file is not None and file.exists()
+    return config.backup.servers if asked is None else asked
 
 
-def _in_memory(engine: Engine) -> bool:
-    return engine.dialect.name == "sqlite" and sqlite_file(engine.url) is None
+def command(backup: Backup) -> str:
+    """What puts the backup back, for a shell."""
+    return f"bridge restore {shlex.quote(str(backup.path))}"
+
+
+def offer(error: BridgeError, backup: Backup) -> None:
+    """Name the backup in an error of the run that made it."""
+    error.help = f"{error.help}\nOr put back the backup: {command(backup)}".lstrip()
+
+
+def size_words(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+def _backend(engine: Engine) -> str:
+    return "mysql" if engine.dialect.name == "mariadb" else engine.dialect.name
+
+
+def _dumper(engine: Engine) -> Dumper | None:
+    """What dumps this server; None for SQLite."""
+    kind = _backend(engine)
+    if kind == "sqlite":
+        return None
+    if kind not in _SIZES:
+        raise BackupError(
+            f"bridge makes no backups of {kind}.",
+            help=f"Make one with the database's own programs, {_WITHOUT}",
+        )
+    return PostgreSQL(engine) if kind == "postgresql" else MySQL(engine)
+
+
+# --- where --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the backups of one database are, and which of the files there they are."""
+
+    folder: Path
+    name: str
+    identity: str
+
+    @classmethod
+    def of(cls, engine: Engine, config: Config) -> _Place:
+        url, file = engine.url, sqlite_file(engine.url)
+        folder = config.backup.folder or (file.parent if file else config.root / "backups")
+        name = file.name if file else re.sub(r"[^\w.-]", "_", str(url.database))
+        return cls(folder.absolute(), name[:100], _identity(engine))
+
+    def new(self) -> Path:
+        stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
+        return self.folder / f"{self.name}.{stamp}.{self.identity}.{ENDING}"
+
+    def backups(self, more: str = "") -> list[Path]:
+        """bridge's own backups of this very database, oldest first."""
+        found = []
+        for path in self.folder.iterdir():
+            match = _NAME.fullmatch(path.name.removesuffix(more))
+            own = match and (match["name"], match["identity"]) == (self.name, self.identity)
+            if own and path.name.endswith(more):
+                found.append(path)
+        return sorted(found)
+
+
+def _identity(engine: Engine) -> str:
+    """Tells databases of one name apart that have their backups in one folder."""
+    url, file = engine.url, sqlite_file(engine.url)
+    where = (url.host, url.port, url.query.get("host"), url.database)
+    text = str(file.resolve()) if file else repr((_backend(engine), *where))
+    return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
 # --- making -------------------------------------------------------------------------------
 
 
-def back_up(engine: Engine, config: Config, *, prune: bool = True) -> Backup:
-    """Write a backup, check it, and take away bridge's own older ones of this database.
+def back_up(engine: Engine, config: Config) -> Backup:
+    """Write a backup and check it.
 
     :raises BackupError: there is no room, no right or no program for it, or the copy is bad.
         Nothing has been changed, and no older backup has been taken away.
+    :raises DatabaseError: the database cannot be read.
     """
-    file = sqlite_file(engine.url)
-    folder = config.backup.folder or (file.parent if file else config.root / "backups")
-    name = file.name if file else re.sub(r"[^\w.-]", "_", str(engine.url.database))
-    stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
-    path = folder.absolute() / f"{name}.{stamp}.{ENDING}"
+    place, dumper = _Place.of(engine, config), _dumper(engine)
+    path = place.new()
     part = path.with_name(f"{path.name}.part")
     try:
-        if not file or config.backup.folder:
-            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _check_room(engine, folder)
+        place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for old in place.backups(".part"):  # of a run that was killed; there is one at a time
+            old.unlink(missing_ok=True)
+        _check_room(engine, place.folder)
         # Nobody else may read it, from its first byte on.
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
-            _write(engine, part)
+            if dumper:
+                dumper.dump(part)
+                dumper.check(part, thoroughly=False)
+            else:
+                _write_sqlite(engine, part)
             _sync(part)
             part.replace(path)
-            _sync(folder)
+            _sync(place.folder)
         finally:
             for end in ("", "-journal", "-wal", "-shm"):
                 Path(f"{part}{end}").unlink(missing_ok=True)
     except OSError as error:
         raise BackupError(
             f"The backup {path} cannot be written: {error.strerror or error}",
-            help="Let backup.folder in the configuration name another folder, or run it without a "
-            "backup: bridge dbupdate --no-backup",
+            help="Let backup.folder in the configuration name another folder, " + _WITHOUT,
         ) from None
-    if prune:
-        _prune(folder, name, config.backup.keep)
     return Backup(path, path.stat().st_size)
+
+
+def prune(engine: Engine, config: Config, *, succeeded: bool) -> None:
+    """Take away older backups of bridge's own, of this very database.
+
+    While runs fail, the first backup of them all is the one that is wanted: those after it show a
+    half-done database. After a run that succeeded there are at most `keep`, so that the first of
+    the runs that failed since then is among the oldest `keep` + 1: these stay.
+    """
+    place, keep = _Place.of(engine, config), config.backup.keep
+    with contextlib.suppress(OSError):  # no reason for a run to fail
+        for old in place.backups()[0 if succeeded else keep + 1 : -keep]:
+            old.unlink(missing_ok=True)
 
 
 def _check_room(engine: Engine, folder: Path) -> None:
@@ -107,29 +200,19 @@ def _check_room(engine: Engine, folder: Path) -> None:
     if free < needed + ROOM:
         raise BackupError(
             f"There is too little room for a backup in {folder}: the database has "
-            f"{bytes_words(needed)}, and {bytes_words(free)} are free.",
-            help="Make room there, let backup.folder in the configuration name another folder, or "
-            "run it without a backup: bridge dbupdate --no-backup",
+            f"{size_words(needed)}, and {size_words(free)} are free.",
+            help="Make room there, let backup.folder in the configuration name another folder, "
+            + _WITHOUT,
         )
 
 
 def size_of(engine: Engine) -> int:
     """The bytes of the database, as far as it says so itself."""
-    queries = {
-        "sqlite": "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()",
-        "postgresql": "SELECT pg_database_size(current_database())",
-    }
-    other = (
-        "SELECT sum(data_length + index_length) FROM information_schema.tables "
-        "WHERE table_schema = DATABASE()"
-    )
     with connect(engine) as connection:
-        return int(connection.scalar(sa.text(queries.get(engine.dialect.name, other))) or 0)
-
-
-def bytes_words(size: int) -> str:
-    """A number of bytes for people."""
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+        try:
+            return int(connection.scalar(sa.text(_SIZES[_backend(engine)])) or 0)
+        except SQLAlchemyError as error:
+            raise unreadable(engine.url, error) from None
 
 
 def _sync(path: Path) -> None:
@@ -140,160 +223,104 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _prune(folder: Path, name: str, keep: int) -> None:
-    pattern = re.compile(rf"{re.escape(name)}\.\d{{8}}T\d{{6}}\.\d{{6}}Z\.{ENDING}")
-    own = sorted(path for path in folder.iterdir() if pattern.fullmatch(path.name))
-    for old in own[: max(0, len(own) - keep)]:
-        old.unlink(missing_ok=True)
-
-
-def _write(engine: Engine, path: Path) -> None:
-    if engine.dialect.name == "sqlite":
-        with connect(engine) as connection, _opened(path) as target:
-            _driver(connection).backup(target)
-            _check_sqlite(target, path)
-    elif engine.dialect.name == "postgresql":
-        with _postgresql(engine.url) as (arguments, environment):
-            _run("pg_dump", ["-Fc", "-f", str(path), *arguments], engine.url, environment)
-            _run("pg_restore", ["--list", str(path)], engine.url, environment)
-    else:
-        with _mysql(engine.url) as arguments:
-            given = [*arguments, *_MYSQL_FLAGS, f"--result-file={path}", str(engine.url.database)]
-            _run("mariadb-dump", given, engine.url)
-        with open(path, "rb") as stream:
-            stream.seek(max(0, path.stat().st_size - 200))
-            if b"-- Dump completed" not in stream.read():
-                raise BackupError(f"The dump {path} has no end.", help="Try again.")
+def _write_sqlite(engine: Engine, path: Path) -> None:
+    try:
+        with connect(engine) as connection, contextlib.closing(sqlite3.connect(path)) as target:
+            _copy(_driver(connection), target)
+    except sqlite3.Error as error:
+        raise BackupError(
+            f"The database {shown(engine.url)} cannot be backed up: {error}",
+            help=f"Mend what SQLite complains of, {_WITHOUT}",
+        ) from None
+    finding = _finding(path)
+    if finding:
+        raise BackupError(
+            f"The database {shown(engine.url)} is damaged, as SQLite finds: {finding}",
+            help="Mend it first (sqlite3 FILE .recover), or put back an older backup: "
+            "bridge restore BACKUP",
+        )
 
 
 # --- putting back -------------------------------------------------------------------------
 
 
-def check(path: Path, engine: Engine) -> None:
-    """Whether the file is a whole backup of this kind of database.
+def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
+    """Whether the file is a whole backup of this database, as far as it says whose it is.
 
+    :param other_database: it may be one of another database of the same kind.
     :raises BackupError: it is not.
     """
     try:
         with open(path, "rb") as stream:
-            begin = stream.read(64)
+            begin = stream.read(200)
     except OSError as error:
         raise BackupError(
             f"The backup {path} cannot be read: {error.strerror or error}",
-            help="See the backups there are: those of SQLite are beside the database.",
+            help="Name one that is there: backups of SQLite are beside the database, those of "
+            "servers in the folder backups beside the configuration, or in backup.folder.",
         ) from None
-    kind = next((name for mark, name in _KINDS.items() if begin.startswith(mark)), None)
-    backend = "mysql" if engine.dialect.name == "mariadb" else engine.dialect.name
-    if kind != backend:
+    kind = next((name for name, mark in _KINDS if mark.match(begin)), None)
+    if kind != _backend(engine):
         found = f"a backup of {kind}" if kind else "no backup that bridge knows"
         raise BackupError(
             f"{path} is {found}, and {shown(engine.url)} is {engine.dialect.name}.",
             help="Name a backup of this database: bridge restore BACKUP",
         )
-    if kind == "sqlite":
-        with _opened(path) as source:
-            _check_sqlite(source, path)
-    elif kind == "postgresql":
-        _run("pg_restore", ["--list", str(path)], engine.url)
+    named = _NAME.fullmatch(path.name)
+    if named and named["identity"] != _identity(engine) and not other_database:
+        raise BackupError(
+            f"{path} is a backup of another database, {named['name']}, and not of "
+            f"{shown(engine.url)}.",
+            help="Check the URL and the file. If it is meant: "
+            f"bridge restore {shlex.quote(str(path))} --other-database",
+        )
+    dumper = _dumper(engine)
+    if dumper:
+        dumper.check(path, thoroughly=True)
+        return
+    file = sqlite_file(engine.url)
+    if file and file.exists() and file.samefile(path):
+        raise BackupError(f"{path} is the database itself.", help="Name one of its backups.")
+    finding = _finding(path)
+    if finding:
+        raise BackupError(
+            f"The backup {path} is damaged, as SQLite finds: {finding}",
+            help="Name another backup: bridge restore BACKUP",
+        )
 
 
 def restore(engine: Engine, path: Path) -> None:
     """Make the database what it was when the backup was made; what came later is gone.
 
+    The backup must have been checked.
+
     :raises BackupError: it could not be done; `state_of_data` says what is there.
     """
-    check(path, engine)
-    if engine.dialect.name == "sqlite":
+    dumper = _dumper(engine)
+    if dumper:
+        dumper.restore(path)
+        return
+    # Into the file that is there, and not another one in its place: whoever has it open sees it,
+    # and its owner and mode stay.
+    try:
         with connect(engine) as connection, _opened(path) as source:
-            try:
-                source.backup(_driver(connection))
-            except sqlite3.Error as error:
-                raise BackupError(
-                    f"The backup {path} cannot be put back: {error}",
-                    help=f"Stop the app, then run: bridge restore {path}",
-                ) from None
-    elif engine.dialect.name == "postgresql":
-        _restore_postgresql(engine, path)
-    else:
-        _restore_mysql(engine, path)
+            _copy(source, _driver(connection))
+    except sqlite3.Error as error:
+        file = sqlite_file(engine.url)
+        if "not a database" in str(error) or "malformed" in str(error):
+            advice = f"What is there is no SQLite database. Move {file} away, then run: "
+        else:
+            advice = "Stop the app, then run: "
+        raise BackupError(
+            f"The backup {path} cannot be put back: {error}",
+            help=f"{advice}bridge restore {shlex.quote(str(path))}",
+        ) from None
 
 
-def _restore_postgresql(engine: Engine, path: Path) -> None:
-    """In one transaction: what is there now goes, what the backup has comes."""
-    with connect(engine) as connection:
-        gone = _drops(connection)
-    with tempfile.TemporaryDirectory() as folder, _postgresql(engine.url) as (given, environment):
-        script = Path(folder) / "restore.sql"
-        script.touch(mode=0o600)
-        _run("pg_restore", ["--no-owner", "-f", str(script), str(path)], engine.url)
-        first = Path(folder) / "first.sql"
-        first.write_text("\n".join(gone) + "\n", encoding="utf-8")
-        # Not --clean: what came after the backup has to go too.
-        options = ["-X", "-q", "-1", "-v", "ON_ERROR_STOP=1", "-f", str(first), "-f", str(script)]
-        _run("psql", [*options, *given], engine.url, environment, path)
+# --- SQLite -------------------------------------------------------------------------------
 
 
-def _drops(connection: Connection) -> list[str]:
-    """What takes out everything that this database's own schemas hold, but for extensions'."""
-    own = (
-        "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_' AND "
-        "NOT EXISTS (SELECT 1 FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
-    )
-    queries = {
-        "TABLE": f"SELECT n.nspname, o.relname FROM pg_class o JOIN pg_namespace n ON n.oid = "
-        f"o.relnamespace WHERE o.relkind IN ('r', 'p', 'f') AND NOT o.relispartition AND {own}",
-        "VIEW": f"SELECT n.nspname, o.relname FROM pg_class o JOIN pg_namespace n ON n.oid = "
-        f"o.relnamespace WHERE o.relkind = 'v' AND {own}",
-        "MATERIALIZED VIEW": f"SELECT n.nspname, o.relname FROM pg_class o JOIN pg_namespace n ON "
-        f"n.oid = o.relnamespace WHERE o.relkind = 'm' AND {own}",
-        "SEQUENCE": f"SELECT n.nspname, o.relname FROM pg_class o JOIN pg_namespace n ON n.oid = "
-        f"o.relnamespace WHERE o.relkind = 'S' AND {own}",
-        "TYPE": f"SELECT n.nspname, o.typname FROM pg_type o JOIN pg_namespace n ON n.oid = "
-        f"o.typnamespace WHERE o.typtype IN ('e', 'd') AND {own}",
-    }
-    quote = connection.dialect.identifier_preparer.quote_identifier
-    found = [
-        f"DROP {kind} IF EXISTS {quote(row[0])}.{quote(row[1])} CASCADE;"
-        for kind, query in queries.items()
-        for row in connection.execute(sa.text(query))
-    ]
-    routines = (
-        "SELECT CASE WHEN o.prokind = 'p' THEN 'PROCEDURE' WHEN o.prokind = 'a' THEN 'AGGREGATE' "
-        "ELSE 'FUNCTION' END, o.oid::regprocedure FROM pg_proc o JOIN pg_namespace n ON n.oid = "
-        f"o.pronamespace WHERE {own}"
-    )
-    rows = connection.execute(sa.text(routines))
-    found += [f"DROP {row[0]} IF EXISTS {row[1]} CASCADE;" for row in rows]
-    schemas = (
-        "SELECT o.nspname FROM pg_namespace o JOIN pg_namespace n ON n.oid = o.oid WHERE "
-        f"o.nspname <> 'public' AND {own}"
-    )
-    rows = connection.execute(sa.text(schemas))
-    found += [f"DROP SCHEMA IF EXISTS {quote(row[0])} CASCADE;" for row in rows]
-    return found
-
-
-def _restore_mysql(engine: Engine, path: Path) -> None:
-    with connect(engine) as connection, connection.begin():
-        quote = connection.dialect.identifier_preparer.quote_identifier
-        names = sa.text("SELECT table_name, table_type FROM information_schema.tables WHERE "
-                        "table_schema = DATABASE()")  # fmt: skip
-        drops = [
-            f"DROP {'VIEW' if row[1] == 'VIEW' else 'TABLE'} IF EXISTS {quote(row[0])};"
-            for row in connection.execute(names)
-        ]
-    with _mysql(engine.url) as arguments:
-        first = "\n".join(["SET foreign_key_checks = 0;", *drops]).encode()
-        given = [*arguments, str(engine.url.database)]
-        _run("mariadb", given, engine.url, restoring=path, text=first)
-        with open(path, "rb") as stream:
-            _run("mariadb", given, engine.url, restoring=path, stdin=stream)
-
-
-# --- programs and drivers -----------------------------------------------------------------
-
-
-def _driver(connection: Connection) -> sqlite3.Connection:
+def _driver(connection: sa.engine.Connection) -> sqlite3.Connection:
     driver = connection.connection.dbapi_connection
     if not isinstance(driver, sqlite3.Connection):
         raise BackupError(
@@ -303,126 +330,32 @@ def _driver(connection: Connection) -> sqlite3.Connection:
     return driver
 
 
+def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
+    """All pages, in one transaction of the target's."""
+
+    def waited(status: int, _remaining: int, _total: int) -> None:
+        # The connections' own time-out is over then; Python would try again for ever.
+        if False:
+            raise sqlite3.OperationalError("database is locked")
+
+    source.backup(target, progress=waited)
+
+
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    with contextlib.closing(sqlite3.connect(path)) as connection:
+    """A backup, for reading; no file is made beside it."""
+    beside = any(Path(f"{path}{end}").exists() for end in ("-wal", "-journal"))
+    options = "mode=ro" if beside else "mode=ro&immutable=1"
+    uri = f"{path.absolute().as_uri()}?{options}"
+    with contextlib.closing(sqlite3.connect(uri, uri=True)) as connection:
         yield connection
 
 
-def _check_sqlite(connection: sqlite3.Connection, path: Path) -> None:
+def _finding(path: Path) -> str:
+    """What SQLite finds wrong with a file; empty where nothing is."""
     try:
-        ((found, *_),) = connection.execute("PRAGMA integrity_check(1)").fetchall()
+        with _opened(path) as connection:
+            rows = connection.execute("PRAGMA integrity_check(10000)").fetchall()
     except sqlite3.Error as error:
-        found = error
-    if str(found) != "ok":
-        raise BackupError(
-            f"The backup {path} is damaged, as SQLite finds: {found}",
-            help="If it is the database that is damaged, mend it first: sqlite3 FILE .recover",
-        )
-
-
-@contextlib.contextmanager
-def _postgresql(url: URL) -> Iterator[tuple[list[str], dict[str, str]]]:
-    """The arguments and the environment for a program of PostgreSQL's."""
-    query: Mapping[str, Any] = url.query
-    host = str(url.host or query.get("host") or "")
-    arguments = ["--no-password", "-d", str(url.database)]
-    arguments += ["-h", host] if host else []
-    port = url.port or query.get("port")
-    arguments += ["-p", str(port)] if port else []
-    arguments += ["-U", url.username] if url.username else []
-    variables = {"sslmode", "sslcert", "sslkey", "sslrootcert", "connect_timeout", "options"}
-    environment = {
-        f"PG{key.replace('_', '').upper()}": str(value)
-        for key, value in query.items()
-        if key in variables
-    }
-    password = str(url.password or query.get("password") or "")
-    if not password:
-        yield arguments, environment
-        return
-    fields = ["*", "*", "*", "*", password]
-    line = ":".join(re.sub(r"([\\:])", r"\\\1", field) for field in fields)
-    with _secret(f"{line}\n") as file:
-        yield arguments, {**environment, "PGPASSFILE": file}
-
-
-@contextlib.contextmanager
-def _mysql(url: URL) -> Iterator[list[str]]:
-    """The arguments for a program of MySQL's or MariaDB's."""
-    query: Mapping[str, Any] = url.query
-    values = {
-        "host": url.host,
-        "port": url.port,
-        "user": url.username,
-        "password": url.password,
-        "socket": query.get("unix_socket"),
-        "ssl-ca": query.get("ssl_ca"),
-        "ssl-cert": query.get("ssl_cert"),
-        "ssl-key": query.get("ssl_key"),
-    }
-    lines = [
-        '{} = "{}"'.format(key, str(value).replace("\\", "\\\\"))
-        for key, value in values.items()
-        if value
-    ]
-    with _secret("\n".join(["[client]", *lines, ""])) as file:
-        yield [f"--defaults-extra-file={file}"]
-
-
-@contextlib.contextmanager
-def _secret(text: str) -> Iterator[str]:
-    """The path of a file that only this user can read, while it is needed."""
-    handle, name = tempfile.mkstemp()  # 0600
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        yield name
-    finally:
-        Path(name).unlink()
-
-
-def _run(
-    program: str,
-    arguments: Sequence[str],
-    url: URL,
-    environment: Mapping[str, str] | None = None,
-    restoring: Path | None = None,
-    *,
-    text: bytes | None = None,
-    stdin: Any = None,
-) -> None:
-    found = shutil.which(program) or shutil.which(_OLDER.get(program, ""))
-    if found is None:
-        raise BackupError(
-            f"The program {program} is not installed.",
-            help=f"Install it (Debian: apt install {_PACKAGES[program]}), or run it without a "
-            "backup: bridge dbupdate --no-backup",
-        )
-    given: dict[str, Any] = {"input": text} if text is not None else {"stdin": stdin}
-    if given.get("stdin", ...) is None:
-        given = {"stdin": subprocess.DEVNULL}
-    done = subprocess.run(
-        [found, *arguments],
-        env={**os.environ, "LC_MESSAGES": "C", **(environment or {})},
-        capture_output=True,
-        check=False,
-        **given,
-    )
-    if done.returncode == 0:
-        return
-    said = scrub(done.stderr.decode("utf-8", "replace").strip(), url)
-    error = BackupError(
-        f"{program} ended with status {done.returncode}: {said}",
-        help="Mend what it complains of, or run it without a backup: bridge dbupdate --no-backup",
-    )
-    if restoring:
-        error.help = f"Mend what it complains of, then run: bridge restore {restoring}"
-        if program == "mariadb":
-            error.state_of_data = "The database is half way back; put the backup back again."
-    raise error
-
-
-def offer(error: BridgeError, backup: Backup) -> None:
-    """Name the backup in an error of the run that made it."""
-    error.help = f"{error.help}\nOr put back the backup: bridge restore {backup.path}".lstrip()
+        return str(error)
+    return next((row[0] for row in rows if row[0] != "ok" and not _SLOPPY.match(row[0])), "")

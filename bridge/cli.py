@@ -10,6 +10,7 @@ import json
 import logging
 import os
 import re
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -277,24 +278,46 @@ def dbupdate(
 
 
 @main.command()
-@click.argument("backup", type=click.Path(path_type=Path))
+@click.argument("file", metavar="BACKUP", type=click.Path(path_type=Path))
 @json_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--other-database", is_flag=True, help="Take a backup of another database, too.")
+@backup_option
+@lock_option
 @common
-def restore(bridge: Bridge, output: Output, backup: Path, yes: bool) -> None:
+def restore(
+    bridge: Bridge,
+    output: Output,
+    file: Path,
+    yes: bool,
+    other_database: bool,
+    backup: bool | None,
+    lock_timeout: float,
+) -> None:
     """Make the database what it was when BACKUP was made. What came later is gone.
 
-    Stop the app before. A SQLite database is backed up as it is now, too.
+    Stop the app before. What is there now is backed up first, as before an upgrade.
     """
     if not yes:
         if not can_ask(output):
             raise NotConfirmedError(
                 "What came after the backup would be gone, and there is nobody here to ask.",
-                help=f"Run it again with --yes: bridge restore {backup} --yes",
+                help=f"Run it again with --yes: bridge restore {shlex.quote(str(file))} --yes",
             )
-        click.confirm(f"Put back {backup}? What came later is gone.", abort=True)
-    bridge.restore(backup)
-    output.pairs([("Restored", str(backup))])
+        question = f"Put {file} back into {bridge.shown()}? What came later is gone."
+        if not click.confirm(question):
+            raise NotConfirmedError(
+                "It was not confirmed.",
+                help=f"Run it again: bridge restore {shlex.quote(str(file))}",
+            )
+    before = bridge.restore(
+        file,
+        backup=backup,
+        other_database=other_database,
+        progress=output.progress(),
+        lock_timeout=lock_timeout,
+    )
+    output.restored(file, before)
 
 
 def can_ask(output: Output) -> bool:

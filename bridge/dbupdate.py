@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import URL, Engine
 
 from bridge.config import Config, ModuleConfig, load, parse
-from bridge.database import environment_url, make_engine, parse_url, relative_to, sqlite_file
+from bridge.database import environment_url, make_engine, parse_url, relative_to, shown
 from bridge.detect import detect
 from bridge.drawing import Drawing, draw
 from bridge.errors import (
@@ -27,7 +28,7 @@ from bridge.graph import Graph
 from bridge.graph_cache import GraphCache, look
 from bridge.hooks import load_models
 from bridge.legacy.repository import read_repository, version_table_of
-from bridge.model import CORE, Facts, ModuleState, Plan, Report, Repository, State
+from bridge.model import CORE, Backup, Facts, ModuleState, Plan, Report, Repository, State
 from bridge.modules import find_modules
 from bridge.plan import make_plan, removal
 from bridge.state import classify
@@ -353,35 +354,45 @@ class Bridge:
             )
             steps = executor.execute(plan)
             report = _report(outcome, self._detect(engine), steps)
-            return replace(report, backup=executor.backup.path if executor.backup else None)
+            return replace(report, backup=executor.backup)
 
     def restore(
         self,
         path: Path | str,
         database: Database | None = None,
         *,
+        backup: bool | None = None,
+        other_database: bool = False,
         progress: Progress | None = None,
         lock_timeout: float = LOCK_SECONDS,
-    ) -> None:
+    ) -> Backup | None:
         """Make the database what it was when a backup was made; what came later is gone.
 
-        A SQLite database is backed up before.
-
-        :raises BackupError: the file is no whole backup of such a database, or the database
-            refuses it.
+        :param backup: whether to back up what is there before; as for `dbupdate`.
+        :param other_database: the backup may be one of another database of the same kind.
+        :returns: the backup of what was there, if one was made.
+        :raises BackupError: the file is no whole backup of this database, what is there cannot
+            be backed up, or the database refuses it.
         :raises LockedError: a run did not end in time.
         """
-        from bridge.backup import back_up, check, restore
+        from bridge.backup import back_up, check, restore, wanted
         from bridge.execute import Silent
         from bridge.lock import locked
 
-        progress = progress or Silent()
+        path, before, progress = Path(path), None, progress or Silent()
         with self.engine(database) as engine, locked(engine, lock_timeout, progress.note):
-            check(Path(path), engine)
-            file = sqlite_file(engine.url)
-            if file is not None and file.exists():
-                back_up(engine, self.config, prune=False)
-            restore(engine, Path(path))
+            check(path, engine, other_database=other_database)
+            if wanted(engine, self.config, backup):
+                try:
+                    before = back_up(engine, self.config)
+                except BridgeError as error:
+                    error.help = (
+                        "If what is there is not needed: "
+                        f"bridge restore {shlex.quote(str(path))} --no-backup"
+                    )
+                    raise
+            restore(engine, path)
+        return before
 
     # --- the developer's commands ---------------------------------------------------------
 
@@ -489,6 +500,11 @@ class Bridge:
             yield engine
         finally:
             engine.dispose()
+
+    def shown(self, database: Database | None = None) -> str:
+        """The database's URL as it may be printed."""
+        with self.engine(database) as engine:
+            return shown(engine.url)
 
     def _url(self) -> Database | None:
         if self._given or environment_url():

@@ -16,7 +16,7 @@ _DRIVERS = {
 # These work only below asyncio, which migrations do not use.
 _ASYNC = ("aiomysql", "aiosqlite", "asyncmy", "asyncpg")
 
-_LIBPQ = {
+LIBPQ = {
     "application_name", "channel_binding", "client_encoding", "connect_timeout",
     "fallback_application_name", "gssencmode", "gsslib", "host", "hostaddr", "keepalives",
     "keepalives_count", "keepalives_idle", "keepalives_interval", "krbsrvname",
@@ -32,7 +32,7 @@ _MYSQL = {
     "unix_socket", "use_unicode", "user", "write_timeout",
 }  # fmt: skip
 # The arguments in a URL's query that each of these knows.
-_KNOWN = {"psycopg": _LIBPQ, "psycopg2": _LIBPQ, "mysqldb": _MYSQL, "pymysql": _MYSQL}
+_KNOWN = {"psycopg": LIBPQ, "psycopg2": LIBPQ, "mysqldb": _MYSQL, "pymysql": _MYSQL}
 # What other drivers call them.
 _RENAMED = {
     "asyncpg": {"ssl": "sslmode", "timeout": "connect_timeout"},

@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.backup import Backup, back_up, bytes_words, offer
+from bridge.backup import back_up, command, offer, prune, size_words
 from bridge.config import Config
 from bridge.database import connect, scrub, sqlite_file
 from bridge.errors import (
@@ -30,6 +30,7 @@ from bridge.legacy.runtime import ready_runtime
 from bridge.lock import Lock
 from bridge.model import (
     CORE,
+    Backup,
     CreateModels,
     Downgrade,
     Foundations,
@@ -138,9 +139,14 @@ class Executor:
             except KeyboardInterrupt as interrupt:
                 self._fail("interrupted")
                 # Stays what it is, so that it ends a caller's program too; it only says more.
-                interrupt.args = (f"Interrupted in the step '{step}'.", self._cut_short(step))
+                left = self._cut_short(step)
+                if self.backup:
+                    left = f"{left} The backup from before: {command(self.backup)}"
+                interrupt.args = (f"Interrupted in the step '{step}'.", left)
                 raise
             self._write(JournalEntry("run", "", "done"))
+        if self.backup:
+            prune(self._engine, self._config, succeeded=True)
         return tuple(self._finished)
 
     @cached_property
@@ -190,7 +196,8 @@ class Executor:
     def _back_up(self, plan: Plan) -> None:
         if self._wants_backup and plan.state.kind != "fresh":
             self.backup = back_up(self._engine, self._config)
-            self._progress.note(f"Backup: {self.backup.path} ({bytes_words(self.backup.size)})")
+            prune(self._engine, self._config, succeeded=False)
+            self._progress.note(f"Backup: {self.backup.path} ({size_words(self.backup.size)})")
 
     def _foundations_of(self, component: str) -> Any:
         if component == CORE:

@@ -391,12 +391,23 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Backup:
+    """A file that holds a database as it was; `size` in bytes."""
+
+    path: Path
+    size: int
+
+
+@dataclass(frozen=True)
 class Report:
-    """What a run did: the steps with their seconds, and the version rows afterwards."""
+    """What a run did: the steps with their seconds, and the version rows afterwards.
+
+    `backup` is None where none was made.
+    """
 
     outcome: Literal["upgraded", "removed", "nothing_to_do"]
     database: str
     steps: tuple[tuple[Step, float], ...] = ()
     current: tuple[str, ...] = ()
     dormant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    backup: Path | None = None
+    backup: Backup | None = None

@@ -25,6 +25,7 @@ from rich.tree import Tree
 from bridge.drawing import Drawing, Node, plain
 from bridge.errors import BridgeError
 from bridge.model import (
+    Backup,
     Downgrade,
     Foundations,
     LegacyState,
@@ -42,7 +43,7 @@ from bridge.model import (
 )
 
 _COMMAND = re.compile(
-    r"\bbridge(?= (?:status|plan|dbupdate|revision|alembic|graph|modules|runtime|--help)\b)"
+    r"\bbridge(?= (?:status|plan|dbupdate|restore|revision|alembic|graph|modules|runtime|--help)\b)"
 )
 _COLOURS = {
     "fresh": "cyan",
@@ -94,6 +95,11 @@ def plan_document(plan: Plan) -> dict[str, Any]:
     }
 
 
+def backup_document(backup: Backup) -> dict[str, Any]:
+    """A backup in JSON; its size in bytes."""
+    return {"file": str(backup.path), "size": backup.size}
+
+
 def report_document(report: Report) -> dict[str, Any]:
     """`dbupdate --json`."""
     document: dict[str, Any] = {
@@ -104,7 +110,7 @@ def report_document(report: Report) -> dict[str, Any]:
     if report.dormant:
         document["dormant"] = {name: list(rows) for name, rows in report.dormant.items()}
     if report.backup:
-        document["backup"] = str(report.backup)
+        document["backup"] = backup_document(report.backup)
     return document
 
 
@@ -293,6 +299,16 @@ class Output:
         """Print a remark to standard error: standard output may be read by a program."""
         console = Console(stderr=True, soft_wrap=True, highlight=False)
         console.print(escape(self._typed(text)))
+
+    def restored(self, path: Path, before: Backup | None) -> None:
+        """Print what was put back, and where what was there before is."""
+        if self.as_json:
+            backup = backup_document(before) if before else None
+            self._json({"restored": str(path), "backup": backup})
+            return
+        rows = [("Restored", str(path))]
+        rows += [("Backup of what was there", str(before.path))] if before else []
+        self._pairs(rows, {})
 
     def pairs(self, rows: Sequence[tuple[str, str]]) -> None:
         """Print labelled lines, or one JSON object of them."""

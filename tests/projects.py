@@ -97,8 +97,11 @@ def copy_sample(root: Path) -> Project:
 
 
 def timeless(text: str) -> str:
-    """Output with times as ``#``, for comparisons: what a run took, when a backup was made."""
-    return re.sub(r"\b\d+\.\d+(?= s\b)|(?<=\"seconds\": )[\d.]+|\b\d{8}T\d{6}\.\d{6}Z\b", "#", text)
+    """Output with times and sizes, and what they make of a backup's name, as ``#``."""
+    found = (
+        r"\b\d+\.\d+(?= s\b)|\b[\d.]+(?= [kM]B\b)|(?<=\"seconds\": )[\d.]+|(?<=\"size\": )[\d.]+"
+    )
+    return re.sub(rf"{found}|\d{{8}}T\d{{6}}\.\d{{6}}Z\.\w{{8}}(?=\.bridge-backup)", "#", text)
 
 
 # --- states, written as SQL ---------------------------------------------------------------

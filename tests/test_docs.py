@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, get_args
 import pytest
 from alembic.config import CommandLine
 from click.testing import CliRunner
+from projects import timeless
 
 from bridge.cli import WITH_PLUGINS, InternalError, main
 from bridge.config import Config, parse
@@ -124,6 +125,7 @@ REGISTRY_KEYS = {"version_table", "row", "name_column", "version_column", "versi
 IN_WORDS = {"all from 1 to the last in `stamp`": "[1, 2, 3]"}
 FILES = {"config", "legacy_python"}
 FOLDERS = {"script_location", "version_locations", "pythonpath", "repository", "migrations"}
+FOLDERS |= {"folder"}
 
 
 def minimal() -> dict[str, Any]:
@@ -351,10 +353,6 @@ def run(folder: Path, *command: str) -> str:
     )
     assert done.returncode == 0, done.stdout
     return done.stdout.replace(str(folder), SHOWN_FOLDER)
-
-
-def timeless(text: str) -> str:
-    return re.sub(r"\d+\.\d+ s\b|\d{8}T\d{6}\.\d{6}Z\.bridge-backup \(\d+ kB\)", "#", text)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,8 @@ PACKAGE = Path(bridge.__file__).parent
 LAYERS = (
     {"errors", "model"},
     {"config", "drawing", "drivers", "graph", "pictures", "plan", "report", "state"},
-    {"backup", "database", "graph_cache", "hooks", "journal", "modules", "sqlite", "telling"},
+    {"backup", "database", "dumps", "graph_cache", "hooks", "journal", "modules"}
+    | {"sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
     | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},
@@ -42,6 +43,8 @@ NEIGHBOURS = {
     ("plan", "graph"),
     ("__main__", "cli"),
     ("backup", "database"),
+    ("backup", "dumps"),
+    ("dumps", "database"),
     ("revisions", "revisions.commands"),
     ("revisions", "revisions.environment"),
     ("revisions", "revisions.running"),
