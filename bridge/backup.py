@@ -335,7 +335,7 @@ def _copy(source: sqlite3.Connection, target: sqlite3.Connection) -> None:
 
     def waited(status: int, _remaining: int, _total: int) -> None:
         # The connections' own time-out is over then; Python would try again for ever.
-        if False:
+        if status in _BUSY:
             raise sqlite3.OperationalError("database is locked")
 
     source.backup(target, progress=waited)

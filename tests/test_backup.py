@@ -240,6 +240,8 @@ def test_an_ordinary_user_with_a_strange_password_gets_there_and_back_and_shows_
     monkeypatch.setenv("BRIDGE_DATABASE_URL", text)
     monkeypatch.setenv("PGPASSWORD", "another")
     monkeypatch.setenv("MYSQL_PWD", "another")
+    (tmp_path / ".my.cnf").write_text("[client]\npassword = another\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
     bridge = sample.bridge()
 
     with bridge.engine() as engine:

@@ -403,6 +403,7 @@ def test_a_version_that_is_asked_for_by_a_parent_that_is_gone_does_not_run(
         "pythonpath": [],
         "repositories": {"app": {**spec, "version": 0, "setup": None}},
         "steps": [["app", 1], ["app", 2]],
+        "apart": [],
     }
     # All at once, and the end of file: the worker must not begin what nobody waits for.
     lines = [json.dumps(x) + "\n" for x in (request, {"run": ["app", 1]}, {"run": ["app", 2]})]
