@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from alembic_projects import write_env, write_revision
 from databases import Database
 from projects import write_versions
@@ -18,6 +19,10 @@ from bridge.config import parse
 from bridge.legacy.client import legacy_url
 from bridge.legacy.runtime import ready_runtime
 
+LEGACY_SIDE = pytest.mark.skipif(
+    not sa.__version__.startswith("1.4"),
+    reason="about the legacy side only, which is one process in both worlds: runs in the 1.4 one",
+)
 BASE = "successor"
 """The Alembic revision that equals the last version of every repository here; it does nothing."""
 

@@ -9,12 +9,13 @@ from pathlib import Path
 
 import pytest
 from databases import Database
-from legacy_projects import CREATE_NOTES, LegacyProject, add_note, notes, versions
+from legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, add_note, notes, versions
 
 from bridge.model import RunLegacy
 
 MakeDatabase = Callable[[str], Database]
 TRANSACTIONAL = ("sqlite", "postgresql")
+pytestmark = LEGACY_SIDE
 
 
 @pytest.fixture

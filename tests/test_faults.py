@@ -13,7 +13,7 @@ from faults.harness import Harness
 from projects import TOP, copy_sample
 
 OLD = "core-v03"
-EVERY = int(os.environ.get("FAULT_EVERY", "43"))
+EVERY = int(os.environ.get("FAULT_EVERY", "67"))
 
 
 @pytest.mark.skipif(

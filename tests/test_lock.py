@@ -182,6 +182,7 @@ def marked(database: Database) -> int:
 # --- waiting ------------------------------------------------------------------------------
 
 
+@pytest.mark.skipif(sa.__version__.startswith("1.4"), reason="long: it runs with SQLAlchemy 2 only")
 def test_of_eight_that_start_together_one_upgrades_and_seven_wait(
     project: Project,
     old: Database,

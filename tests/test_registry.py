@@ -12,13 +12,21 @@ import pytest
 import sqlalchemy as sa
 from alembic_projects import create_table, write_env, write_revision
 from databases import MARIADB_LOCK, Database
-from legacy_projects import CREATE_NOTES, add_note, legacy_python, notes, write_repository
+from legacy_projects import (
+    CREATE_NOTES,
+    LEGACY_SIDE,
+    add_note,
+    legacy_python,
+    notes,
+    write_repository,
+)
 from projects import write_versions
 
 from bridge import Bridge
 from bridge.errors import BridgeError, ConfigError, LegacyError, LegacyPreflightError
 from bridge.legacy.client import legacy_url
 
+pytestmark = LEGACY_SIDE
 MakeDatabase = Callable[[str], Database]
 
 HEAD = """\

@@ -12,6 +12,7 @@ from databases import MARIADB_LOCK, Database
 from legacy_projects import (
     BASE,
     CREATE_NOTES,
+    LEGACY_SIDE,
     LegacyProject,
     add_note,
     notes,
@@ -24,6 +25,7 @@ from sqlalchemy.pool import StaticPool
 
 from bridge.errors import DatabaseError, LegacyError, LegacyPreflightError, LegacyWorkerError
 
+pytestmark = LEGACY_SIDE
 MakeDatabase = Callable[[str], Database]
 
 
