@@ -23,27 +23,12 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
+sys.path.append(str(ROOT / "tests"))
+
+from alembic_projects import write_revision  # noqa: E402
+
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 
-REVISION = '''"""Revision {number} of {branch}."""
-
-import sqlalchemy as sa
-
-from alembic import op
-
-revision = "{branch}{number:03}"
-down_revision = {down!r}
-branch_labels = {labels!r}
-depends_on = {depends!r}
-
-
-def upgrade():
-    {upgrade}
-
-
-def downgrade():
-    {downgrade}
-'''
 CREATE = 'op.create_table("{branch}", sa.Column("id", sa.Integer, primary_key=True))'
 ADD = 'op.add_column("{branch}", sa.Column("c{number}", sa.Integer))'
 
@@ -68,21 +53,22 @@ PAIRS = (
 
 def write_branch(folder: Path, branch: str, count: int, core: str | None) -> None:
     """A line of revisions; its base depends on a revision of the core."""
-    folder.mkdir(parents=True)
-    for number in range(1, count + 1):
-        name = {"branch": branch, "number": number}
-        base = number == 1
-        text = REVISION.format(
-            **name,
-            down=None if base else f"{branch}{number - 1:03}",
-            labels=(branch,) if base else None,
-            depends=core if base else None,
-            upgrade=(CREATE if base else ADD).format(**name),
-            downgrade=f'op.drop_table("{branch}")'
-            if base
-            else f'op.drop_column("{branch}", "c{number}")',
+    write_revision(
+        folder,
+        f"{branch}001",
+        upgrade=CREATE.format(branch=branch),
+        downgrade=f'op.drop_table("{branch}")',
+        depends=core,
+        label=branch,
+    )
+    for number in range(2, count + 1):
+        write_revision(
+            folder,
+            f"{branch}{number:03}",
+            f"{branch}{number - 1:03}",
+            upgrade=ADD.format(branch=branch, number=number),
+            downgrade=f'op.drop_column("{branch}", "c{number}")',
         )
-        (folder / f"{branch}{number:03}.py").write_text(text, encoding="utf-8")
 
 
 def write_project(root: Path, branches: int, revisions: int, url: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
 from bridge.drivers import driver_of, with_installed_driver
@@ -188,7 +188,7 @@ def connect(engine: Engine) -> Iterator[Connection]:
 def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
     """The error of a database that cannot be opened, in the database's own words."""
     return DatabaseError(
-        f"The database {shown(url)} cannot be opened: {_cause(error, url)}",
+        f"The database {shown(url)} cannot be opened: {cause(error, url)}",
         help=f"Check that the server runs and that the URL is right (--url, {URL_VARIABLE}, "
         "or database.url in the configuration).",
     )
@@ -197,15 +197,15 @@ def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
 def unreadable(url: URL, error: Exception) -> DatabaseError:
     """The error of a database that is open and yet cannot be read, in the database's own words."""
     return DatabaseError(
-        f"The database {shown(url)} cannot be read: {_cause(error, url)}",
+        f"The database {shown(url)} cannot be read: {cause(error, url)}",
         help="Check that it is the app's database, that this user may read its tables, and that no "
         "other program has it locked.",
     )
 
 
-def _cause(error: Exception, url: URL) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    return scrub(str(cause).strip(), url)
+def cause(error: Exception, url: URL) -> str:
+    """What the database itself said, in its own words, without the URL's passwords."""
+    return scrub(str(getattr(error, "orig", None) or error).strip(), url)
 
 
 @contextmanager

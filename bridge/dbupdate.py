@@ -27,8 +27,18 @@ from bridge.errors import (
 from bridge.graph import Graph
 from bridge.graph_cache import GraphCache, look
 from bridge.hooks import load_models
-from bridge.legacy.repository import read_repository, version_table_of
-from bridge.model import CORE, Backup, Facts, ModuleState, Plan, Report, Repository, State
+from bridge.legacy.repository import read_apart, read_repository, version_table_of
+from bridge.model import (
+    CORE,
+    Backup,
+    Facts,
+    ModuleState,
+    Plan,
+    Report,
+    Repository,
+    RunLegacy,
+    State,
+)
 from bridge.modules import find_modules
 from bridge.plan import make_plan, removal
 from bridge.state import classify
@@ -198,7 +208,24 @@ class Bridge:
 
     def plan_from(self, state: State) -> Plan:
         """The plan from a state that has been detected already."""
-        return make_plan(state, self.graph, self.config)
+        plan = make_plan(state, self.graph, self.config)
+        versions: dict[str, set[int]] = {name: set() for name in self.repositories}
+        for step in plan.steps:
+            if isinstance(step, RunLegacy):
+                versions[step.repository].add(step.version)
+        # Only of these the scripts are read.
+        apart = {
+            name: read_apart(self.repositories[name], state.dialect, numbers)
+            for name, numbers in versions.items()
+            if numbers
+        }
+        steps = tuple(
+            replace(step, apart=apart[step.repository].get(step.version))
+            if isinstance(step, RunLegacy)
+            else step
+            for step in plan.steps
+        )
+        return replace(plan, steps=steps)
 
     def dbupdate(
         self,

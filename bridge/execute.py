@@ -15,7 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.backup import back_up, command, offer, prune, size_words
 from bridge.config import Config
-from bridge.database import connect, scrub, sqlite_file
+from bridge.database import cause, connect, scrub, sqlite_file
 from bridge.errors import (
     BridgeError,
     DatabaseError,
@@ -239,9 +239,8 @@ class Executor:
                 with connection.begin():
                     self._journal.write(connection, entries)
         except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
             raise DatabaseRefusedError(
-                f"The database cannot be written to: {scrub(str(cause).strip(), self._engine.url)}",
+                f"The database cannot be written to: {cause(error, self._engine.url)}",
                 help="Let this user create and change tables, and see that there is room on the "
                 "disk; then run: bridge dbupdate",
                 state_of_data=self._so_far(),
@@ -251,9 +250,8 @@ class Executor:
         try:
             self._dispatch[type(step)](step)
         except SQLAlchemyError as error:
-            cause = getattr(error, "orig", None) or error
             raise DatabaseRefusedError(
-                f"The database refused the step '{step}': {scrub(str(cause), self._engine.url)}",
+                f"The database refused the step '{step}': {cause(error, self._engine.url)}",
                 help="Mend what it complains of, then run: bridge dbupdate",
                 state_of_data=self._refused_in(step),
             ) from error

@@ -28,7 +28,7 @@ from sqlalchemy.pool import Pool
 from sqlalchemy_dlock.exceptions import SqlAlchemyDLockBaseException
 from sqlalchemy_dlock.factory import create_sadlock
 
-from bridge.database import connect, read_only, scrub, sqlite_file, unreachable, unreadable
+from bridge.database import cause, connect, read_only, sqlite_file, unreachable, unreadable
 from bridge.errors import BridgeError, DatabaseRefusedError, LockedError, LockLostError
 from bridge.journal import Holder, read_holder
 
@@ -190,8 +190,7 @@ class _ServerLock(Lock):
         try:
             owner = self._scalar(self._owner_sql())
         except SQLAlchemyError as error:
-            cause = str(getattr(error, "orig", None) or error).strip()
-            why = f"its session has ended: {scrub(cause, self._engine.url)}"
+            why = f"its session has ended: {cause(error, self._engine.url)}"
             raise _lost(why, "See that the server runs, then") from None
         if owner is None or owner != self._session:
             raise _lost(

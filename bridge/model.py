@@ -48,7 +48,6 @@ class Repository:
 
     It is a sqlalchemy-migrate repository at `path`, or a `registry`: the name of a dictionary from
     numbers to functions. `versions` are the versions that have a script or a function, ascending.
-    `apart` says for each dialect which versions cannot run as one transaction there, and why.
     `stamp` maps a version to the Alembic revisions that equal it; to none where the base revisions
     skip what is there already. `requires` maps a version of this repository to the versions that
     other repositories must have reached before it runs.
@@ -60,7 +59,6 @@ class Repository:
     stamp: Mapping[int, tuple[str, ...]]
     store: VersionStore = VersionStore()
     path: Path | None = None
-    apart: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     registry: str | None = None
     aliases: tuple[str, ...] = ()
     requires: Mapping[int, Mapping[str, int]] = field(default_factory=dict)

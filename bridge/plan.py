@@ -43,7 +43,7 @@ def make_plan(state: State, graph: Graph, config: Config) -> Plan:
 
 def _onwards(state: State, graph: Graph, config: Config) -> tuple[Step, ...]:
     waiting = {name: legacy for name, legacy in state.legacy.items() if legacy.waiting}
-    steps: list[Step] = [*_run_legacy(waiting, state.legacy, state.dialect, config)]
+    steps: list[Step] = [*_run_legacy(waiting, state.legacy, config)]
     stamps = sorted(
         {
             revision
@@ -156,10 +156,7 @@ def _goal(legacy: LegacyState) -> int:
 
 
 def _run_legacy(
-    waiting: Mapping[str, LegacyState],
-    every: Mapping[str, LegacyState],
-    dialect: str,
-    config: Config,
+    waiting: Mapping[str, LegacyState], every: Mapping[str, LegacyState], config: Config
 ) -> list[RunLegacy]:
     """The versions to run, one repository after the other in the configuration's order.
 
@@ -197,8 +194,7 @@ def _run_legacy(
         for name, queue in queues.items():
             while queue and blocked_by(name, queue[0]) is None:
                 reached[name] = queue.pop(0)
-                apart = waiting[name].repository.apart.get(dialect, {}).get(reached[name])
-                steps.append(RunLegacy(name, reached[name], apart=apart))
+                steps.append(RunLegacy(name, reached[name]))
         if len(steps) == before:
             blocks = (blocked_by(name, queue[0]) for name, queue in queues.items() if queue)
             raise ConfigError(

@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -408,9 +409,9 @@ class TextProgress:
 class TerminalProgress(TextProgress):
     """Progress on a terminal: the lines, and under them a bar with the step that runs."""
 
-    def __init__(self, console: Console) -> None:
-        super().__init__(console)
-        # Slow to import, and wanted only when something is done.
+    @cached_property
+    def bar(self) -> Any:
+        """The bar, made when the first step begins: most runs have nothing to do."""
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
@@ -419,15 +420,19 @@ class TerminalProgress(TextProgress):
             TimeElapsedColumn,
         )
 
-        self.bar = Progress(
+        return Progress(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),
             TimeElapsedColumn(),
-            console=console,
+            console=self.console,
             transient=True,
         )
-        self.task = self.bar.add_task("", total=None)
+
+    @cached_property
+    def task(self) -> Any:
+        """The bar's only task."""
+        return self.bar.add_task("", total=None)
 
     def begin(self, step: Step, number: int, total: int) -> None:
         """Show the step beside the bar."""
@@ -437,4 +442,5 @@ class TerminalProgress(TextProgress):
 
     def close(self) -> None:
         """Take the bar away."""
-        self.bar.stop()
+        if "bar" in self.__dict__:
+            self.bar.stop()

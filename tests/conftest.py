@@ -22,6 +22,7 @@ from databases import (
     SQLiteDatabase,
 )
 from filelock import FileLock
+from projects import Project, copy_sample
 from servers import MariaDB, PostgreSQL, Server, ServerMissingError
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -102,6 +103,12 @@ def database(request: pytest.FixtureRequest, make_database: Callable[[str], Data
 def sqlite_database(make_database: Callable[[str], Database]) -> Database:
     """A new empty SQLite database, for what has nothing to do with dialects."""
     return make_database("sqlite")
+
+
+@pytest.fixture
+def sample(tmp_path: Path) -> Project:
+    """A copy of the sample application, which a test may change."""
+    return copy_sample(tmp_path / "sample")
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,7 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 from databases import DIALECTS, Database, ServerDatabase, SQLiteDatabase
-from projects import TOP, Project, copy_sample
+from projects import TOP, Project
 
 from bridge import BridgeError
 from bridge.backup import back_up, wanted
@@ -32,11 +32,6 @@ OLD = TOP / "snapshots" / "core-v10-likes-v01"
 MakeDatabase = Callable[[str], Database]
 SERVERS = ("postgresql", "mariadb")
 STAMP = "20200101T000000.000000Z"
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Project:
-    return copy_sample(tmp_path / "sample")
 
 
 @pytest.fixture

@@ -7,14 +7,13 @@ import json
 import os
 import re
 from collections.abc import Callable
-from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 from databases import Database
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from projects import TOP, Project, copy_sample, write_revisions
+from projects import TOP, Project, write_revisions
 
 from bridge.drawing import Drawing, Edge, Lane, Node, draw, plain
 from bridge.graph import Graph
@@ -389,11 +388,6 @@ The scripts alone
     ├── messages_read_at: When a message was read; none while it is not.
     └── messages_threads: An answer knows the message that it answers.
 """  # noqa: E501
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Project:
-    return copy_sample(tmp_path / "sample")
 
 
 def graph(project: Project, *arguments: str, url: Database | str | None = None) -> str:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from databases import Database
 from faults.harness import Harness
-from projects import TOP, copy_sample
+from projects import TOP, Project
 
 OLD = "core-v03"
 EVERY = int(os.environ.get("FAULT_EVERY", "67"))
@@ -21,10 +21,8 @@ EVERY = int(os.environ.get("FAULT_EVERY", "67"))
 )
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
 def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
-    dialect: str, tmp_path: Path, make_database: Callable[[str], Database]
+    dialect: str, sample: Project, tmp_path: Path, make_database: Callable[[str], Database]
 ) -> None:
-    sample = copy_sample(tmp_path / "sample")
-
     def old() -> Database:
         database = make_database(dialect)
         database.load(TOP / "snapshots" / OLD)

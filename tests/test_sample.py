@@ -19,11 +19,6 @@ SNAPSHOTS = sorted(
 )
 
 
-@pytest.fixture
-def sample(tmp_path: Path) -> Project:
-    return copy_sample(tmp_path / "sample")
-
-
 def select(database: Database, sql: str) -> list[tuple[Any, ...]]:
     with database.engine().connect() as connection:
         return [tuple(row) for row in connection.execute(sa.text(sql))]

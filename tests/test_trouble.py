@@ -12,14 +12,9 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from databases import Database, SQLiteDatabase
-from projects import TOP, Project, copy_sample
+from projects import TOP, Project
 
 OLD = TOP / "snapshots" / "core-v03"
-
-
-@pytest.fixture
-def sample(tmp_path: Path) -> Project:
-    return copy_sample(tmp_path / "sample")
 
 
 def old_database(path: Path) -> SQLiteDatabase:
@@ -30,12 +25,9 @@ def old_database(path: Path) -> SQLiteDatabase:
 
 def content(database: Database) -> Any:
     """What must be equal, whichever way led there."""
-    return {t: set(c) for t, c in columns(database).items()}, database.rows()
-
-
-def columns(database: Database) -> dict[str, list[str]]:
     tables = database.schema()["tables"]
-    return {name: [column["name"] for column in table["columns"]] for name, table in tables.items()}
+    columns = {name: {column["name"] for column in t["columns"]} for name, t in tables.items()}
+    return columns, database.rows()
 
 
 # --- no room --------------------------------------------------------------------------------

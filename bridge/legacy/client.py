@@ -114,6 +114,10 @@ class LegacyClient:
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> LegacyClient:
+        self._start()
+        return self
+
+    def _start(self) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         self._process = subprocess.Popen(
             [str(self._python), str(WORKER)],
@@ -125,7 +129,6 @@ class LegacyClient:
             # No terminal: a script cannot ask there, and Ctrl-C is ours to handle.
             start_new_session=True,
         )
-        return self
 
     def __exit__(
         self,
@@ -208,7 +211,7 @@ class LegacyClient:
         log.info("%s cannot run as one transaction: %s", step, scrub(reason, self._url))
         self._end(kill=True)
         self._request["apart"].append([step.repository, step.version])
-        self.__enter__()
+        self._start()
         try:
             self.preflight()
         except LegacyError as error:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import configparser
 import re
+from collections.abc import Container
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,28 @@ def _files(path: Path) -> dict[str, Any]:
         "versions": versions,
         "store": VersionStore(version_table),
         "path": path,
-        "apart": _read_apart(path / "versions"),
         "gaps": timestamps,
     }
+
+
+def read_apart(repository: Repository, dialect: str, versions: Container[int]) -> dict[int, str]:
+    """Which of these versions cannot run as one transaction, as far as their text tells, and why.
+
+    The worker notices the others when it comes to them.
+    """
+    pattern = _APART.get(dialect)
+    found: dict[int, str] = {}
+    if pattern is None or repository.path is None:
+        return found
+    for file in (repository.path / "versions").iterdir():
+        match = _VERSION.match(file.name)
+        if not match or int(match.group(1)) not in versions or file.suffix not in (".py", ".sql"):
+            continue
+        other = file.suffix == ".sql" and not re.search(f"_({dialect}|default)_", file.name)
+        part = None if other else pattern.search(_decoded(file.read_bytes()))
+        if part:
+            found[int(match.group(1))] = " ".join(part.group().split())
+    return found
 
 
 def version_table_of(settings: LegacyConfig) -> str:
@@ -142,25 +162,6 @@ def _read_versions(path: Path) -> tuple[int, ...]:
             help="Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/.",
         )
     return tuple(sorted(versions))
-
-
-def _read_apart(path: Path) -> dict[str, dict[int, str]]:
-    """For each dialect the versions that cannot run as one transaction, as far as their text tells.
-
-    The worker notices the others when it comes to them.
-    """
-    found: dict[str, dict[int, str]] = {dialect: {} for dialect in _APART}
-    for file in path.iterdir():
-        match = _VERSION.match(file.name)
-        if not match or not file.name.endswith((".py", ".sql")):
-            continue
-        text = _decoded(file.read_bytes())
-        for dialect, pattern in _APART.items():
-            other = file.suffix == ".sql" and not re.search(f"_({dialect}|default)_", file.name)
-            part = None if other else pattern.search(text)
-            if part:
-                found[dialect][int(match.group(1))] = " ".join(part.group().split())
-    return found
 
 
 def _check_stamp(repository: Repository, config: Config) -> None:

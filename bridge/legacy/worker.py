@@ -933,12 +933,13 @@ class Worker:
         self.channel.send("begin", script=script.path, one=one)
         begun = time.monotonic()
         try:
-            if isinstance(script, Function):
-                self.run_function(script, name, number)
-            elif one:
-                self.run_script_as_one(script, name, number)
-            else:
-                self.run_script(script, name, number)
+            function = isinstance(script, Function)
+            run = self.run_function if function else self.run_script
+            if one or function:
+                # The server may have ended a connection that idled since the last version.
+                self.engine.dispose()
+            with self.as_one(script=not function) if one else contextlib.nullcontext():
+                run(script, name, number)
         except NotOne as reason:
             self.channel.send("apart", reason=str(reason))
             return
@@ -958,34 +959,12 @@ class Worker:
         seconds = time.monotonic() - begun
         self.channel.send("end", statements=self.statements, seconds=seconds)
 
-    def run_script(self, script: Any, name: str, number: int) -> None:
-        import sqlalchemy
-
-        self.phase = "running"
-        script.run(self.engine, 1)
-        self.phase = "writing the version"
+    @contextlib.contextmanager
+    def as_one(self, *, script: bool) -> Iterator[Held]:
+        """What runs meanwhile is one transaction, which commits at the end."""
+        held = self.held = Held(self.engine, script=script)
         try:
-            with self.engine.begin() as connection:
-                self.write_version(connection, name, number)
-        except sqlalchemy.exc.DBAPIError as error:
-            if not error.connection_invalidated:
-                raise
-            # The server ended a connection that idled while the script computed.
-            with self.engine.begin() as connection:
-                self.write_version(connection, name, number)
-
-    def run_script_as_one(self, script: Any, name: str, number: int) -> None:
-        """What sqlalchemy-migrate does, on one connection that commits at the end."""
-        # The server may have ended a connection that idled since the last version.
-        self.engine.dispose()
-        held = self.held = Held(self.engine, script=True)
-        try:
-            self.phase = "running"
-            script.run(self.engine, 1)
-            held.drop_open()
-            self.phase = "writing the version"
-            with self.engine.begin() as connection:
-                self.write_version(connection, name, number)
+            yield held
             held.commit()
         except BaseException as error:
             undone = held.undo()
@@ -1000,29 +979,35 @@ class Worker:
             self.held = None
             held.release()
 
+    def run_script(self, script: Any, name: str, number: int) -> None:
+        import sqlalchemy
+
+        self.phase = "running"
+        script.run(self.engine, 1)
+        if self.held:
+            self.held.drop_open()
+        self.phase = "writing the version"
+        try:
+            with self.engine.begin() as connection:
+                self.write_version(connection, name, number)
+        except sqlalchemy.exc.DBAPIError as error:
+            if self.held or not error.connection_invalidated:
+                raise
+            # The server ended a connection that idled while the script computed.
+            with self.engine.begin() as connection:
+                self.write_version(connection, name, number)
+
     def run_function(self, function: Function, name: str, number: int) -> None:
         from sqlalchemy.orm import sessionmaker
 
-        # The server may have ended a connection that idled since the last version.
-        self.engine.dispose()
-        held = self.held = Held(self.engine) if self.engine.name in Held.DIALECTS else None
         session = sessionmaker(bind=self.engine)()
         try:
             self.phase = "running"
             function.call(session)
             self.finish(session, name, number)
-            if held:
-                held.commit()
-        except BaseException:
-            if held and held.undo():
-                self.written, self.unseen = 0, False
-            raise
         finally:
             with contextlib.suppress(Exception):  # it has failed, and says why already
                 session.close()
-            self.held = None
-            if held:
-                held.release()
 
     def finish(self, session: Any, name: str, number: int) -> None:
         """Commit what the function has not, which belongs to it all the same, with its row."""
