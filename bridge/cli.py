@@ -195,8 +195,7 @@ def handled(output: Output) -> Iterator[None]:
         )
         interrupted = InterruptedRunError(
             message,
-            help="If a legacy version was running, or a revision on MySQL or MariaDB, put back a "
-            "backup first. Then run it again: bridge dbupdate",
+            help="Run it again: bridge dbupdate",
             state_of_data=state,
         )
         fail(output, interrupted, interrupted.exit_status)
@@ -271,6 +270,45 @@ def dbupdate(
             progress=progress,
             backup=backup,
             lock_timeout=lock_timeout,
+        )
+    finally:
+        progress.close()
+    output.report(report)
+
+
+@main.command()
+@json_option
+@click.option(
+    "--from-statement",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="The statement to go on with; those before it are taken for done.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before the first write.")
+@backup_option
+@lock_option
+@common
+def resume(
+    bridge: Bridge,
+    output: Output,
+    from_statement: int | None,
+    yes: bool,
+    backup: bool | None,
+    lock_timeout: float,
+) -> None:
+    """Go on with an upgrade that was cut short in the middle of a step.
+
+    Only for MySQL and MariaDB, which commit each change of the schema by itself, and only where
+    dbupdate has said that it cannot go on by itself.
+    """
+    progress = output.progress()
+    try:
+        report = bridge.dbupdate(
+            confirm=asking(output, yes),
+            progress=progress,
+            backup=backup,
+            lock_timeout=lock_timeout,
+            from_statement=from_statement,
         )
     finally:
         progress.close()

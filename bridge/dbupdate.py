@@ -40,7 +40,7 @@ from bridge.model import (
     State,
 )
 from bridge.modules import find_modules
-from bridge.plan import make_plan, removal
+from bridge.plan import check_interrupted, make_plan, removal
 from bridge.state import classify
 
 if TYPE_CHECKING:
@@ -235,6 +235,7 @@ class Bridge:
         progress: Progress | None = None,
         backup: bool | None = None,
         lock_timeout: float = LOCK_SECONDS,
+        from_statement: int | None = None,
     ) -> Report:
         """Take the database to its targets, from wherever it stands.
 
@@ -246,16 +247,26 @@ class Bridge:
             says, which is always for a SQLite file.
         :param progress: is told of each step.
         :param lock_timeout: for how many seconds to wait for another run's end.
+        :param from_statement: on MySQL and MariaDB, with which statement the step in which an
+            earlier run was cut short is to go on; None for where its records say. Those before it
+            are taken for done.
         :raises LockedError: another run did not end in time.
+        :raises ResumeError: an earlier run was cut short, and it is not known where.
         :raises BridgeError: it was refused or failed; `state_of_data` says what is there now.
         """
         with self.engine(database) as engine:
 
             def make() -> Plan:
-                return self.plan_from(self._detect(engine))
+                plan = self.plan_from(self._detect(engine))
+                if from_statement is not None:
+                    check_interrupted(plan)
+                return plan
 
             plan = self._first_plan(engine, make)
-            return self._execute(engine, plan, make, confirm, progress, backup, lock_timeout)
+            return self._execute(
+                engine, plan, make, confirm, progress, backup, lock_timeout,
+                from_statement=from_statement,
+            )  # fmt: skip
 
     def remove_module(
         self,
@@ -347,6 +358,7 @@ class Bridge:
         backup: bool | None,
         lock_timeout: float,
         outcome: str = "upgraded",
+        from_statement: int | None = None,
     ) -> Report:
         """Run the plan under the lock, made anew there: until then another run may be at work."""
         if confirmed is not None:
@@ -377,7 +389,13 @@ class Bridge:
                     )
             backs_up = wanted(engine, self.config, backup)
             executor = Executor(
-                engine, self.config, self.revisions, progress, lock, backup=backs_up
+                engine,
+                self.config,
+                self.revisions,
+                progress,
+                lock,
+                backup=backs_up,
+                from_statement=from_statement,
             )
             steps = executor.execute(plan)
             report = _report(outcome, self._detect(engine), steps)

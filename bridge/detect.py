@@ -10,7 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from bridge.config import Config
 from bridge.database import read_only, shown, sqlite_file
 from bridge.graph import Graph
-from bridge.journal import JOURNAL_COLUMNS, read_journal
+from bridge.journal import JOURNAL_COLUMNS, read_interrupted, read_journal
 from bridge.model import JOURNAL_TABLE, Facts, Repository, State, VersionRow, VersionStore
 from bridge.state import REVISION_COLUMNS, classify
 
@@ -54,6 +54,7 @@ def read_facts(
         revisions=_revisions(connection, revision_table) if revision_table in readable else None,
         misshapen=misshapen,
         journal=read_journal(connection) if JOURNAL_TABLE in readable else (),
+        interrupted=read_interrupted(connection) if JOURNAL_TABLE in readable else None,
     )
 
 

@@ -150,6 +150,12 @@ class StalePlanError(StateError):
     code = "plan-stale"
 
 
+class ResumeError(StateError):
+    """A step that was cut short cannot go on by itself."""
+
+    code = "cannot-resume"
+
+
 class ModuleNeededError(StateError):
     """A module cannot be removed, because another depends on it."""
 

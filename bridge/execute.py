@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cached_property
 from typing import Any, Protocol
 from uuid import uuid4
@@ -22,6 +22,7 @@ from bridge.errors import (
     DatabaseRefusedError,
     HookError,
     LockLostError,
+    ResumeError,
 )
 from bridge.hooks import load_foundations, load_models
 from bridge.journal import Journal, this_process
@@ -42,7 +43,9 @@ from bridge.model import (
     Step,
     Upgrade,
     done_as_dict,
+    name_in_journal,
 )
+from bridge.recorder import DIALECTS, CannotResume, Recorder
 from bridge.revisions import Revisions, Runner
 from bridge.telling import said
 
@@ -85,15 +88,21 @@ class Executor:
         lock: Lock,
         *,
         backup: bool = False,
+        from_statement: int | None = None,
     ) -> None:
-        """:param backup: make one before the first write, where there is something to lose."""
+        """:param backup: make one before the first write, where there is something to lose.
+
+        :param from_statement: where the step stands in which an earlier run was cut short.
+        """
         self._engine, self._config, self._lock = engine, config, lock
         self._revisions, self._progress = revisions, progress
-        self._wants_backup = backup
+        self._wants_backup, self._from_statement = backup, from_statement
         self.backup: Backup | None = None
         self._journal = Journal(str(uuid4()))
         self._finished: list[tuple[Step, float]] = []
         self._versions: dict[str, int | None] = {}
+        self._interrupted: str | None = None
+        self._recorder: Recorder | None = None
         self._dispatch: Mapping[type, Callable[[Any], None]] = {
             RunLegacy: self._run_legacy,
             Stamp: self._stamp,
@@ -113,6 +122,7 @@ class Executor:
         """
         with ExitStack() as stack:
             self._stack = stack
+            self._interrupted = plan.state.interrupted
             self._prepare(plan, stack)
             self._back_up(plan)
             self._lock.check()
@@ -120,7 +130,8 @@ class Executor:
             try:
                 for number, step in enumerate(plan.steps, 1):
                     self._lock.check()
-                    self._write(JournalEntry("step", str(step)[:255], "begun"))
+                    self._journal.step = name_in_journal(step)
+                    self._write(JournalEntry("step", self._journal.step, "begun"))
                     self._progress.begin(step, number, len(plan.steps))
                     begun = time.monotonic()
                     self._one(step)
@@ -188,6 +199,7 @@ class Executor:
                     versions,
                     self._config,
                     mark=self._lock.mark,
+                    journal=self._journal.common,
                 )
             )
             self._last_version = versions[-1]
@@ -223,6 +235,10 @@ class Executor:
             if isinstance(step, Foundations) and step.component not in state.unlaid
         ]
         self._write(JournalEntry("run", "", "begun", this_process()), *entries)
+        interrupted = state.interrupted
+        if interrupted and all(name_in_journal(step) != interrupted for step in plan.steps):
+            with connect(self._engine) as connection, connection.begin():
+                self._journal.forget_statements(connection)
 
     def _fail(self, code: str) -> None:
         # The error says more, and what it is may keep us from writing it down.
@@ -248,7 +264,10 @@ class Executor:
 
     def _one(self, step: Step) -> None:
         try:
-            self._dispatch[type(step)](step)
+            with self._recorded(step):
+                self._dispatch[type(step)](step)
+        except CannotResume as stop:
+            raise cannot_resume(str(step), stop.number, stop.found, stop.expected) from None
         except SQLAlchemyError as error:
             raise DatabaseRefusedError(
                 f"The database refused the step '{step}': {cause(error, self._engine.url)}",
@@ -256,19 +275,64 @@ class Executor:
                 state_of_data=self._refused_in(step),
             ) from error
 
+    @contextmanager
+    def _recorded(self, step: Step) -> Iterator[None]:
+        """While it lasts, what a step does is written down, where the database needs it."""
+        self._recorder = None
+        runs_scripts = isinstance(step, Upgrade | Downgrade | CreateModels | Foundations)
+        if self._engine.dialect.name not in DIALECTS or not runs_scripts:
+            yield
+            return
+        recorder = self._recorder = Recorder(
+            self._engine,
+            name_in_journal(step),
+            self._journal.common,
+            self._take_from_statement(step),
+        )
+        try:
+            with recorder:
+                recorder.watch(self._connection.connection)
+                if recorder.done:
+                    self._tell_resumed(step, recorder.done)
+                self._journal.recorder = recorder
+                yield
+        finally:
+            self._journal.recorder = None
+
+    def _take_from_statement(self, step: Step) -> int | None:
+        """Where the administrator says that the step stands: of the one that was cut short."""
+        if name_in_journal(step) != self._interrupted:
+            return None
+        return self._from_statement
+
+    def _tell_resumed(self, step: Step, done: int) -> None:
+        self._progress.note(f"Going on in '{step}', behind its statement {done}.")
+
     def _refused_in(self, step: Step) -> str:
         """The state of the data when the database refused a step of bridge's own."""
         if isinstance(step, CreateModels) and not self._transactional_ddl:
-            return (
-                "The tables made before the one that was refused have stayed, without a version: "
-                "this database commits each change of the schema by itself. Drop them before you "
-                "run it again."
-            )
+            return f"{self._finished_steps()} {self._goes_on(step)}".strip()
         return self._so_far()
+
+    def _goes_on(self, step: Step) -> str:
+        """What is there of a step, where each change of the schema is committed by itself."""
+        recorder = self._recorder
+        if recorder and recorder.blind:
+            return (
+                f"What '{step}' had changed before may have stayed, and bridge cannot go on in the "
+                f"middle of it, because {recorder.blind}: put back a backup before you run it "
+                "again, or undo it by hand."
+            )
+        if recorder and not recorder.kept:
+            return f"'{step}' has changed nothing."
+        return (
+            f"What '{step}' had changed before stays and is written down: the next run goes on "
+            "behind it."
+        )
 
     @property
     def _transactional_ddl(self) -> bool:
-        return self._engine.dialect.name in ("sqlite", "postgresql")
+        return self._engine.dialect.name not in DIALECTS
 
     def _so_far(self) -> str:
         return self._finished_steps() or "The database is unchanged."
@@ -284,7 +348,13 @@ class Executor:
     # --- one function a kind of step ------------------------------------------------------
 
     def _run_legacy(self, step: RunLegacy) -> None:
-        self._client.run(step, self._versions[step.repository], lambda _number: None)
+        self._client.run(
+            step,
+            self._versions[step.repository],
+            lambda _number: None,
+            from_statement=self._take_from_statement(step),
+            on_resumed=lambda done: self._tell_resumed(step, done),
+        )
         self._versions[step.repository] = step.version
         if step == self._last_version:
             # Scripts leave sessions open, whose locks Alembic would wait for.
@@ -313,6 +383,7 @@ class Executor:
                     store.version_column: step.version,
                 }
                 self._connection.execute(table.insert().values(row))
+            self._journal.done(self._connection)
 
     def _upgrade(self, step: Upgrade) -> None:
         self._revision(step, self._runner.upgrade)
@@ -337,6 +408,8 @@ class Executor:
             left = (
                 f"Statements of '{step}' that had run may have stayed: put back a backup before "
                 "you run it again, or undo them by hand."
+                if self._transactional_ddl
+                else self._goes_on(step)
             )
             return f"{self._finished_steps()} {left}".strip()
         if isinstance(step, Upgrade | Downgrade):
@@ -346,14 +419,12 @@ class Executor:
     def _undone(self, step: Upgrade | Downgrade) -> str:
         """The state of the data when a revision did not come to its end."""
         if not self._transactional_ddl:
-            why = "this database commits each change of the schema by itself"
-        elif not self._runner.transactional:
-            why = "the app's own env.py decides what it commits"
-        else:
+            return f"{self._finished_steps()} {self._goes_on(step)}".strip()
+        if self._runner.transactional:
             return f"{self._so_far()} What the revision {step.revision} had done is rolled back."
         left = (
             f"The revision {step.revision} is not written down as done, but what it had changed "
-            f"before it failed may have stayed: {why}."
+            "before it failed may have stayed: the app's own env.py decides what it commits."
         )
         return f"{self._finished_steps()} {left}".strip()
 
@@ -367,15 +438,30 @@ class Executor:
         with self._connection.begin():
             for metadata, tables in owned.values():
                 metadata.create_all(self._connection, tables=tables)
+            self._journal.done(self._connection)
 
     def _foundations(self, step: Foundations) -> None:
         try:
             with self._connection.begin():
                 self._hooks[step.component](self._connection)
-                self._journal.write(self._connection, [JournalEntry("foundations", step.component)])
+                self._journal.done(self._connection, [JournalEntry("foundations", step.component)])
         except (Exception, SystemExit) as error:
             raise HookError(
                 f"The hook {step.hook} failed: {scrub(said(error), self._engine.url)}",
                 help="Mend the hook, then run: bridge dbupdate",
                 state_of_data=self._so_far(),
             ) from error
+
+
+def cannot_resume(step: str, number: int, found: str, expected: str) -> ResumeError:
+    """The error of a step that cannot go on by itself."""
+    return ResumeError(
+        f"The step '{step}' was cut short at its statement {number}, and cannot go on by itself.\n"
+        f"Found: {found}.\n"
+        f"Expected: {expected}.",
+        help="Put back a backup from before: bridge restore BACKUP. Or look at what is there, and "
+        "say with which statement the step is to go on, as those before it are done: bridge resume "
+        f"--from-statement {number} (or {number + 1} if that one is done too)",
+        state_of_data="This run has changed nothing more in that step; what it had done before it "
+        "was cut short is still there.",
+    )

@@ -17,10 +17,16 @@ from datetime import datetime, timezone
 from importlib.metadata import version
 
 import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection
 
 from bridge.model import JOURNAL_TABLE, JournalEntry
+from bridge.recorder import STEP, Recorder
 
+# MySQL's TEXT is of 64 KB; a statement's outcome may be longer.
+_LONG = sa.Text()
+for _dialect in ("mysql", "mariadb"):
+    _LONG = _LONG.with_variant(mysql.MEDIUMTEXT(), _dialect)
 _TABLE = sa.Table(
     JOURNAL_TABLE,
     sa.MetaData(),
@@ -31,20 +37,28 @@ _TABLE = sa.Table(
     sa.Column("status", sa.String(16), nullable=False),
     sa.Column("at", sa.DateTime, nullable=False),
     sa.Column("bridge_version", sa.String(32), nullable=False),
-    sa.Column("details", sa.Text),
+    sa.Column("details", _LONG),
 )
 JOURNAL_COLUMNS = frozenset(column.name for column in _TABLE.columns)
 """What makes a table bridge's own."""
 
 
 def read_journal(connection: Connection) -> tuple[JournalEntry, ...]:
-    """Every entry, oldest first; the table must be there."""
+    """Every entry, oldest first, without the records of statements; the table must be there."""
     columns = (_TABLE.c.step, _TABLE.c.name, _TABLE.c.status, _TABLE.c.details)
-    rows = connection.execute(sa.select(*columns).order_by(_TABLE.c.id))
+    entries = sa.select(*columns).where(_TABLE.c.step != STEP)
+    rows = connection.execute(entries.order_by(_TABLE.c.id))
     return tuple(
         JournalEntry(step, name, status, json.loads(details) if details else {})
         for step, name, status, details in rows
     )
+
+
+def read_interrupted(connection: Connection) -> str | None:
+    """The step of which statements are written down: it was cut short; the table must be there."""
+    names = sa.select(_TABLE.c.name).where(_TABLE.c.step == STEP).order_by(_TABLE.c.id.desc())
+    found: str | None = connection.execute(names.limit(1)).scalar()
+    return found
 
 
 @dataclass(frozen=True)
@@ -89,7 +103,12 @@ class Journal:
     """
 
     def __init__(self, run: str) -> None:
-        self.run = run
+        self.common: dict[str, str] = {"run": run, "bridge_version": version("bridge")}
+        """What every row of this run has in it."""
+        self.step: str | None = None
+        """The step that is at work, None outside a run's steps."""
+        self.recorder: Recorder | None = None
+        """What writes down the statements of that step, where the database needs it."""
 
     def write(self, connection: Connection, entries: Iterable[JournalEntry]) -> None:
         """Add the entries, in the transaction that the connection is in; makes the table."""
@@ -97,15 +116,26 @@ class Journal:
         now = datetime.now(timezone.utc).replace(tzinfo=None)
         rows = [
             {
-                "run": self.run,
+                **self.common,
                 "step": entry.step,
                 "name": entry.name,
                 "status": entry.status,
                 "at": now,
-                "bridge_version": version("bridge"),
                 "details": json.dumps(entry.details) if entry.details else None,
             }
             for entry in entries
         ]
         if rows:
             connection.execute(_TABLE.insert(), rows)
+
+    def done(self, connection: Connection, entries: Iterable[JournalEntry] = ()) -> None:
+        """Write down that the step at work is done, with these entries, in its own transaction."""
+        if self.recorder is not None:
+            self.recorder.finish(connection)
+        if self.step is not None:
+            entries = [*entries, JournalEntry("step", self.step)]
+        self.write(connection, entries)
+
+    def forget_statements(self, connection: Connection) -> None:
+        """Take out the records of statements: of steps that are done, or that nobody will run."""
+        connection.execute(_TABLE.delete().where(_TABLE.c.step == STEP))

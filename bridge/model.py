@@ -115,7 +115,8 @@ class Facts:
     `version_rows` has the rows of each legacy version table that exists; `revisions` the rows
     of the Alembic version table, None where that table does not exist. `misshapen` has the
     columns of version tables that lack the columns of a version table; these are not read.
-    `journal` has what bridge wrote down itself, oldest first.
+    `journal` has what bridge wrote down itself, oldest first; `interrupted` is the step of which it
+    has statements, because a run was cut short in it.
     """
 
     database: str
@@ -125,6 +126,7 @@ class Facts:
     revisions: tuple[str, ...] | None = None
     misshapen: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     journal: tuple[JournalEntry, ...] = ()
+    interrupted: str | None = None
 
 
 @dataclass(frozen=True)
@@ -247,8 +249,9 @@ class State:
 
     `strangers` are rows of the legacy version tables that no repository claims. `remembered` are
     the revisions that only the journal knows; `unlaid` the components whose foundations a run
-    before this one left unlaid. `problem` is set when an upgrade must be refused; it says why and
-    what mends it.
+    before this one left unlaid. `interrupted` is the step in the middle of which an earlier run was
+    cut short, where the next one goes on in it. `problem` is set when an upgrade must be refused;
+    it says why and what mends it.
     """
 
     kind: StateKind
@@ -261,6 +264,7 @@ class State:
     strangers: tuple[VersionRow, ...] = ()
     remembered: tuple[Revision, ...] = ()
     unlaid: tuple[str, ...] = ()
+    interrupted: str | None = None
     problem: BridgeError | None = field(default=None, compare=False)
 
     @property
@@ -364,6 +368,11 @@ class Foundations:
 
 
 Step = RunLegacy | Stamp | Upgrade | Downgrade | SetVersion | CreateModels | Foundations
+
+
+def name_in_journal(step: Step) -> str:
+    """What the step is called in bridge's own table, whose column is that long."""
+    return str(step)[:255]
 
 
 def step_as_dict(step: Step) -> dict[str, Any]:

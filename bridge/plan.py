@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from bridge.config import Config
-from bridge.errors import ConfigError, ModuleNeededError, StateError
+from bridge.errors import ConfigError, InconsistentError, ModuleNeededError, ResumeError, StateError
 from bridge.graph import Graph
 from bridge.model import (
     CORE,
@@ -23,6 +23,7 @@ from bridge.model import (
     State,
     Step,
     Upgrade,
+    name_in_journal,
 )
 
 
@@ -34,11 +35,32 @@ def make_plan(state: State, graph: Graph, config: Config) -> Plan:
     """
     if state.problem is not None:
         raise state.problem
+    if state.interrupted and state.interrupted.startswith("downgrade "):
+        raise InconsistentError(
+            f"A run was cut short in the middle of the step '{state.interrupted}': some of what "
+            "the revision had made is gone, and some is not.",
+            help="Take the module out to the end: bridge modules remove NAME. Or put back a "
+            "backup from before: bridge restore BACKUP",
+        )
     graph = graph.remembering(state.remembered)
     steps = (
         _fresh(state, graph, config) if state.kind == "fresh" else _onwards(state, graph, config)
     )
     return Plan(state, (*steps, *_foundations(steps, state, graph, config)))
+
+
+def check_interrupted(plan: Plan) -> None:
+    """Make sure that there is a step in which an earlier run was cut short.
+
+    :raises ResumeError: there is none that the plan goes on in.
+    """
+    interrupted = plan.state.interrupted
+    if interrupted is None or all(name_in_journal(step) != interrupted for step in plan.steps):
+        raise ResumeError(
+            "No step of this database is known to be cut short in its middle, so there is no "
+            "statement to go on with.",
+            help="Run: bridge dbupdate",
+        )
 
 
 def _onwards(state: State, graph: Graph, config: Config) -> tuple[Step, ...]:

@@ -83,6 +83,8 @@ def status_document(state: State, pending: int | None) -> dict[str, Any]:
     }
     if state.dormant:
         document["dormant"] = {name: list(rows) for name, rows in state.dormant.items()}
+    if state.interrupted:
+        document["interrupted"] = state.interrupted
     if state.problem:
         document["problem"] = state.problem.as_dict()
     return document
@@ -136,6 +138,8 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
         )
         for row in state.strangers
     ]
+    if state.interrupted:
+        rows.append(("Cut short", f"in the step '{state.interrupted}'; the next run goes on in it"))
     rows.append(("Pending", _pending_words(pending)))
     return rows
 

@@ -90,7 +90,8 @@ def classify(
         or _check_versions(enabled, tables)
         or _check_stamps(enabled, known, reached, graph)
     )
-    if finding is None and tables and not current:
+    # What a fresh install had made when it was cut short is bridge's own.
+    if finding is None and tables and not current and not facts.interrupted:
         finding = _check_managed(enabled, facts, tables, graph, config)
     dormant = any(module.switch != "on" and module.current for module in modules)
     kind = finding[0] if finding else _kind(enabled, known, dormant)
@@ -105,6 +106,7 @@ def classify(
         strangers=_strangers(facts, every_id),
         remembered=remembered,
         unlaid=_unlaid(facts, config),
+        interrupted=facts.interrupted,
         problem=finding[1] if finding else None,
     )
 

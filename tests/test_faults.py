@@ -19,7 +19,7 @@ EVERY = int(os.environ.get("FAULT_EVERY", "67"))
 @pytest.mark.skipif(
     not sa.__version__.startswith("1.4"), reason="long: it runs with SQLAlchemy 1.4 only"
 )
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql"])
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
 def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
     dialect: str, sample: Project, tmp_path: Path, make_database: Callable[[str], Database]
 ) -> None:

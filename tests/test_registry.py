@@ -294,7 +294,7 @@ def test_a_function_that_fails_after_a_commit_leaves_nothing_where_that_can_be(
     assert sa.inspect(database.engine()).has_table("halves") is stayed
     assert error.state_of_data.startswith(
         "The database is at version 2 of core, as its row says"
-        + (", but 2 statements of version 3 had run" if stayed else "")
+        + ("; 2 statements of version 3 had run before" if stayed else "")
     )
     assert error.state_of_data.endswith("; version 3 has changed nothing.") is not stayed
 

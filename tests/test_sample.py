@@ -238,8 +238,8 @@ def test_models_that_are_made_in_part_are_told(
     with pytest.raises(DatabaseRefusedError) as caught:
         sample.bridge(database).dbupdate()
     assert caught.value.state_of_data == (
-        "The tables made before the one that was refused have stayed, without a version: this "
-        "database commits each change of the schema by itself. Drop them before you run it again."
+        "What 'create the models' tables' had changed before stays and is written down: the next "
+        "run goes on behind it."
     )
     assert set(database.rows()) == {"a"}
 

@@ -19,15 +19,18 @@ from urllib.parse import quote, urlencode
 
 from sqlalchemy.engine import URL
 
+from bridge import recorder
 from bridge.config import Config
 from bridge.database import URL_VARIABLE, scrub, sqlite_file
 from bridge.drivers import driver_of, is_async, with_driver
 from bridge.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
-from bridge.model import LegacyState, RunLegacy
+from bridge.model import JOURNAL_TABLE, LegacyState, RunLegacy, name_in_journal
+from bridge.recorder import DIALECTS, CannotResume
 
 log = logging.getLogger("bridge.legacy")
 
 WORKER = Path(__file__).with_name("worker.py")
+RECORDER = Path(recorder.__file__)
 SAME_PROBLEMS = 20
 """How many scripts with one and the same problem a message names."""
 OUTPUT_LINES = 20
@@ -95,6 +98,7 @@ class LegacyClient:
     :param python: the interpreter of the legacy runtime.
     :param steps: the versions that will be run, in order.
     :param mark: how the worker marks its sessions, as `bridge.lock.Lock` has it.
+    :param journal: what the rows of this run in the journal have in common; None to write none.
     """
 
     def __init__(
@@ -106,9 +110,15 @@ class LegacyClient:
         config: Config,
         *,
         mark: Mapping[str, Any] | None = None,
+        journal: Mapping[str, str] | None = None,
     ) -> None:
         self._python, self._url = python, url
-        self._request = {**_request(url, states, steps, config), "mark": mark}
+        self._request: dict[str, Any] = {
+            **_request(url, states, steps, config),
+            "mark": mark,
+            "journal": journal and {"table": JOURNAL_TABLE, "common": dict(journal)},
+            "recorder": str(RECORDER) if journal and url.get_backend_name() in DIALECTS else None,
+        }
         # Append: it is the worker's standard error, and both sides move in it.
         self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed on exit)
         self._process: subprocess.Popen[str] | None = None
@@ -176,19 +186,31 @@ class LegacyClient:
                 raise self._refused(answer["problems"])
             doing = f" while it loaded {answer['script']}"
 
-    def run(self, step: RunLegacy, before: int | None, on_statement: Callable[[int], None]) -> Ran:
+    def run(
+        self,
+        step: RunLegacy,
+        before: int | None,
+        on_statement: Callable[[int], None],
+        *,
+        from_statement: int | None = None,
+        on_resumed: Callable[[int], None] = lambda _done: None,
+    ) -> Ran:
         """Run one version and write its number, as sqlalchemy-migrate does.
 
         :param before: the version that the database is at, None without a row.
         :param on_statement: called with the number of each writing statement that begins.
+        :param from_statement: with which it is to go on, where the administrator has said so.
+        :param on_resumed: called where an earlier run was cut short, with how many statements it
+            had done.
         :raises LegacyError: the script failed.
+        :raises CannotResume: an earlier run was cut short, and it is not known where.
         """
-        self._send({"run": [step.repository, step.version]})
+        command = {"run": [step.repository, step.version], "name": name_in_journal(step)}
+        self._send({**command, "from_statement": from_statement})
         script, begun, one = "not begun", 0, False
         while True:
-            answer = self._receive(
-                f" while it ran {step} ({script})", _left_behind(step, before, 0 if one else begun)
-            )
+            left = _left_behind(step, before, 0 if one else begun, recorded=self._recorded)
+            answer = self._receive(f" while it ran {step} ({script})", left)
             event = answer["event"]
             if event == "begin":
                 script, begun, one = answer["script"], 0, answer["one"]
@@ -197,6 +219,10 @@ class LegacyClient:
             elif event == "statement":
                 begun = answer["number"]
                 on_statement(begun)
+            elif event == "resumed":
+                on_resumed(answer["done"])
+            elif event == "stopped":
+                raise CannotResume(answer["number"], answer["found"], answer["expected"])
             elif event == "end":
                 break
             else:
@@ -217,7 +243,12 @@ class LegacyClient:
         except LegacyError as error:
             error.state_of_data = _left_behind(step, before, 0)
             raise
-        self._send({"run": [step.repository, step.version]})
+        self._send({"run": [step.repository, step.version], "name": name_in_journal(step)})
+
+    @property
+    def _recorded(self) -> bool:
+        """Whether the statements are written down, so that a later run goes on behind them."""
+        return self._request["recorder"] is not None
 
     def runs_apart(self, step: RunLegacy) -> bool:
         """Whether the statements of a version are committed one by one."""
@@ -289,12 +320,30 @@ class LegacyClient:
         return LegacyError(
             "\n".join(parts),
             help="Mend what it complains of, then run: bridge dbupdate",
-            state_of_data=_left_behind(step, before, answer["written"], unseen=answer["unseen"]),
+            state_of_data=_left_behind(
+                step,
+                before,
+                answer["written"],
+                unseen=answer["unseen"],
+                recorded=self._recorded,
+                blind=answer["blind"],
+            ),
         )
 
 
-def _left_behind(step: RunLegacy, before: int | None, written: int, *, unseen: bool = False) -> str:
-    """What a failed version leaves, of which so many statements have not been rolled back."""
+def _left_behind(
+    step: RunLegacy,
+    before: int | None,
+    written: int,
+    *,
+    unseen: bool = False,
+    recorded: bool = False,
+    blind: str | None = None,
+) -> str:
+    """What a failed version leaves, of which so many statements have not been rolled back.
+
+    :param recorded: they are written down; `blind` says why they are not all the same.
+    """
     kept = f"The database is at version {before} of {step.repository}, as its row says"
     if before is None:
         kept = f"The database has no version of {step.repository} yet"
@@ -307,6 +356,13 @@ def _left_behind(step: RunLegacy, before: int | None, written: int, *, unseen: b
     if not written:
         return f"{kept}; version {step.version} has changed nothing."
     were = "1 statement" if written == 1 else f"{written} statements"
+    if recorded and not blind:
+        return (
+            f"{kept}; {were} of version {step.version} had run before. What is committed of it "
+            "stays and is written down: the next run goes on behind it."
+        )
+    if blind:
+        kept = f"{kept}. bridge cannot go on in the middle of version {step.version}: {blind}"
     return (
         f"{kept}, but {were} of version {step.version} had run before the one that failed and may "
         "have stayed: they are committed one by one. Put back a backup before you run it again, or "

@@ -10,14 +10,18 @@ does not have it. Started as a child process. Protocol, one JSON object a line:
          "registry" (the other is null), "version_table", "id_column", "version_column",
          "path_column" (may be null), "row_id", "version", "last", "setup"}},
          "steps": [[NAME, VERSION], ...], "apart": those of them that commit each statement by
-         itself, "mark": null, {"file"} or {"drivers", "statements"}}; the first of the URLs whose
-         driver is here is taken
+         itself, "mark": null, {"file"} or {"drivers", "statements"}, "journal": null or {"table",
+         "common": what each row has in it}, "recorder": null or the path of recorder.py}; the first
+         of the URLs whose driver is here is taken
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
-    in   {"run": [NAME, VERSION]}, once for each version, in the order of the steps
-    out  {"event": "begin", "script", "one"}, {"event": "statement", "number", "sql"} for each
-         write, then {"event": "end", "statements", "seconds"}, {"event": "apart", "reason"} or
-         {"event": "error", "script", "line", "sql", "message", "written", "unseen"}
+    in   {"run": [NAME, VERSION], "name": the step's, "from_statement": null or a number}, once for
+         each version, in the order of the steps
+    out  {"event": "begin", "script", "one"}, {"event": "resumed", "done": N} where an earlier run
+         was cut short in it, {"event": "statement", "number", "sql"} for each write, then
+         {"event": "end", "statements", "seconds"}, {"event": "apart", "reason"}, {"event":
+         "stopped", "number", "found", "expected"} or {"event": "error", "script", "line", "sql",
+         "message", "written", "unseen", "blind"}
 
 A function's "script" is the file that it is in. Where the database can roll back changes of the
 schema ("one"), a version's work and its version row are one: after an error nothing of it has
@@ -34,6 +38,7 @@ from __future__ import annotations
 import ast
 import builtins
 import contextlib
+import datetime
 import functools
 import importlib
 import importlib.util
@@ -786,6 +791,9 @@ class Worker:
         self.unseen = False
         self.apart = {(name, number) for name, number in request["apart"]}
         self.last_write: str | None = None
+        self.name = ""  # of the step at work, in the journal
+        self.recorders: Any = None  # the module
+        self.recorder: Any = None
 
     # --- preflight ---
 
@@ -796,6 +804,8 @@ class Worker:
 
         mend_libraries()
         mark_sessions(self.request.get("mark"))
+        if self.request.get("recorder"):
+            self.recorders = load_recorder(self.request["recorder"])
         for folder in reversed(self.request["pythonpath"]):
             sys.path.insert(0, folder)
         try:
@@ -883,7 +893,7 @@ class Worker:
             if caller.partition(".")[0] != "sqlalchemy":
                 if self.held and self.held.script:
                     self.held.part("it uses the driver's own connection")
-                self.unseen = True
+                self.unseen = self.recorder is None
             return original(engine, *arguments, **options)
 
         engines.raw_connection = raw_connection
@@ -924,8 +934,12 @@ class Worker:
 
     # --- one version ---
 
-    def run(self, name: str, number: int) -> None:
+    def run(
+        self, name: str, number: int, step: str = "", from_statement: int | None = None
+    ) -> None:
         script = self.scripts[name, number]
+        self.name, self.recorder = step, None
+        stopped: Any = self.recorders.CannotResume if self.recorders else ()
         self.siblings.enter(name)
         self.statements, self.written, self.last_write = 0, 0, None
         self.unseen = False
@@ -938,8 +952,18 @@ class Worker:
             if one or function:
                 # The server may have ended a connection that idled since the last version.
                 self.engine.dispose()
-            with self.as_one(script=not function) if one else contextlib.nullcontext():
+            frame: Any = contextlib.nullcontext()
+            if one:
+                frame = self.as_one(script=not function)
+            elif self.recorders:
+                frame = self.recorded(from_statement)
+            with frame:
                 run(script, name, number)
+        except stopped as stop:
+            self.channel.send(
+                "stopped", number=stop.number, found=stop.found, expected=stop.expected
+            )
+            return
         except NotOne as reason:
             self.channel.send("apart", reason=str(reason))
             return
@@ -951,13 +975,19 @@ class Worker:
                 line=line_in(error, script.path),
                 sql=self.statement_of(error),
                 message=describe(error),
-                written=self.written,
+                written=self.stayed(),
                 unseen=self.unseen,
+                blind=self.recorder and self.recorder.blind,
             )
             return
         self.versions[name] = number
         seconds = time.monotonic() - begun
         self.channel.send("end", statements=self.statements, seconds=seconds)
+
+    def stayed(self) -> int:
+        """How many writes may have stayed, after an error."""
+        exact = self.recorder and not self.recorder.blind
+        return int(self.recorder.kept) if exact else self.written
 
     @contextlib.contextmanager
     def as_one(self, *, script: bool) -> Iterator[Held]:
@@ -978,6 +1008,20 @@ class Worker:
         finally:
             self.held = None
             held.release()
+
+    @contextlib.contextmanager
+    def recorded(self, from_statement: int | None) -> Iterator[None]:
+        """What runs meanwhile is written down, so that a later run can go on in the middle."""
+        journal = self.request["journal"]
+        # What the pool has was given out before.
+        self.engine.dispose()
+        self.recorder = self.recorders.Recorder(
+            self.engine, self.name, journal["common"], from_statement
+        )
+        with self.recorder:
+            if self.recorder.done:
+                self.channel.send("resumed", done=self.recorder.done)
+            yield
 
     def run_script(self, script: Any, name: str, number: int) -> None:
         import sqlalchemy
@@ -1027,6 +1071,21 @@ class Worker:
             self.write_version(session, name, number)
         session.commit()
 
+    def write_journal(self, connection: Any) -> None:
+        """That the step is done, in the transaction that its version is written in."""
+        import sqlalchemy
+
+        journal = self.request.get("journal")
+        if not journal:
+            return
+        if self.recorder:
+            self.recorder.finish(connection)
+        row = {"step": "step", "name": self.name, "status": "done", **journal["common"]}
+        row["at"] = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+        columns: Any = [sqlalchemy.column(name) for name in row if name != "at"]
+        columns.append(sqlalchemy.column("at", sqlalchemy.DateTime))
+        connection.execute(sqlalchemy.table(journal["table"], *columns).insert().values(row))
+
     def write_version(self, connection: Any, name: str, number: int) -> None:
         """As sqlalchemy-migrate does, but by the id in the row, which may be an older name.
 
@@ -1034,6 +1093,7 @@ class Worker:
         """
         import sqlalchemy
 
+        self.write_journal(connection)
         spec = self.request["repositories"][name]
         keys = ("id_column", "path_column", "version_column")
         columns: dict[str, Any] = {key: sqlalchemy.column(spec[key]) for key in keys if spec[key]}
@@ -1075,6 +1135,13 @@ def open_engine(urls: list[str]) -> Any:
         engine.connect().close()
         return engine
     raise missing or ValueError("no URL was given")
+
+
+def load_recorder(path: str) -> Any:
+    spec: Any = importlib.util.spec_from_file_location("bridge_recorder", path)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def mark_sessions(mark: dict[str, Any] | None) -> None:
@@ -1188,7 +1255,8 @@ def main() -> None:
         if command is None:
             worker.engine.dispose()
             return
-        worker.run(*command["run"])
+        name, number = command["run"]
+        worker.run(name, number, command.get("name", ""), command.get("from_statement"))
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ def recorder(revisions: Revisions, journal: Journal) -> Callable[..., None]:
             kind = "upgrade" if step.is_upgrade else "downgrade"
             ids = step.up_revision_ids
             entries = [JournalEntry.of(kind, graph.revisions[i]) for i in ids if graph.known(i)]
-        journal.write(ctx.connection, entries)
+        journal.done(ctx.connection, entries)
 
     return record
 
@@ -137,7 +137,7 @@ class Runner:
             rows = self.graph.effective(found | set(revisions))
             connection.execute(table.delete())
             connection.execute(table.insert(), [{"version_num": row} for row in rows])
-            self._journal.write(connection, entries_of_stamp(self.graph, revisions))
+            self._journal.done(connection, entries_of_stamp(self.graph, revisions))
         return rows
 
     def _check_known(self, found: set[str]) -> None:

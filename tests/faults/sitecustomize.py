@@ -3,7 +3,8 @@
 Python imports this by itself when its folder is on PYTHONPATH: in bridge's own process and in its
 worker. Both count their boundaries in one file; at the chosen one both are killed.
 
-Boundaries are: before and after each statement that writes, and after each commit of such.
+Boundaries are: before and after each statement that writes, and after each commit of such. With
+PyMySQL they are the statements that go to the server, bridge's own records among them.
 """
 
 from __future__ import annotations
@@ -31,36 +32,49 @@ def boundary(what: str) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def watch() -> None:
-    from sqlalchemy.engine.default import DefaultDialect
+def around(owner: Any, name: str, place: int, *, leave: str = "") -> None:
+    """Boundaries around a method; `place` is that of the statement among its arguments."""
+    original = getattr(owner, name)
 
-    def around(name: str) -> None:
-        original = getattr(DefaultDialect, name)
-
-        def execute(self: Any, cursor: Any, statement: str, *rest: Any, **more: Any) -> Any:
-            global dirty
-            if READS.match(statement):
-                return original(self, cursor, statement, *rest, **more)
-            dirty = True
-            boundary(f"before {statement}")
-            result = original(self, cursor, statement, *rest, **more)
-            boundary(f"after {statement}")
-            return result
-
-        setattr(DefaultDialect, name, execute)
-
-    for name in ("do_execute", "do_execute_no_params", "do_executemany"):
-        around(name)
-    original_commit = DefaultDialect.do_commit
-
-    def commit(self: Any, connection: Any) -> None:
+    def execute(self: Any, *arguments: Any, **more: Any) -> Any:
         global dirty
-        original_commit(self, connection)
-        if dirty:
+        statement = str(arguments[place])
+        if READS.match(statement) or (leave and getattr(self, "driver", "") == leave):
+            return original(self, *arguments, **more)
+        dirty = True
+        boundary(f"before {statement}")
+        result = original(self, *arguments, **more)
+        boundary(f"after {statement}")
+        return result
+
+    setattr(owner, name, execute)
+
+
+def around_commit(owner: Any, name: str, *, leave: str = "") -> None:
+    original = getattr(owner, name)
+
+    def commit(self: Any, *arguments: Any) -> None:
+        global dirty
+        original(self, *arguments)
+        if dirty and not (leave and getattr(self, "driver", "") == leave):
             dirty = False
             boundary("after COMMIT")
 
-    DefaultDialect.do_commit = commit  # type: ignore[method-assign]
+    setattr(owner, name, commit)
+
+
+def watch() -> None:
+    from sqlalchemy.engine.default import DefaultDialect
+
+    for name in ("do_execute", "do_execute_no_params", "do_executemany"):
+        around(DefaultDialect, name, 1, leave="pymysql")
+    around_commit(DefaultDialect, "do_commit", leave="pymysql")
+    try:
+        from pymysql.connections import Connection
+    except ImportError:
+        return
+    around(Connection, "query", 0)
+    around_commit(Connection, "commit")
 
 
 if COUNT:
