@@ -279,6 +279,21 @@ def dbupdate(
 @main.command()
 @json_option
 @click.option(
+    "--limit",
+    type=click.IntRange(min=1),
+    metavar="N",
+    default=10,
+    help="How many runs, the newest; default: 10.",
+)
+@common
+def history(bridge: Bridge, output: Output, limit: int) -> None:
+    """Say which runs have changed the database, and how each step ended. Reads only."""
+    output.history(bridge.history()[-limit:])
+
+
+@main.command()
+@json_option
+@click.option(
     "--from-statement",
     type=click.IntRange(min=1),
     metavar="N",

@@ -14,7 +14,7 @@ from sqlalchemy.engine import URL, Engine
 
 from bridge.config import Config, ModuleConfig, load, parse
 from bridge.database import environment_url, make_engine, parse_url, relative_to, shown
-from bridge.detect import detect
+from bridge.detect import detect, history
 from bridge.drawing import Drawing, draw
 from bridge.errors import (
     BridgeError,
@@ -33,6 +33,7 @@ from bridge.model import (
     Backup,
     Facts,
     ModuleState,
+    PastRun,
     Plan,
     Report,
     Repository,
@@ -178,6 +179,14 @@ class Bridge:
         """
         with self.engine(database) as engine:
             return self._detect(engine)
+
+    def history(self, database: Database | None = None) -> tuple[PastRun, ...]:
+        """Every run that the database's journal knows, with its steps, oldest first; reads only.
+
+        :raises DatabaseError: it cannot be read.
+        """
+        with self.engine(database) as engine:
+            return history(engine)
 
     def modules(self, database: Database | None = None) -> tuple[ModuleState, ...]:
         """The app's modules; where a database is named, with what is applied of each.

@@ -10,8 +10,8 @@ from sqlalchemy.engine import Connection, Engine
 from bridge.config import Config
 from bridge.database import read_only, shown, sqlite_file
 from bridge.graph import Graph
-from bridge.journal import JOURNAL_COLUMNS, read_interrupted, read_journal
-from bridge.model import JOURNAL_TABLE, Facts, Repository, State, VersionRow, VersionStore
+from bridge.journal import JOURNAL_COLUMNS, read_history, read_interrupted, read_journal
+from bridge.model import JOURNAL_TABLE, Facts, PastRun, Repository, State, VersionRow, VersionStore
 from bridge.state import REVISION_COLUMNS, classify
 
 
@@ -56,6 +56,22 @@ def read_facts(
         journal=read_journal(connection) if JOURNAL_TABLE in readable else (),
         interrupted=read_interrupted(connection) if JOURNAL_TABLE in readable else None,
     )
+
+
+def history(engine: Engine) -> tuple[PastRun, ...]:
+    """Every run that the journal of the database knows, oldest first; reads only.
+
+    :raises DatabaseError: the database cannot be opened or read.
+    """
+    file = sqlite_file(engine.url)
+    if file is not None and not file.exists() and file.parent.is_dir():
+        return ()
+    with read_only(engine) as connection:
+        if not sa.inspect(connection).has_table(JOURNAL_TABLE):
+            return ()
+        if _misshapen(connection, {JOURNAL_TABLE: JOURNAL_COLUMNS}):
+            return ()
+        return read_history(connection)
 
 
 def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionRow, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from functools import cached_property
 from typing import Any, Protocol
 from uuid import uuid4
@@ -24,6 +25,7 @@ from bridge.errors import (
     LockLostError,
     ResumeError,
 )
+from bridge.fingerprint import fingerprint
 from bridge.hooks import load_foundations, load_models
 from bridge.journal import Journal, this_process
 from bridge.legacy.client import LegacyClient
@@ -131,13 +133,14 @@ class Executor:
                 for number, step in enumerate(plan.steps, 1):
                     self._lock.check()
                     self._journal.step = name_in_journal(step)
-                    self._write(JournalEntry("step", self._journal.step, "begun"))
+                    self._write_begun(step)
                     self._progress.begin(step, number, len(plan.steps))
                     begun = time.monotonic()
                     self._one(step)
                     seconds = time.monotonic() - begun
                     self._finished.append((step, seconds))
                     self._progress.done(step, seconds)
+                    self._journal.step = None
             except BridgeError as error:
                 error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
                 if self.backup:
@@ -155,7 +158,7 @@ class Executor:
                     left = f"{left} The backup from before: {command(self.backup)}"
                 interrupt.args = (f"Interrupted in the step '{step}'.", left)
                 raise
-            self._write(JournalEntry("run", "", "done"))
+            self._write(JournalEntry("run", "", "done"), schema=True)
         if self.backup:
             prune(self._engine, self._config, succeeded=True)
         return tuple(self._finished)
@@ -240,20 +243,45 @@ class Executor:
             with connect(self._engine) as connection, connection.begin():
                 self._journal.forget_statements(connection)
 
+    def _write_begun(self, step: Step) -> None:
+        details: dict[str, Any] = {"kind": step.kind}
+        if isinstance(step, RunLegacy):
+            before = self._versions[step.repository]
+            details |= {"from": [before], "to": [step.version], "how": step.how}
+        elif isinstance(step, Upgrade | Downgrade):
+            ends = (list(self._runner.graph.revisions[step.revision].down), [step.revision])
+            down, up = ends if isinstance(step, Upgrade) else ends[::-1]
+            details |= {"from": down, "to": up}
+        elif isinstance(step, Stamp):
+            details["to"] = list(step.revisions)
+        elif isinstance(step, SetVersion):
+            details["to"] = [step.version]
+        self._write(JournalEntry("step", name_in_journal(step), "begun", details), schema=True)
+
     def _fail(self, code: str) -> None:
         # The error says more, and what it is may keep us from writing it down.
         with suppress(BridgeError, SQLAlchemyError):
-            self._write(JournalEntry("run", "", "failed", {"error": code}))
+            failed = [JournalEntry("run", "", "failed", {"error": code})]
+            if self._journal.step is not None:
+                failed.insert(0, JournalEntry("step", self._journal.step, "failed"))
+            self._write(*failed, schema=True)
 
-    def _write(self, *entries: JournalEntry) -> None:
-        """Write into the journal at once, for whoever waits for us."""
+    def _write(self, *entries: JournalEntry, schema: bool = False) -> None:
+        """Write into the journal at once, for whoever waits for us.
+
+        :param schema: the last entry has the schema as it is now.
+        """
         try:
             with ExitStack() as stack:
                 # The run's own connection is not opened for this: it would idle while scripts run.
                 own = self.__dict__.get("_connection")
                 connection = own or stack.enter_context(connect(self._engine))
                 with connection.begin():
-                    self._journal.write(connection, entries)
+                    *others, last = entries
+                    if schema:
+                        details = {**last.details, "schema": fingerprint(connection)}
+                        last = replace(last, details=details)
+                    self._journal.write(connection, [*others, last])
         except SQLAlchemyError as error:
             raise DatabaseRefusedError(
                 f"The database cannot be written to: {cause(error, self._engine.url)}",

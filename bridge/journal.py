@@ -11,16 +11,17 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection
 
-from bridge.model import JOURNAL_TABLE, JournalEntry
+from bridge.model import JOURNAL_TABLE, JournalEntry, PastRun, PastStep
 from bridge.recorder import STEP, Recorder
 
 # MySQL's TEXT is of 64 KB; a statement's outcome may be longer.
@@ -86,6 +87,76 @@ def read_holder(connection: Connection) -> Holder | None:
     step = connection.execute(of_steps.order_by(_TABLE.c.id.desc()).limit(1)).scalar()
     details = json.loads(run.details)
     return Holder(details["host"], details["pid"], details["user"], run.at, step)
+
+
+def read_history(connection: Connection) -> tuple[PastRun, ...]:
+    """Every run with its steps, oldest first; the table must be there."""
+    rows = connection.execute(
+        sa.select(_TABLE).where(_TABLE.c.step.notin_([STEP, "seen"])).order_by(_TABLE.c.id)
+    )
+    runs: dict[str, list[Any]] = {}
+    for row in rows:
+        runs.setdefault(row.run, []).append(row)
+    return tuple(_past_run(its) for its in runs.values())
+
+
+def _past_run(rows: list[Any]) -> PastRun:
+    """The run that the rows of one run tell of."""
+    of_run = [row for row in rows if row.step == "run"]
+    begun, last = (of_run or rows)[0], (of_run or rows)[-1]
+    details = _details(begun) if of_run else {}
+    return PastRun(
+        id=begun.run,
+        status=last.status,
+        begun=begun.at,
+        ended=last.at if last.status != "begun" else None,
+        bridge_version=begun.bridge_version,
+        host=details.get("host"),
+        process=details.get("pid"),
+        user=details.get("user"),
+        error=_details(last).get("error"),
+        steps=tuple(_past_steps(rows) if of_run else map(_alone, rows)),
+    )
+
+
+def _past_steps(rows: list[Any]) -> Iterator[PastStep]:
+    of_steps = [row for row in rows if row.step == "step"]
+    begun = [row for row in of_steps if row.status == "begun"]
+    # What the schema was after a step, whoever began or ended next has.
+    after = [_details(row).get("schema") for row in begun[1:]]
+    after.append(_details(rows[-1]).get("schema"))
+    for row, schema in zip(begun, after, strict=True):
+        ends = [end for end in of_steps if end.name == row.name and end.status != "begun"]
+        details = _details(row) | (_details(ends[-1]) if ends else {})
+        yield PastStep(
+            name=row.name,
+            status=ends[-1].status if ends else "begun",
+            begun=row.at,
+            ended=ends[-1].at if ends else None,
+            kind=details.get("kind"),
+            start=tuple(map(_word, details.get("from", ()))),
+            end=tuple(map(_word, details.get("to", ()))),
+            how=details.get("how"),
+            one=details.get("one"),
+            schema=(_details(row).get("schema"), schema),
+        )
+
+
+def _alone(row: Any) -> PastStep:
+    """A revision that Alembic ran or stamped without bridge."""
+    start = tuple(_details(row).get("down", ())) if row.step == "upgrade" else ()
+    return PastStep(
+        f"{row.step} {row.name}", row.status, row.at, row.at, row.step, start, (row.name,)
+    )
+
+
+def _details(row: Any) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(row.details) if row.details else {}
+    return found
+
+
+def _word(value: Any) -> str:
+    return "none" if value is None else str(value)
 
 
 def this_process() -> dict[str, str | int]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import asdict, dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -196,6 +197,48 @@ class JournalEntry:
             return None
         down, depends = tuple(self.details["down"]), tuple(self.details["depends"])
         return Revision(self.name, down, depends, self.details["module"], gone=True)
+
+
+@dataclass(frozen=True)
+class PastStep:
+    """A step of a run, as the journal has it; times are UTC.
+
+    `status` is ``begun`` where it never ended: it runs now, or was killed. `start` and `end` are
+    the versions or revisions between which it leads, `how` the way in which a legacy version was
+    run, `one` whether it was one transaction with its version row. `schema` has the fingerprints of
+    the schema before and after, None where nobody took them.
+    """
+
+    name: str
+    status: Literal["begun", "done", "failed"]
+    begun: datetime
+    ended: datetime | None = None
+    kind: str | None = None
+    start: tuple[str, ...] = ()
+    end: tuple[str, ...] = ()
+    how: str | None = None
+    one: bool | None = None
+    schema: tuple[str | None, str | None] = (None, None)
+
+
+@dataclass(frozen=True)
+class PastRun:
+    """A run, as the journal has it; times are UTC.
+
+    `status` is as a step's. What was run by Alembic without bridge has no `host`, `process` and
+    `user`; its steps are revisions. `error` is the code of the error with which it failed.
+    """
+
+    id: str
+    status: Literal["begun", "done", "failed"]
+    begun: datetime
+    ended: datetime | None = None
+    bridge_version: str = ""
+    host: str | None = None
+    process: int | None = None
+    user: str | None = None
+    error: str | None = None
+    steps: tuple[PastStep, ...] = ()
 
 
 @dataclass(frozen=True)

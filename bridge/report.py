@@ -13,6 +13,7 @@ import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from bridge.model import (
     Foundations,
     LegacyState,
     ModuleState,
+    PastRun,
+    PastStep,
     Plan,
     Report,
     RunLegacy,
@@ -44,7 +47,8 @@ from bridge.model import (
 )
 
 _COMMAND = re.compile(
-    r"\bbridge(?= (?:status|plan|dbupdate|restore|revision|alembic|graph|modules|runtime|--help)\b)"
+    r"\bbridge(?= (?:status|plan|dbupdate|resume|restore|history|revision|alembic|graph|modules"
+    r"|runtime|--help)\b)"
 )
 _COLOURS = {
     "fresh": "cyan",
@@ -142,6 +146,37 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
         rows.append(("Cut short", f"in the step '{state.interrupted}'; the next run goes on in it"))
     rows.append(("Pending", _pending_words(pending)))
     return rows
+
+
+def history_document(runs: Iterable[PastRun]) -> dict[str, Any]:
+    """`history --json`: times are ISO 8601, in UTC."""
+
+    def plain_values(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+        return {k: f"{v.isoformat()}Z" if isinstance(v, datetime) else v for k, v in items}
+
+    return {"runs": [asdict(run, dict_factory=plain_values) for run in runs]}
+
+
+def _run_words(run: PastRun) -> str:
+    """The line of a run: since when, whose, how it ended."""
+    whose = "Alembic, without bridge"
+    if run.host is not None:
+        whose = f"{run.user} on {run.host} (process {run.process}), bridge {run.bridge_version}"
+    how = {"done": "done", "begun": "never ended: it runs, or was killed"}.get(run.status, "failed")
+    seconds = f" after {_seconds(run)} s" if run.ended and run.host is not None else ""
+    code = f" [{run.error}]" if run.error else ""
+    return f"{run.begun:%F %T} UTC, {whose}: {how}{code}{seconds}"
+
+
+def _past_words(step: PastStep) -> tuple[str, ...]:
+    start, end = ", ".join(step.start) or "-", ", ".join(step.end) or "-"
+    status = {"begun": "never ended"}.get(step.status, step.status)
+    remark = "statement by statement" if step.one is False else ""
+    return (step.name, start, end, status, _seconds(step), remark)
+
+
+def _seconds(past: PastRun | PastStep) -> str:
+    return f"{(past.ended - past.begun).total_seconds():.2f}" if past.ended else "-"
 
 
 def _node_words(node: Node, remark: str) -> Text:
@@ -271,6 +306,19 @@ class Output:
         for module in modules:
             if module.problem:
                 self.console.print(f"{escape(module.name)}: {escape(module.problem)}")
+
+    def history(self, runs: Sequence[PastRun]) -> None:
+        """Print runs with their steps."""
+        if self.as_json:
+            self._json(history_document(runs))
+            return
+        if not runs:
+            self.console.print("bridge has not changed this database yet.")
+        for run in runs:
+            self.console.print(f"[bold]{escape(_run_words(run))}[/]")
+            rows = [_past_words(step) for step in run.steps]
+            if rows:
+                self._table(("step", "from", "to", "", "seconds", ""), rows)
 
     def graph(self, drawing: Drawing) -> None:
         """Print the lanes of a drawing as a tree."""

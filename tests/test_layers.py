@@ -15,7 +15,7 @@ PACKAGE = Path(bridge.__file__).parent
 LAYERS = (
     {"errors", "model"},
     {"config", "drawing", "drivers", "graph", "pictures", "plan", "recorder", "report", "state"},
-    {"backup", "database", "dumps", "graph_cache", "hooks", "journal", "modules"}
+    {"backup", "database", "dumps", "fingerprint", "graph_cache", "hooks", "journal", "modules"}
     | {"sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}

@@ -1081,6 +1081,8 @@ class Worker:
         if self.recorder:
             self.recorder.finish(connection)
         row = {"step": "step", "name": self.name, "status": "done", **journal["common"]}
+        # Whether it is one transaction with its row shows only now.
+        row["details"] = json.dumps({"one": bool(self.held), "statements": self.statements})
         row["at"] = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
         columns: Any = [sqlalchemy.column(name) for name in row if name != "at"]
         columns.append(sqlalchemy.column("at", sqlalchemy.DateTime))
