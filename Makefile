@@ -61,7 +61,7 @@ benchmark: $(VENV) ## measures bridge beside Alembic on 1,000 revisions
 
 .PHONY: faults
 faults: $(VENV_14) ## kills a run at every statement, on every database, and runs it again (an hour)
-	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/test_faults.py
+	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/test_faults.py tests/real/test_killed.py
 
 .PHONY: clean
 clean: ## removes what make, the tests and the tools made, the virtual environments too

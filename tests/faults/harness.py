@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -37,12 +37,21 @@ class Harness:
 
     :param make: makes the old database anew, as often as it is called.
     :param folder: the app's, with its `bridge.toml`.
+    :param only: a pattern of the statements that count.
+    :param content: what must be equal in the end; the schema and all rows if None.
     """
 
     def __init__(
-        self, make: Callable[[], Database], folder: Path, work: Path, ignore: Sequence[str] = ()
+        self,
+        make: Callable[[], Database],
+        folder: Path,
+        work: Path,
+        *,
+        only: str = "",
+        content: Callable[[Database], Any] | None = None,
     ) -> None:
-        self._make, self._folder, self._ignore = make, folder, ignore
+        self._make, self._folder, self._only = make, folder, only
+        self._content = content or contents
         self._count = work / "boundaries"
 
     def run(self, every: int = 1, first: int = 1) -> Outcome:
@@ -66,15 +75,6 @@ class Harness:
                 outcome.wrong[what] = difference(expected, self._content(database))
         return outcome
 
-    def _content(self, database: Database) -> Any:
-        schema = database.schema(self._ignore)
-        # SQLAlchemy writes the constraints of a table in the order of a set.
-        schema["sql"] = [
-            [*names, sorted(re.split(r",\s*|[()]", str(sql)))]
-            for *names, sql in schema.get("sql", ())
-        ]
-        return schema, database.rows(self._ignore)
-
     def _bridge(
         self, database: Database, kill_at: int | None = None
     ) -> subprocess.CompletedProcess[str]:
@@ -82,6 +82,7 @@ class Harness:
         self._count.unlink(missing_ok=True)
         if kill_at is not None:
             environment |= {"FAULT_COUNT": str(self._count), "FAULT_AT": str(kill_at)}
+            environment["FAULT_ONLY"] = self._only
         return subprocess.run(
             [sys.executable, "-m", "bridge", "dbupdate", "--yes", "--url", database.url],
             cwd=self._folder,
@@ -91,6 +92,16 @@ class Harness:
             check=False,
             stdin=subprocess.DEVNULL,
         )
+
+
+def contents(database: Database) -> Any:
+    """The schema and all rows."""
+    schema = database.schema()
+    # SQLAlchemy writes the constraints of a table in the order of a set.
+    schema["sql"] = [
+        [*names, sorted(re.split(r",\s*|[()]", str(sql)))] for *names, sql in schema.get("sql", ())
+    ]
+    return schema, database.rows()
 
 
 def difference(expected: Any, found: Any) -> str:

@@ -4,7 +4,8 @@ Python imports this by itself when its folder is on PYTHONPATH: in bridge's own 
 worker. Both count their boundaries in one file; at the chosen one both are killed.
 
 Boundaries are: before and after each statement that writes, and after each commit of such. With
-PyMySQL they are the statements that go to the server, bridge's own records among them.
+PyMySQL they are the statements that go to the server, bridge's own records among them. `FAULT_ONLY`
+is a pattern of those that count.
 """
 
 from __future__ import annotations
@@ -16,12 +17,15 @@ from typing import Any
 
 COUNT = os.environ.get("FAULT_COUNT")
 AT = int(os.environ.get("FAULT_AT", "0"))
+ONLY = re.compile(os.environ.get("FAULT_ONLY", ""), re.DOTALL)
 MAIN = os.environ.setdefault("FAULT_MAIN", str(os.getpid()))
 READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN|SET)\b", re.IGNORECASE)
 dirty = False
 
 
 def boundary(what: str) -> None:
+    if not ONLY.search(what):
+        return
     descriptor = os.open(str(COUNT), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.write(descriptor, f"{' '.join(what.split())[:200]}\n".encode())
     os.close(descriptor)

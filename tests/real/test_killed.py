@@ -1,0 +1,56 @@
+"""A run over a real history that is killed between two steps is finished by the next run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databases import Database
+from faults.harness import Harness, contents
+from histories import FOREIGN_CODE, OLD_WORLD, Load, Project
+from projects import write_versions
+
+pytestmark = [
+    pytest.mark.real,
+    *FOREIGN_CODE,
+    pytest.mark.skipif(not OLD_WORLD, reason="long: it runs with SQLAlchemy 1.4 only"),
+]
+
+EVERY = int(os.environ.get("FAULT_EVERY", "67"))
+# What is written down when a step begins and when it is done, in the transaction of its version.
+STEPS = r"INTO bridge_journal (?!.*'statement')"
+
+
+def without_clocks(database: Database) -> Any:
+    """glance's 003_sqlite_upgrade.sql writes date('now'), and midnight may come in between."""
+    schema, rows = contents(database)
+    return schema, {table: lines for table, lines in rows.items() if table != "image_properties"}
+
+
+# With rows; and all of its versions, where every point is tried.
+@pytest.mark.parametrize("start", [2, 0] if EVERY == 1 else [2])
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
+def test_a_run_that_is_killed_between_two_steps_is_finished_by_the_next(
+    dialect: str,
+    start: int,
+    project: Callable[[str], Project],
+    load: Load,
+    make_database: Callable[[str], Database],
+    tmp_path: Path,
+) -> None:
+    project("glance").write_toml(tmp_path / "bridge.toml")
+
+    def old() -> Database:
+        if start:
+            return load(f"glance/v{start:03}", dialect)
+        database = make_database(dialect)
+        write_versions(database, ("Glance Migrations", 0))
+        return database
+
+    harness = Harness(old, tmp_path, tmp_path, only=STEPS, content=without_clocks)
+    outcome = harness.run(every=EVERY)
+    print(f"\nglance from {start} on {dialect}: {outcome}")
+    assert outcome.wrong == {}
