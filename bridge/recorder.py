@@ -46,7 +46,7 @@ _KINDS = {
     "read": {"SELECT", "SHOW", "DESCRIBE", "DESC", "EXPLAIN", "WITH", "VALUES", "("},
     "rows": {"INSERT", "UPDATE", "DELETE", "REPLACE"},
     # These take effect for the session alone, so each run needs them.
-    "session": {"SET", "USE", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "BEGIN", "START"},
+    "session": {"SET", "SAVEPOINT", "RELEASE", "ROLLBACK", "COMMIT", "BEGIN", "START"},
     "schema": {"CREATE", "ALTER", "DROP", "RENAME", "TRUNCATE", "GRANT", "REVOKE", "ANALYZE"}
     | {"OPTIMIZE", "CHECK", "REPAIR", "CHECKSUM", "FLUSH"},
 }
@@ -58,6 +58,11 @@ _BLINDING = (
     (r"(CREATE|DROP)\s+TEMPORARY", "it uses temporary tables"),
     (r"LOCK\s+TABLES?\b", "it locks tables"),
     (r"XA\b", "it uses transactions of several databases"),
+    (r"USE\b", "it changes to another database"),
+    (
+        r"SET\s+@(?!@).*\bSELECT\b|SELECT\b.*(\bINTO\s+@|:=|\bROW_COUNT\s*\()",
+        "it keeps what it reads in variables of the session",
+    ),
 )
 
 
@@ -143,7 +148,7 @@ def kind_of(sql: str) -> str:
     being written down.
     """
     text = bare(sql)
-    if any(re.match(pattern, text, re.IGNORECASE) for pattern, _why in _BLINDING):
+    if why_blind(sql):
         return "blind"
     word = re.match(r"\(|[A-Za-z]*", text)
     kind = _KIND_OF.get(word.group().upper() if word else "", "other")
@@ -151,6 +156,13 @@ def kind_of(sql: str) -> str:
         several = ";" in re.sub(_QUOTED, "", text).rstrip("; \n\t\r")
         return "other" if several else kind
     return kind
+
+
+def why_blind(sql: str) -> str | None:
+    """Why the step cannot be written down with such a statement in it; None where it can."""
+    text = re.sub(_QUOTED, "''", bare(sql))
+    flags = re.IGNORECASE | re.DOTALL
+    return next((why for pattern, why in _BLINDING if re.match(pattern, text, flags)), None)
 
 
 def bare(sql: str) -> str:
@@ -397,7 +409,7 @@ class _Connection:
     def commits_alone(self) -> bool:
         """Whether each statement is committed by itself."""
         ask = getattr(self.real, "get_autocommit", None)
-        return bool(ask() if ask else getattr(self.real, "autocommit", False))
+        return (ask() if ask else getattr(self.real, "autocommit", False)) is True
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.real, name)
@@ -634,8 +646,7 @@ class Recorder:
         if self._on and threading.get_ident() != self._thread:
             self.go_blind("it works in several threads")
         elif self._on and kind == "blind":
-            reason = next(w for p, w in _BLINDING if re.match(p, bare(sql), re.IGNORECASE))
-            self.go_blind(reason)
+            self.go_blind(why_blind(sql) or "")
         if not self._on:
             return self._execute(cursor, sql, parameters, many)
         if kind == "session":
@@ -652,6 +663,10 @@ class Recorder:
         record = self._take(kind, key, sql, packed)
         if record is not None:
             self._order = max(self._order, record.order)
+            if record.answer.lastrowid:
+                # What LAST_INSERT_ID() says, where this session has not inserted the row.
+                again = "SELECT LAST_INSERT_ID(%s)"
+                self._say(cursor.connection, again, (record.answer.lastrowid,))
             return self._answered(cursor, record.answer)
         self._order = self._next_order()
         details = {"order": self._order, "key": key, "sql": sql[:2000]}
@@ -952,6 +967,9 @@ class Recorder:
         now = datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
         cursor = real.cursor()
         try:
+            # The script may ask for the number of its own last row.
+            cursor.execute("SELECT LAST_INSERT_ID()")
+            ((last,),) = cursor.fetchall()
             for row in rows:
                 details = dict(row)
                 kind = details.pop("kind")
@@ -963,6 +981,7 @@ class Recorder:
                         self._common["bridge_version"], json.dumps(details),
                     ),
                 )  # fmt: skip
+            cursor.execute("SELECT LAST_INSERT_ID(%s)", (last,))
         finally:
             cursor.close()
 

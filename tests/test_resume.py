@@ -83,6 +83,11 @@ at(10)
 number = engine.execute(children.insert().values(note="numbered")).inserted_primary_key[0]
 at(11)
 engine.execute(children.insert().values(note=f"number {number}"))
+with engine.connect() as connection:
+    connection.execute(children.insert().values(note="the last one"))
+    at(19)
+    behind = "INSERT INTO children (note) SELECT CONCAT('behind ', LAST_INSERT_ID())"
+    connection.execute(text(behind))
 Column("more", String(40)).create(parents)
 at(12)
 names = {row.id: row.name for row in engine.execute(select(parents.c.id, parents.c.name))}
@@ -107,7 +112,7 @@ at(17)
 engine.execute("DROP TABLE notes")
 at(18)
 """
-POINTS = (1, 3, 4, 5, 7, 8, 9, 11, 12, 13, 15, 17)
+POINTS = (1, 3, 4, 5, 7, 8, 9, 11, 19, 12, 13, 15, 17)
 
 
 @pytest.fixture
@@ -420,6 +425,11 @@ def test_a_module_that_was_removed_by_halves_is_not_upgraded(
         ("CREATE TEMPORARY TABLE a (b INT)", "blind"),
         ("SET foreign_key_checks = 0", "session"),
         ("CALL anything()", "other"),
+        ("USE elsewhere", "blind"),
+        ("SET @number = (SELECT MAX(id) FROM a)", "blind"),
+        ("SET @@session.sql_mode = ''", "session"),
+        ("SELECT id INTO @number FROM a", "blind"),
+        ("SELECT 'into @number :='", "read"),
         ("", "other"),
     ],
 )
