@@ -84,13 +84,17 @@ def size_words(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
-def _backend(engine: Engine) -> str:
+def backend(engine: Engine) -> str:
+    """What kind of database it is: MariaDB is a MySQL."""
     return "mysql" if engine.dialect.name == "mariadb" else engine.dialect.name
 
 
-def _dumper(engine: Engine) -> Dumper | None:
-    """What dumps this server; None for SQLite."""
-    kind = _backend(engine)
+def dumper_of(engine: Engine) -> Dumper | None:
+    """What dumps this server; None for SQLite.
+
+    :raises BackupError: nothing does.
+    """
+    kind = backend(engine)
     if kind == "sqlite":
         return None
     if kind not in _SIZES:
@@ -105,7 +109,7 @@ def _dumper(engine: Engine) -> Dumper | None:
 
 
 @dataclass(frozen=True)
-class _Place:
+class Place:
     """Where the backups of one database are, and which of the files there they are."""
 
     folder: Path
@@ -113,7 +117,7 @@ class _Place:
     identity: str
 
     @classmethod
-    def of(cls, engine: Engine, config: Config) -> _Place:
+    def of(cls, engine: Engine, config: Config) -> Place:
         url, file = engine.url, sqlite_file(engine.url)
         folder = config.backup.folder or (file.parent if file else config.root / "backups")
         name = file.name if file else re.sub(r"[^\w.-]", "_", str(url.database))
@@ -138,7 +142,7 @@ def _identity(engine: Engine) -> str:
     """Tells databases of one name apart that have their backups in one folder."""
     url, file = engine.url, sqlite_file(engine.url)
     where = (url.host, url.port, url.query.get("host"), url.database)
-    text = str(file.resolve()) if file else repr((_backend(engine), *where))
+    text = str(file.resolve()) if file else repr((backend(engine), *where))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
 
@@ -152,14 +156,14 @@ def back_up(engine: Engine, config: Config) -> Backup:
         Nothing has been changed, and no older backup has been taken away.
     :raises DatabaseError: the database cannot be read.
     """
-    place, dumper = _Place.of(engine, config), _dumper(engine)
+    place, dumper = Place.of(engine, config), dumper_of(engine)
     path = place.new()
     part = path.with_name(f"{path.name}.part")
     try:
         place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for old in place.backups(".part"):  # of a run that was killed; there is one at a time
             old.unlink(missing_ok=True)
-        _check_room(engine, place.folder)
+        check_room(engine, place.folder)
         # Nobody else may read it, from its first byte on.
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         try:
@@ -167,7 +171,7 @@ def back_up(engine: Engine, config: Config) -> Backup:
                 dumper.dump(part)
                 dumper.check(part, thoroughly=False)
             else:
-                _write_sqlite(engine, part)
+                write_sqlite(engine, part)
             _sync(part)
             part.replace(path)
             _sync(place.folder)
@@ -189,13 +193,17 @@ def prune(engine: Engine, config: Config, *, succeeded: bool) -> None:
     half-done database. After a run that succeeded there are at most `keep`, so that the first of
     the runs that failed since then is among the oldest `keep` + 1: these stay.
     """
-    place, keep = _Place.of(engine, config), config.backup.keep
+    place, keep = Place.of(engine, config), config.backup.keep
     with contextlib.suppress(OSError):  # no reason for a run to fail
         for old in place.backups()[0 if succeeded else keep + 1 : -keep]:
             old.unlink(missing_ok=True)
 
 
-def _check_room(engine: Engine, folder: Path) -> None:
+def check_room(engine: Engine, folder: Path) -> None:
+    """Whether there is room for a copy of the database.
+
+    :raises BackupError: there is not.
+    """
     needed, free = size_of(engine), shutil.disk_usage(folder).free
     if free < needed + ROOM:
         raise BackupError(
@@ -210,7 +218,7 @@ def size_of(engine: Engine) -> int:
     """The bytes of the database, as far as it says so itself."""
     with connect(engine) as connection:
         try:
-            return int(connection.scalar(sa.text(_SIZES[_backend(engine)])) or 0)
+            return int(connection.scalar(sa.text(_SIZES[backend(engine)])) or 0)
         except SQLAlchemyError as error:
             raise unreadable(engine.url, error) from None
 
@@ -223,7 +231,11 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-def _write_sqlite(engine: Engine, path: Path) -> None:
+def write_sqlite(engine: Engine, path: Path) -> None:
+    """Copy a SQLite database into the file, as it is at one moment, and check the copy.
+
+    :raises BackupError: it cannot be copied, or is damaged.
+    """
     try:
         with connect(engine) as connection, contextlib.closing(sqlite3.connect(path)) as target:
             _copy(_driver(connection), target)
@@ -260,7 +272,7 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
             "servers in the folder backups beside the configuration, or in backup.folder.",
         ) from None
     kind = next((name for name, mark in _KINDS if mark.match(begin)), None)
-    if kind != _backend(engine):
+    if kind != backend(engine):
         found = f"a backup of {kind}" if kind else "no backup that bridge knows"
         raise BackupError(
             f"{path} is {found}, and {shown(engine.url)} is {engine.dialect.name}.",
@@ -274,7 +286,7 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
             help="Check the URL and the file. If it is meant: "
             f"bridge restore {shlex.quote(str(path))} --other-database",
         )
-    dumper = _dumper(engine)
+    dumper = dumper_of(engine)
     if dumper:
         dumper.check(path, thoroughly=True)
         return
@@ -296,7 +308,7 @@ def restore(engine: Engine, path: Path) -> None:
 
     :raises BackupError: it could not be done; `state_of_data` says what is there.
     """
-    dumper = _dumper(engine)
+    dumper = dumper_of(engine)
     if dumper:
         dumper.restore(path)
         return

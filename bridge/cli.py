@@ -188,14 +188,14 @@ def handled(output: Output) -> Iterator[None]:
     except BridgeError as error:
         fail(output, error, error.exit_status)
     except KeyboardInterrupt as interrupt:
-        message, state = interrupt.args or (
+        message, state, *advice = interrupt.args or (
             "Interrupted.",
             "Finished steps stay done, the one that was running may be half done; "
             "see: bridge status",
         )
         interrupted = InterruptedRunError(
             message,
-            help="Run it again: bridge dbupdate",
+            help=advice[0] if advice else "Run it again: bridge dbupdate",
             state_of_data=state,
         )
         fail(output, interrupted, interrupted.exit_status)
@@ -247,6 +247,12 @@ def plan(bridge: Bridge, output: Output) -> None:
 @main.command()
 @json_option
 @click.option("--dry-run", is_flag=True, help="Print the plan and change nothing.")
+@click.option(
+    "--rehearse",
+    is_flag=True,
+    help="Run it all on a copy, and tell what came of it. Asks nobody, makes no backup and does "
+    "not wait for other runs.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before the first write.")
 @backup_option
 @lock_option
@@ -255,16 +261,24 @@ def dbupdate(
     bridge: Bridge,
     output: Output,
     dry_run: bool,
+    rehearse: bool,
     yes: bool,
     backup: bool | None,
     lock_timeout: float,
 ) -> None:
     """Take the database to the Alembic heads, from wherever it stands."""
+    if dry_run and rehearse:
+        raise click.UsageError("--dry-run and --rehearse are two things: give one of them.")
     if dry_run:
         output.plan(bridge.plan())
         return
     progress = output.progress()
     try:
+        if rehearse:
+            rehearsal = bridge.rehearse(progress=progress)
+            progress.close()
+            output.rehearsal(rehearsal)
+            return
         report = bridge.dbupdate(
             confirm=asking(output, yes),
             progress=progress,

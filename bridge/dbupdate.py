@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -35,14 +35,16 @@ from bridge.model import (
     ModuleState,
     PastRun,
     Plan,
+    Rehearsal,
     Report,
     Repository,
+    Rows,
     RunLegacy,
     State,
 )
 from bridge.modules import find_modules
 from bridge.plan import check_interrupted, make_plan, removal
-from bridge.state import classify
+from bridge.state import app_tables, classify
 
 if TYPE_CHECKING:
     from bridge.execute import Progress
@@ -378,6 +380,7 @@ class Bridge:
         from bridge.backup import wanted
         from bridge.execute import Executor, Silent
         from bridge.lock import locked
+        from bridge.rows import count_rows
 
         progress = progress or Silent()
         with locked(engine, lock_timeout, progress.note) as lock:
@@ -406,9 +409,46 @@ class Bridge:
                 backup=backs_up,
                 from_statement=from_statement,
             )
+            before = count_rows(engine, self._of_the_app)
             steps = executor.execute(plan)
             report = _report(outcome, self._detect(engine), steps)
-            return replace(report, backup=executor.backup)
+            rows = Rows(before, count_rows(engine, self._of_the_app))
+            return replace(report, backup=executor.backup, rows=rows)
+
+    def rehearse(
+        self, database: Database | None = None, *, progress: Progress | None = None
+    ) -> Rehearsal:
+        """Run the whole plan of `dbupdate` on a copy; the database itself is only read.
+
+        The copy of a SQLite file is beside it, or in ``backup.folder``; that of a server's database
+        on the same server. It is removed afterwards. Nobody is asked, no backup is made, and other
+        runs are not waited for.
+
+        :param progress: is told of each step.
+        :raises RehearsalError: there can be no copy, or something would have used another database.
+        :raises BridgeError: a step failed, as it would in the real run; the database is unchanged.
+        """
+        from bridge.execute import Silent
+        from bridge.rehearsal import check_whole, rehearse
+
+        self._read_scripts()
+        try:
+            with self.engine(database) as engine:
+                plan = self.plan_from(self._detect(engine))
+                if not plan.steps:
+                    return Rehearsal(_report("nothing_to_do", plan.state, ()))
+                check_whole(plan.state)
+                return rehearse(
+                    engine,
+                    self.config,
+                    self.revisions,
+                    lambda copy: self.plan_from(self._detect(copy)),
+                    self._detect,
+                    self._of_the_app,
+                    progress or Silent(),
+                )
+        finally:
+            self._forget()  # Alembic's configuration has the copy's URL
 
     def restore(
         self,
@@ -568,6 +608,10 @@ class Bridge:
 
     def _detect(self, engine: Engine) -> State:
         return detect(engine, self.repositories, self.graph, self.config)
+
+    def _of_the_app(self, tables: Iterable[str]) -> tuple[str, ...]:
+        facts = Facts("", "", tables=frozenset(tables))
+        return app_tables(facts, self.repositories.values(), self.config)
 
 
 def _ask(confirm: Callable[[Plan], bool], plan: Plan) -> None:

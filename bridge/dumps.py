@@ -38,9 +38,11 @@ _OLDER = {"mariadb-dump": "mysqldump", "mariadb": "mysql"}
 class Dumper(Protocol):
     """How a server's database is dumped into a file, and made from it again."""
 
-    def dump(self, path: Path) -> None:
+    def dump(self, path: Path, *, for_copy: bool = False) -> None:
         """Write the dump into the file, which is there and empty.
 
+        :param for_copy: without what would be at work by itself in a second database: events,
+            subscriptions.
         :raises BackupError: the program is missing or failed.
         """
 
@@ -74,12 +76,14 @@ class PostgreSQL:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def dump(self, path: Path) -> None:
+    def dump(self, path: Path, *, for_copy: bool = False) -> None:
         """With a snapshot of its own: whoever writes meanwhile is not in it."""
-        wait = f"--lock-wait-timeout={LOCK_SECONDS}s"
+        options = ["--format=custom", "--no-password", f"--lock-wait-timeout={LOCK_SECONDS}s"]
+        if for_copy:
+            options.append("--no-subscriptions")
         with self._login() as (database, environment):
-            options = ["--format=custom", "--no-password", wait, f"--file={path}", database]
-            _run("pg_dump", options, self.engine.url, environment)
+            given = [*options, f"--file={path}", database]
+            _run("pg_dump", given, self.engine.url, environment)
 
     def check(self, path: Path, *, thoroughly: bool) -> None:
         """Its table of contents, or every byte."""
@@ -245,11 +249,11 @@ class MySQL:
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
-    def dump(self, path: Path) -> None:
+    def dump(self, path: Path, *, for_copy: bool = False) -> None:
         """In one transaction: of InnoDB's tables, whoever writes meanwhile is not in it."""
         options = ["--single-transaction", "--quick", "--hex-blob", "--routines", "--triggers",
                    "--no-tablespaces", f"--result-file={path}"]  # fmt: skip
-        if self._sees("EVENTS"):
+        if not for_copy and self._sees("EVENTS"):
             options.append("--events")
         with self._login() as (file, environment):
             given = [file, *options, "--", str(self.engine.url.database)]

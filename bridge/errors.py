@@ -98,6 +98,12 @@ class BackupError(DatabaseError):
     code = "backup-failed"
 
 
+class RehearsalError(DatabaseError):
+    """A rehearsal has no copy to run on, or would have reached beyond it."""
+
+    code = "rehearsal-refused"
+
+
 class LockLostError(DatabaseError):
     """A run lost its lock on the database, and stopped before its next step."""
 

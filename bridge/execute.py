@@ -26,6 +26,7 @@ from bridge.errors import (
     ResumeError,
 )
 from bridge.fingerprint import fingerprint
+from bridge.guard import Guard
 from bridge.hooks import load_foundations, load_models
 from bridge.journal import Journal, this_process
 from bridge.legacy.client import LegacyClient
@@ -91,14 +92,17 @@ class Executor:
         *,
         backup: bool = False,
         from_statement: int | None = None,
+        guard: Guard | None = None,
     ) -> None:
         """:param backup: make one before the first write, where there is something to lose.
 
         :param from_statement: where the step stands in which an earlier run was cut short.
+        :param guard: holds the process that runs legacy scripts to this database.
         """
         self._engine, self._config, self._lock = engine, config, lock
         self._revisions, self._progress = revisions, progress
         self._wants_backup, self._from_statement = backup, from_statement
+        self._guard = guard
         self.backup: Backup | None = None
         self._journal = Journal(str(uuid4()))
         self._finished: list[tuple[Step, float]] = []
@@ -203,6 +207,7 @@ class Executor:
                     self._config,
                     mark=self._lock.mark,
                     journal=self._journal.common,
+                    guard=self._guard,
                 )
             )
             self._last_version = versions[-1]

@@ -449,15 +449,79 @@ class Backup:
 
 
 @dataclass(frozen=True)
+class Rows:
+    """How many rows the app's tables had before the first step and after the last.
+
+    A table that was not there is in none of the two; None stands for one that was not counted,
+    because it is large or cannot be read.
+    """
+
+    before: Mapping[str, int | None]
+    after: Mapping[str, int | None]
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Every table that was there, before or after."""
+        return tuple(sorted({*self.before, *self.after}))
+
+    @property
+    def fewer(self) -> tuple[str, ...]:
+        """The tables that are there with fewer rows than before."""
+        counts = ((name, self.before.get(name), self.after.get(name)) for name in self.tables)
+        return tuple(
+            n for n, before, after in counts if before and after is not None and after < before
+        )
+
+    @property
+    def gone(self) -> tuple[str, ...]:
+        """The tables that are not there any more, dropped or renamed, unless they were empty."""
+        return tuple(n for n in self.tables if self.before.get(n) != 0 and n not in self.after)
+
+    @property
+    def uncounted(self) -> tuple[str, ...]:
+        """The tables of which it cannot be told whether they have fewer rows."""
+        return tuple(
+            n for n in self.tables if None in (self.before.get(n, 0), self.after.get(n, 0))
+        )
+
+
+@dataclass(frozen=True)
 class Report:
     """What a run did: the steps with their seconds, and the version rows afterwards.
 
-    `backup` is None where none was made.
+    `backup` is None where none was made; `rows` where there was nothing to do.
     """
 
-    outcome: Literal["upgraded", "removed", "nothing_to_do"]
+    outcome: Literal["upgraded", "removed", "rehearsed", "nothing_to_do"]
     database: str
     steps: tuple[tuple[Step, float], ...] = ()
     current: tuple[str, ...] = ()
     dormant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     backup: Backup | None = None
+    rows: Rows | None = None
+
+
+@dataclass(frozen=True)
+class Contents:
+    """What a database holds besides the number of its rows.
+
+    `tables` are the app's, by their names, as in the output of ``dbupdate --rehearse --json``.
+    Of the foreign keys so many were `checked` row by row; `broken` counts the rows of a table whose
+    key points to no row of another: by the names of both.
+    """
+
+    tables: Mapping[str, Mapping[str, Any]]
+    checked: int
+    broken: Mapping[tuple[str, str], int]
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a run did on a copy: its report, and the contents of the copy before and after it.
+
+    Both are None where there is nothing to do; then no copy was made.
+    """
+
+    report: Report
+    before: Contents | None = None
+    after: Contents | None = None

@@ -24,6 +24,14 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from bridge.comparison import (
+    foreign_key_lines,
+    loss_lines,
+    rehearsal_document,
+    rows_document,
+    rows_table,
+    schema_lines,
+)
 from bridge.drawing import Drawing, Node, plain
 from bridge.errors import BridgeError
 from bridge.model import (
@@ -35,6 +43,7 @@ from bridge.model import (
     PastRun,
     PastStep,
     Plan,
+    Rehearsal,
     Report,
     RunLegacy,
     SetVersion,
@@ -118,6 +127,8 @@ def report_document(report: Report) -> dict[str, Any]:
         document["dormant"] = {name: list(rows) for name, rows in report.dormant.items()}
     if report.backup:
         document["backup"] = backup_document(report.backup)
+    if report.rows:
+        document |= rows_document(report.rows)
     return document
 
 
@@ -216,6 +227,11 @@ def _pending_words(pending: int | None) -> str:
     return f"{pending} step{'s' if pending > 1 else ''}; run: bridge dbupdate"
 
 
+def _steps_words(report: Report) -> str:
+    seconds = sum(seconds for _step, seconds in report.steps)
+    return f"{len(report.steps)} step{'s' if len(report.steps) > 1 else ''} in {seconds:.1f} s"
+
+
 def step_words(step: Step) -> tuple[str, str, str]:
     """A step as three cells: what is done, to what, and a remark."""
     if isinstance(step, RunLegacy):
@@ -284,10 +300,32 @@ class Output:
         if report.outcome == "nothing_to_do":
             self.console.print(f"Nothing to do: the database is at {escape(rows)}.")
             return
-        seconds = sum(seconds for _step, seconds in report.steps)
-        count = f"{len(report.steps)} step{'s' if len(report.steps) > 1 else ''}"
         self.console.print(
-            f"[green]Done[/]: {count} in {seconds:.1f} s; the database is at {escape(rows)}."
+            f"[green]Done[/]: {_steps_words(report)}; the database is at {escape(rows)}."
+        )
+        if report.rows:
+            self._lines(loss_lines(report.rows))
+
+    def rehearsal(self, rehearsal: Rehearsal) -> None:
+        """Print what came of a run on a copy."""
+        report, before, after = rehearsal.report, rehearsal.before, rehearsal.after
+        if self.as_json:
+            self._json({**report_document(report), **rehearsal_document(rehearsal)})
+            return
+        if report.rows is None or before is None or after is None:
+            self.report(report)
+            return
+        self.console.print()
+        header = ("table", "before", "after", "")
+        rows = rows_table(report.rows)
+        self._table(header, rows if self.console.is_terminal else [header, *rows])
+        self.console.print()
+        self._lines(schema_lines(before.tables, after.tables))
+        self._lines(foreign_key_lines(before, after))
+        reached = escape(", ".join(report.current) or "no revision")
+        self.console.print(
+            f"[green]Rehearsed[/]: {_steps_words(report)}, to {reached}. That was a copy; the "
+            "database is unchanged."
         )
 
     def modules(self, modules: Sequence[ModuleState]) -> None:
@@ -403,6 +441,10 @@ class Output:
             if label in colours:
                 shown = f"[{colours[label]}]{shown}[/]"
             self.console.print(f"[bold]{label:<{width}}[/]  {shown}")
+
+    def _lines(self, lines: Iterable[str]) -> None:
+        for line in lines:
+            self.console.print(escape(line))
 
     def _table(self, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
         if self.console.is_terminal:

@@ -47,9 +47,9 @@ def checking_foreign_keys(run: Callable[..., Any], connection: Connection) -> Ca
         return run
 
     def checked(**arguments: Any) -> None:
-        before = _broken_rows(connection)
+        before = broken_rows(connection)
         run(**arguments)
-        after = _broken_rows(connection)
+        after = broken_rows(connection)
         # Counted, not compared: a rebuild numbers the rows anew, a rename moves them.
         more = after.total() - before.total()
         if more > 0:
@@ -60,7 +60,7 @@ def checking_foreign_keys(run: Callable[..., Any], connection: Connection) -> Ca
     return checked
 
 
-def _broken_rows(connection: Connection) -> Counter[tuple[str, str]]:
+def broken_rows(connection: Connection) -> Counter[tuple[str, str]]:
     """How many rows of each table have a foreign key that points nowhere in each other one."""
     broken: Counter[tuple[str, str]] = Counter()
     quote = connection.dialect.identifier_preparer.quote_identifier

@@ -260,6 +260,13 @@ def test_dbupdate_as_json_and_once_more(project: Project, old: Database) -> None
         "steps": [{**step, "status": "done", "seconds": 0} for step in PLAN_DOCUMENT["steps"]],  # type: ignore[dict-item]
         "current": HEADS,
         "backup": {"file": backup_of(old, "0"), "size": 0},
+        "rows": {
+            "coupons": {"before": None, "after": 0},
+            "items": {"before": 1, "after": 1},
+            "orders": {"before": None, "after": 0},
+            "reviews": {"before": 0, "after": 0},
+        },
+        "fewer_rows": [],
     }
     assert {"The words of an env.py.", "U"} <= set(result.stderr.splitlines())
     again = project.run("dbupdate", "--json", url=old)
@@ -603,6 +610,11 @@ def test_a_module_is_removed(project: Project, sqlite_database: Database) -> Non
             for revision in ("coupons_ends", "coupons_base")
         ],
         "current": ["reviews_text", "shop_stock"],
+        "rows": {
+            "coupons": {"before": 0, "after": None},
+            **{name: {"before": 0, "after": 0} for name in ("items", "orders", "reviews")},
+        },
+        "fewer_rows": [],
     }  # fmt: skip
     assert "The module is still on: dbupdate would install it again." in result.stderr
     again = project.run(*remove, url=sqlite_database)

@@ -14,14 +14,16 @@ PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = (
     {"errors", "model"},
-    {"config", "drawing", "drivers", "graph", "pictures", "plan", "recorder", "report", "state"},
-    {"backup", "database", "dumps", "fingerprint", "graph_cache", "hooks", "journal", "modules"}
-    | {"sqlite", "telling"},
+    {"comparison", "config", "drawing", "drivers", "graph", "guard", "pictures", "plan"}
+    | {"recorder", "report", "state"},
+    {"backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
+    | {"inspection", "journal", "modules", "rows", "sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
     | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},
     {"detect"},
     {"execute"},
+    {"rehearsal"},
     {"dbupdate"},
     {"cli", "__main__"},
     {"click"},
@@ -36,6 +38,7 @@ NEIGHBOURS = {
     ("model", "errors"),
     ("drawing", "graph"),
     ("pictures", "drawing"),
+    ("report", "comparison"),
     ("report", "drawing"),
     ("state", "config"),
     ("state", "graph"),
@@ -44,6 +47,11 @@ NEIGHBOURS = {
     ("__main__", "cli"),
     ("backup", "database"),
     ("backup", "dumps"),
+    ("copies", "backup"),
+    ("copies", "database"),
+    ("copies", "dumps"),
+    ("inspection", "sqlite"),
+    ("rows", "database"),
     ("dumps", "database"),
     ("revisions", "revisions.commands"),
     ("revisions", "revisions.environment"),
@@ -118,8 +126,9 @@ def test_the_worker_alone_imports_sqlalchemy_migrate() -> None:
     assert importers_of("migrate") == {WORKER}
 
 
-def test_the_worker_imports_nothing_of_the_package() -> None:
-    assert own_imports(MODULES[WORKER]) == set()
+@pytest.mark.parametrize("name", [WORKER, "guard", "recorder"])
+def test_what_the_worker_s_process_loads_imports_nothing_of_the_package(name: str) -> None:
+    assert own_imports(MODULES[name]) == set()
 
 
 @pytest.mark.parametrize("name", ["drawing", "graph", "state", "plan"])

@@ -24,6 +24,7 @@ from bridge.config import Config
 from bridge.database import URL_VARIABLE, scrub, sqlite_file
 from bridge.drivers import driver_of, is_async, with_driver
 from bridge.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
+from bridge.guard import Guard
 from bridge.model import JOURNAL_TABLE, LegacyState, RunLegacy, name_in_journal
 from bridge.recorder import DIALECTS, CannotResume
 
@@ -99,6 +100,7 @@ class LegacyClient:
     :param steps: the versions that will be run, in order.
     :param mark: how the worker marks its sessions, as `bridge.lock.Lock` has it.
     :param journal: what the rows of this run in the journal have in common; None to write none.
+    :param guard: holds the worker to one database.
     """
 
     def __init__(
@@ -111,6 +113,7 @@ class LegacyClient:
         *,
         mark: Mapping[str, Any] | None = None,
         journal: Mapping[str, str] | None = None,
+        guard: Guard | None = None,
     ) -> None:
         self._python, self._url = python, url
         self._request: dict[str, Any] = {
@@ -118,6 +121,7 @@ class LegacyClient:
             "mark": mark,
             "journal": journal and {"table": JOURNAL_TABLE, "common": dict(journal)},
             "recorder": str(RECORDER) if journal and url.get_backend_name() in DIALECTS else None,
+            "guard": guard.as_request() if guard else None,
         }
         # Append: it is the worker's standard error, and both sides move in it.
         self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed on exit)

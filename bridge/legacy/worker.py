@@ -11,8 +11,9 @@ does not have it. Started as a child process. Protocol, one JSON object a line:
          "path_column" (may be null), "row_id", "version", "last", "setup"}},
          "steps": [[NAME, VERSION], ...], "apart": those of them that commit each statement by
          itself, "mark": null, {"file"} or {"drivers", "statements"}, "journal": null or {"table",
-         "common": what each row has in it}, "recorder": null or the path of recorder.py}; the first
-         of the URLs whose driver is here is taken
+         "common": what each row has in it}, "recorder": null or the path of recorder.py,
+         "guard": null or {"file": the path of guard.py, "arguments"}}; the first of the URLs whose
+         driver is here is taken
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
     in   {"run": [NAME, VERSION], "name": the step's, "from_statement": null or a number}, once for
@@ -803,9 +804,13 @@ class Worker:
         from migrate.versioning.version import Collection
 
         mend_libraries()
+        guard = self.request.get("guard")
+        if guard:
+            # Until this process ends: in a rehearsal nothing may use another database.
+            load_file("bridge_guard", guard["file"]).Guard(*guard["arguments"]).__enter__()
         mark_sessions(self.request.get("mark"))
         if self.request.get("recorder"):
-            self.recorders = load_recorder(self.request["recorder"])
+            self.recorders = load_file("bridge_recorder", self.request["recorder"])
         for folder in reversed(self.request["pythonpath"]):
             sys.path.insert(0, folder)
         try:
@@ -1139,8 +1144,9 @@ def open_engine(urls: list[str]) -> Any:
     raise missing or ValueError("no URL was given")
 
 
-def load_recorder(path: str) -> Any:
-    spec: Any = importlib.util.spec_from_file_location("bridge_recorder", path)
+def load_file(name: str, path: str) -> Any:
+    """A module of bridge's own that is loaded without bridge."""
+    spec: Any = importlib.util.spec_from_file_location(name, path)
     module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
