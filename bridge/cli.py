@@ -19,7 +19,9 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from bridge import __version__
+from bridge.database import environment_url, scrub
 from bridge.dbupdate import LOCK_SECONDS, Bridge
+from bridge.discretion import discreet_streams
 from bridge.errors import BridgeError, NotConfirmedError
 from bridge.model import Plan
 from bridge.report import Output
@@ -30,7 +32,8 @@ UPGRADE_NEEDED = 10
 """The status of `status --exit-code` when an upgrade is needed."""
 INTERRUPTED = 130
 WITH_PLUGINS = "--with-plugins"
-URL_PASSWORD = re.compile(r"(://[^:/@\s]*:)\S*@")
+TYPED_PASSWORD = re.compile(r"(://[^:/@\s]*:).*@")
+"""Also one with characters that should have been quoted."""
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -63,14 +66,15 @@ class Cli(click.Group):
         except click.ClickException as error:
             # A URL in the wrong place is quoted; its password must not be.
             if "--json" in given:
-                message = URL_PASSWORD.sub(r"\1***@", error.format_message())
+                message = scrub(TYPED_PASSWORD.sub(r"\1***@", error.format_message()))
                 document = {"code": "usage", "message": message}
                 document |= {"help": "bridge --help", "state_of_data": "Nothing was done."}
                 click.echo(json.dumps({"error": document}, indent=2))
             else:
                 shown = io.StringIO()
                 error.show(shown)
-                click.echo(URL_PASSWORD.sub(r"\1***@", shown.getvalue()), nl=False, err=True)
+                text = scrub(TYPED_PASSWORD.sub(r"\1***@", shown.getvalue()))
+                click.echo(text, nl=False, err=True)
             sys.exit(error.exit_code)
         except click.Abort:
             click.echo("Aborted: nothing was done.", err=True)
@@ -152,14 +156,25 @@ def common(command: Command) -> Command:
         app: Callable[[], Bridge] | None = None,
         **rest: Any,
     ) -> None:
-        output = Output(as_json=as_json, debug=debug, program=program() if app else "bridge")
-        if debug:
-            logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+        typed = [text for text in (url, environment_url()) if text]
+        known: list[Bridge] = []
+
+        def hide(text: str) -> str:
+            return known[0].scrub(text) if known else scrub(text, *typed)
+
+        output = Output(
+            as_json=as_json, debug=debug, program=program() if app else "bridge", hide=hide
+        )
         # Whatever scripts, env.py and hooks print must not mix with the JSON.
         clean = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
-        with handled(output), clean:
+        # SQL that Alembic writes is data, in which a word may be that of a password.
+        prints = "--sql" not in rest.get("arguments", ())
+        with handled(output), clean, discreet_streams(hide, output=prints):
+            if debug:
+                logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
             # An app's own command line says itself which bridge it is.
-            command(app() if app else Bridge.from_config(config, url=url), output, **rest)
+            known.append(app() if app else Bridge.from_config(config, url=url))
+            command(known[0], output, **rest)
 
     return wrapped  # type: ignore[return-value]
 
@@ -188,16 +203,16 @@ def handled(output: Output) -> Iterator[None]:
     except BridgeError as error:
         fail(output, error, error.exit_status)
     except KeyboardInterrupt as interrupt:
-        message, state, *advice = interrupt.args or (
+        told = (
             "Interrupted.",
             "Finished steps stay done, the one that was running may be half done; "
             "see: bridge status",
+            "Run it again: bridge dbupdate",
         )
-        interrupted = InterruptedRunError(
-            message,
-            help=advice[0] if advice else "Run it again: bridge dbupdate",
-            state_of_data=state,
-        )
+        if len(interrupt.args) in (2, 3):  # the run says more; an app may raise one of its own
+            told = (*interrupt.args, *told[len(interrupt.args) :])
+        message, state, help = told
+        interrupted = InterruptedRunError(message, help=help, state_of_data=state)
         fail(output, interrupted, interrupted.exit_status)
     except (click.exceptions.Exit, click.ClickException, click.Abort):
         raise

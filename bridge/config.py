@@ -34,7 +34,7 @@ _NAMED = re.compile(r"[A-Za-z_][\w.]+:[\w./-]+$")
 class DatabaseConfig:
     """`[database]`: which database, what in it is not the app's, how a fresh one is made."""
 
-    url: str | None = None
+    url: str | None = field(default=None, repr=False)  # with its password
     ignore_tables: tuple[str, ...] = ()
     fresh: Literal["upgrade", "models"] = "upgrade"
     foundations: str | None = None

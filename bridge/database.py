@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from collections.abc import Iterator
@@ -30,7 +31,13 @@ _PACKAGES = {
     "mysql": "pymysql[rsa]",
     "mariadb": "pymysql[rsa]",
 }
-_SECRET_QUERY = ("password", "passwd", "sslpassword")
+# What the arguments in a URL's query are called that are nobody else's business.
+_SECRET_KEY = re.compile(r"passw|passphrase|pwd|secret|token", re.IGNORECASE)
+# Passwords in what looks like a URL, whatever it is the URL of; PASSWORD itself is a placeholder.
+_PASSWORD = re.compile(r"(://[^\s:/@'\"]*:)(?!PASSWORD@)[^\s/@]+(?=@)")
+_SECRET_QUERY = re.compile(rf"([?&]\w*(?:{_SECRET_KEY.pattern})\w*=)[^\s&'\"#)]+", re.IGNORECASE)
+_LONG = 8
+"""From so many characters on, a password that is no word is no part of one either."""
 
 
 def parse_url(text: str | URL) -> URL:
@@ -49,7 +56,8 @@ def parse_url(text: str | URL) -> URL:
             help="Write it as DIALECT://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE; "
             "percent-encode special characters of the password.",
         ) from None
-    if url.host and "@" in url.host:
+    # Behind an unquoted slash, what is left of the user's part looks like the database's name.
+    if "@" in (url.host or "") or (url.host and not url.username and "@" in (url.database or "")):
         raise DatabaseError(
             "The database URL has more than one @ before the host.",
             help="Percent-encode special characters of the user and the password: @ is %40.",
@@ -75,34 +83,62 @@ def relative_to(url: URL, root: Path) -> URL:
 
 def shown(url: URL) -> str:
     """The URL as it may be printed: passwords are ``***``."""
-    hidden = {key: "***" for key in url.query if key.lower() in _SECRET_QUERY}
+    hidden = {key: "***" for key in url.query if _SECRET_KEY.search(key)}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
 
-def scrub(text: str, url: URL) -> str:
-    """`text` without the URL's passwords, for messages that other programs wrote."""
-    secrets = {str(url.password)} if url.password else set()
-    secrets |= {str(value) for key, value in url.query.items() if key.lower() in _SECRET_QUERY}
+def scrub(text: str, *urls: URL | str) -> str:
+    """`text` without the URLs' passwords, nor what looks like one in any other URL.
+
+    For what other programs wrote. A URL that is not one, as somebody typed it, is good enough.
+    """
+    secrets = {secret for url in urls for secret in _secrets(url) if secret}
     for secret in sorted(secrets, key=len, reverse=True):
-        # A short password must not be found inside other words.
-        before = r"(?<!\w)" if re.match(r"\w", secret) else ""
-        after = r"(?!\w)" if re.search(r"\w\Z", secret) else ""
+        before = after = ""
+        if len(secret) < _LONG or secret.isalpha():
+            # Must not be found inside other words; what a URL or a repr has quoted is no word.
+            if re.match(r"\w", secret):
+                before = r"(?:(?<!\w)|(?<=%[0-9A-Fa-f]{2})|(?<=\\[nrt]))"
+            if re.search(r"\w\Z", secret):
+                after = r"(?!\w)"
         text = re.sub(f"{before}{''.join(map(_spellings, secret))}{after}", "***", text)
-    return text
+    return _SECRET_QUERY.sub(r"\1***", _PASSWORD.sub(r"\1***", text))
+
+
+def _secrets(url: URL | str) -> Iterator[str]:
+    if isinstance(url, str):
+        # With unquoted characters in a password, the parts are not where they seem to be.
+        yield from re.findall(r"://[^:/@]*:(.*)@", url)
+        try:
+            url = make_url(url)
+        except (ArgumentError, ValueError):
+            return
+    yield str(url.password or "")
+    for key, value in url.query.items():
+        if _SECRET_KEY.search(key):
+            yield from (value,) if isinstance(value, str) else value
 
 
 def _spellings(character: str) -> str:
-    """A pattern for a character of a password: plain, and as URLs, ini files and reprs have it.
+    """A pattern for a character of a password: plain, or as URLs, ini files, reprs, SQL have it.
 
     Which characters a URL quotes differs from one version of SQLAlchemy to the next.
     """
-    quoted = "".join(f"%{byte:02X}" for byte in character.encode())
-    forms = {quoted, quoted.replace("%", "%%"), repr(character)[1:-1], character}
-    forms |= {"%": {"%%"}, " ": {"+"}}.get(character, set())
-    if not character.isalnum():
-        forms.add(f"\\{character}")
-    patterns = (re.escape(form) for form in sorted(forms, key=len, reverse=True))
-    return f"(?:{'|'.join(patterns)})"
+    forms = ["".join(f"%{byte:02X}" for byte in character.encode())]
+    forms += [character, json.dumps(character)[1:-1], ascii(character)[1:-1]]
+    forms += {" ": ["+", "%2B"], "'": ["''"]}.get(character, [])
+    # The longest first.
+    return f"(?:{'|'.join(map(_requoted, sorted(set(forms), key=len, reverse=True)))})"
+
+
+def _requoted(form: str) -> str:
+    """A pattern for a text, and for what comes of it when a URL or a repr quotes it once more."""
+    pattern = re.escape(form.lstrip("\\") or form)
+    if len(form) > 1 or not form.isalnum():
+        pattern = r"\\*" + pattern.replace("'", r"\\*'")
+    return re.sub(
+        r"%([0-9A-F]{2})?", lambda found: f"%{{1,2}}(?:25)*(?i:{found[1] or ''})", pattern
+    )
 
 
 def sqlite_file(url: URL) -> Path | None:
@@ -182,7 +218,13 @@ def connect(engine: Engine) -> Iterator[Connection]:
     except SQLAlchemyError as error:
         raise unreachable(engine.url, error) from None
     with connection, _transactional_ddl(connection):
-        yield connection
+        try:
+            yield connection
+        except BaseException:
+            # It may be dead, which nobody has noticed who did not use it: nothing more goes there.
+            if engine.dialect.name != "sqlite":
+                connection.invalidate()
+            raise
 
 
 def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
@@ -196,10 +238,14 @@ def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
 
 def unreadable(url: URL, error: Exception) -> DatabaseError:
     """The error of a database that is open and yet cannot be read, in the database's own words."""
+    help = (
+        "Check that it is the app's database, that this user may read its tables, and that no "
+        "other program has it locked."
+    )
+    if getattr(error, "connection_invalidated", False):
+        help = "See that the server runs, then run it again."
     return DatabaseError(
-        f"The database {shown(url)} cannot be read: {cause(error, url)}",
-        help="Check that it is the app's database, that this user may read its tables, and that no "
-        "other program has it locked.",
+        f"The database {shown(url)} cannot be read: {cause(error, url)}", help=help
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.engine import URL, Engine
 
 from bridge.config import Config, ModuleConfig, load, parse
-from bridge.database import environment_url, make_engine, parse_url, relative_to, shown
+from bridge.database import environment_url, make_engine, parse_url, relative_to, scrub, shown
 from bridge.detect import detect, history
+from bridge.discretion import discreet
 from bridge.drawing import Drawing, draw
 from bridge.errors import (
     BridgeError,
@@ -86,6 +87,7 @@ class Bridge:
         document = parse(tables, root=Path(root or ".").resolve(), source="the arguments")
         self.config = find_modules(document)
         self._given = url
+        self._tell_problems({m.name: m.problem for m in self.config.modules.values()})
 
     @classmethod
     def from_config(cls, path: Path | str | None = None, *, url: Database | None = None) -> Bridge:
@@ -97,6 +99,7 @@ class Bridge:
         bridge = cls.__new__(cls)
         bridge.config = find_modules(load(None if path is None else Path(path)))
         bridge._given = url
+        bridge._tell_problems({m.name: m.problem for m in bridge.config.modules.values()})
         return bridge
 
     config: Config
@@ -124,15 +127,21 @@ class Bridge:
         if known is not None:
             return known
         self._cached = False
-        files = look(self.revisions.files())
-        graph = self.revisions.graph
+        with discreet(self.scrub):
+            files = look(self.revisions.files())
+            graph = self.revisions.graph
         if files and not self.revisions.broken:
             cache.write(graph, files)
-        modules = dict(self.config.modules)
-        for name, problem in self.revisions.broken.items():
-            modules[name] = replace(modules[name], problem=problem)
-        self.config = replace(self.config, modules=modules)
+        self._tell_problems(self.revisions.broken)
         return graph
+
+    def _tell_problems(self, problems: Mapping[str, str | None]) -> None:
+        """Say of modules why they cannot be used: apps' own words, which may have a password."""
+        modules = dict(self.config.modules)
+        for name, problem in problems.items():
+            if problem:
+                modules[name] = replace(modules[name], problem=self.scrub(problem))
+        self.config = replace(self.config, modules=modules)
 
     @cached_property
     def repositories(self) -> Mapping[str, Repository]:
@@ -411,8 +420,12 @@ class Bridge:
             )
             before = count_rows(engine, self._of_the_app)
             steps = executor.execute(plan)
-            report = _report(outcome, self._detect(engine), steps)
-            rows = Rows(before, count_rows(engine, self._of_the_app))
+            try:
+                report = _report(outcome, self._detect(engine), steps)
+                rows = Rows(before, count_rows(engine, self._of_the_app))
+            except DatabaseError as error:
+                error.state_of_data = "Every step is done."
+                raise
             return replace(report, backup=executor.backup, rows=rows)
 
     def rehearse(
@@ -563,7 +576,8 @@ class Bridge:
     def _commands(self, *, modules: bool) -> Iterator[Commands]:
         from bridge.revisions import Commands
 
-        models = load_models(self.config, modules=modules)
+        with discreet(self.scrub):
+            models = load_models(self.config, modules=modules)
         # Not self.repositories: their stamps may name revisions that this command is to make.
         tables = {version_table_of(settings) for settings in self.config.legacy.values()}
         if self._url() is None:
@@ -580,20 +594,32 @@ class Bridge:
 
         :raises DatabaseError: no database is named anywhere, or the URL is not one.
         """
-        database = database or self._url()
-        if isinstance(database, Engine):
-            yield database
-            return
-        if database is None:
-            raise DatabaseError(
-                f"No database is named: there is no database.url in {self.config.source}.",
-                help="Give one: --url URL, BRIDGE_DATABASE_URL, or database.url",
-            )
-        engine = make_engine(parse_url(database))
-        try:
-            yield engine
-        finally:
-            engine.dispose()
+        urls: list[URL | str] = []
+        with discreet(lambda text: scrub(self.scrub(text), *urls)):
+            database = database or self._url()
+            if isinstance(database, Engine):
+                urls.append(database.url)
+                yield database
+                return
+            if database is None:
+                raise DatabaseError(
+                    f"No database is named: there is no database.url in {self.config.source}.",
+                    help="Give one: --url URL, BRIDGE_DATABASE_URL, or database.url",
+                )
+            urls.append(database)
+            engine = make_engine(parse_url(database))
+            try:
+                yield engine
+            finally:
+                engine.dispose()
+
+    def scrub(self, text: str) -> str:
+        """`text` without the passwords of the database that this object knows of."""
+        urls = [self._given, environment_url(), self.config.database.url]
+        if "revisions" in self.__dict__:
+            with suppress(BridgeError):
+                urls.append(self.revisions.url)
+        return scrub(text, *(url.url if isinstance(url, Engine) else url for url in urls if url))
 
     def shown(self, database: Database | None = None) -> str:
         """The database's URL as it may be printed."""

@@ -669,7 +669,7 @@ class Recorder:
                 self._say(cursor.connection, again, (record.answer.lastrowid,))
             return self._answered(cursor, record.answer)
         self._order = self._next_order()
-        details = {"order": self._order, "key": key, "sql": sql[:2000]}
+        details = {"order": self._order, "key": key, "sql": self._shown(sql)[:2000]}
         if packed is not None:
             details["parameters"] = _dump(packed)
         if kind == "read":
@@ -680,6 +680,15 @@ class Recorder:
             kind = kind if self._is_safe(sql) else "other"
         run = self._change_rows if kind == "rows" else self._change_schema
         return run(cursor, sql, parameters, many, details, kind)
+
+    def _shown(self, sql: str) -> str:
+        """The statement as it may be told, and stay: without the password of the database."""
+        url = self._engine.url
+        secret = str(url.password or url.query.get("password") or url.query.get("passwd") or "")
+        forms = {secret, secret.replace("'", "''"), re.sub(r"(['\"\\])", r"\\\1", secret)} - {""}
+        for form in sorted(forms, key=len, reverse=True):
+            sql = re.sub(rf"(?<!\w){re.escape(form)}(?!\w)", "***", sql)
+        return sql
 
     def _next_order(self) -> float:
         """The place of a new record: before what is left of the old ones, if it is."""
@@ -856,7 +865,7 @@ class Recorder:
         raise self._break(
             CannotResume(
                 max(self.number, 1),
-                f"now the script asks for {_short(sql)}",
+                f"now the script asks for {_short(self._shown(sql))}",
                 _short(writes[0].sql),
             )
         )

@@ -32,6 +32,7 @@ from bridge.comparison import (
     rows_table,
     schema_lines,
 )
+from bridge.discretion import Hide, discreet_streams, scrubbed
 from bridge.drawing import Drawing, Node, plain
 from bridge.errors import BridgeError
 from bridge.model import (
@@ -259,15 +260,23 @@ class Output:
     :param as_json: only JSON goes to standard output, errors too.
     :param debug: an error is followed by its traceback, on standard error.
     :param program: what to type for "bridge": an app's own command line has another name for it.
+    :param hide: takes the passwords out of what other programs have written.
     """
 
     def __init__(
-        self, *, as_json: bool = False, debug: bool = False, program: str = "bridge"
+        self,
+        *,
+        as_json: bool = False,
+        debug: bool = False,
+        program: str = "bridge",
+        hide: Hide = lambda text: text,
     ) -> None:
         self.as_json, self.debug, self._program = as_json, debug, program
+        self.hide = hide
         # soft_wrap: a path or an SQL statement that is broken in two cannot be copied.
-        # file: the stream of now, also while scripts are made to print to standard error.
+        # file: the streams of now, also while those of scripts are others.
         self.console = Console(file=sys.stdout, soft_wrap=True, highlight=False)
+        self.errors = Console(file=sys.stderr, soft_wrap=True, highlight=False)
 
     def status(self, state: State, pending: int | None) -> None:
         """Print where a database stands."""
@@ -388,8 +397,7 @@ class Output:
 
     def note(self, text: str) -> None:
         """Print a remark to standard error: standard output may be read by a program."""
-        console = Console(stderr=True, soft_wrap=True, highlight=False)
-        console.print(escape(self._typed(text)))
+        self.errors.print(escape(self._typed(text)))
 
     def restored(self, path: Path, before: Backup | None) -> None:
         """Print what was put back, and where what was there before is."""
@@ -410,19 +418,20 @@ class Output:
 
     def error(self, error: BridgeError) -> None:
         """Print an error: to standard error, or as JSON to standard output."""
+        scrubbed(error, self.hide)
         if self.debug:
-            traceback.print_exception(error, file=sys.stderr)
+            # Lines of source code are in it too.
+            self.errors.file.write(self.hide("".join(traceback.format_exception(error))))
         if self.as_json:
             self._json({"error": error.as_dict()})
             return
-        self._print_error(error, Console(stderr=True, soft_wrap=True, highlight=False))
+        self._print_error(error, self.errors)
 
     def progress(self) -> TextProgress | TerminalProgress:
         """What shows the steps of a run; on standard error when JSON is wanted."""
         if self.console.is_terminal and not self.as_json:
-            return TerminalProgress(self.console)
-        stream = sys.stderr if self.as_json else sys.stdout
-        return TextProgress(Console(file=stream, soft_wrap=True, highlight=False))
+            return TerminalProgress(self.console, self.hide)
+        return TextProgress(self.errors if self.as_json else self.console)
 
     # --- how ------------------------------------------------------------------------------
 
@@ -503,6 +512,10 @@ class TextProgress:
 class TerminalProgress(TextProgress):
     """Progress on a terminal: the lines, and under them a bar with the step that runs."""
 
+    def __init__(self, console: Console, hide: Hide) -> None:
+        super().__init__(console)
+        self._streams = discreet_streams(hide)
+
     @cached_property
     def bar(self) -> Any:
         """The bar, made when the first step begins: most runs have nothing to do."""
@@ -531,10 +544,14 @@ class TerminalProgress(TextProgress):
     def begin(self, step: Step, number: int, total: int) -> None:
         """Show the step beside the bar."""
         super().begin(step, number, total)
-        self.bar.start()
+        if "bar" not in self.__dict__:
+            self.bar.start()
+            # rich now stands in the place of both streams, and writes past those before it.
+            self._streams.__enter__()
         self.bar.update(self.task, description=escape(str(step)), total=total, completed=number - 1)
 
     def close(self) -> None:
         """Take the bar away."""
         if "bar" in self.__dict__:
+            self._streams.__exit__(None, None, None)
             self.bar.stop()

@@ -20,7 +20,8 @@ def said(error: BaseException) -> str:
     if isinstance(error, DBAPIError):
         statement = " ".join((error.statement or "").split())
         if len(statement) > SQL_LENGTH:
-            statement = f"{statement[:SQL_LENGTH]} ..."
+            # Between words: half a password could not be told for one.
+            statement = f"{statement[:SQL_LENGTH].rpartition(' ')[0]} ..."
         return f"{str(error.orig).strip()}" + (f"\nSQL: {statement}" if statement else "")
     if isinstance(error, Warning) or type(error).__module__.startswith("alembic."):
         return str(error)

@@ -12,7 +12,7 @@ import os
 import re
 import sqlite3
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, ClassVar
@@ -151,6 +151,32 @@ class PostgreSQLDatabase(ServerDatabase):
 class MariaDBDatabase(ServerDatabase):
     dialect = "mariadb"
     suffix = ".mysql.sql"
+
+
+@contextlib.contextmanager
+def account(database: Database, password: str, *, reader: bool = False) -> Iterator[str]:
+    """A URL of the server's database for another user, with this password.
+
+    :param reader: may only read; else everything.
+    """
+    assert isinstance(database, ServerDatabase)
+    user, name, literal = "test account", database.name, password.replace("'", "''")
+    if database.dialect == "postgresql":
+        make = [f"CREATE USER \"{user}\" {'' if reader else 'SUPERUSER'} PASSWORD '{literal}'"]
+        if reader:
+            make.append(f'GRANT SELECT ON ALL TABLES IN SCHEMA public TO "{user}"')
+            make.append("REVOKE CREATE ON SCHEMA public FROM PUBLIC")
+        drop = [f'DROP OWNED BY "{user}"', f'DROP USER "{user}"']
+    else:
+        literal = literal.replace("\\", "\\\\")
+        rights = f"SELECT ON {name}.*" if reader else "ALL ON *.*"
+        make = [f"CREATE USER '{user}' IDENTIFIED BY '{literal}'", f"GRANT {rights} TO '{user}'"]
+        drop = [f"DROP USER '{user}'"]
+    database.execute(*make)
+    try:
+        yield database.server.url(name, user=user, password=password)
+    finally:
+        database.execute(*drop)
 
 
 def _left_out(ignore: Iterable[str], journal: bool) -> tuple[str, ...]:

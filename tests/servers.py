@@ -72,7 +72,9 @@ class Server:
     # What a test's own engine may say to the driver beside the URL.
     connect_arguments: ClassVar[Mapping[str, Any]] = {}
 
-    def __init__(self) -> None:
+    def __init__(self, *, durable: bool = False) -> None:
+        """:param durable: what is committed stays when the server is killed; slower."""
+        self.durable = durable
         # Random, so that a client never gets into another server on a port that changed hands.
         # The tail has what breaks code that pastes passwords into URLs, ini files and commands.
         self.password = secrets.token_hex(8) + "%d/@: '"
@@ -152,6 +154,10 @@ class Server:
         self._guard.stdin.write(json.dumps(spec).encode() + b"\n")
         deadline = time.monotonic() + START_SECONDS
         self.folder = Path(self._heard("folder", deadline))
+        self._serving(deadline)
+
+    def _serving(self, deadline: float) -> None:
+        """Returns when the server answers."""
         self.pid = int(self._heard("serving", deadline))
         while not self._answers():
             if self._line(POLL_SECONDS):
@@ -198,6 +204,25 @@ class Server:
         except OSError:
             return ""
 
+    def halt(self, number: signal.Signals) -> None:
+        """Ends the server with this signal; its data stay, for `resume()`."""
+        # Those of a PostgreSQL that is killed would go on for a moment, and keep its data.
+        children = _children_of(self.pid) if number == signal.SIGKILL else []
+        for pid in (self.pid, *children):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, number)
+        self._heard("exit", time.monotonic() + STOP_SECONDS)
+        self.pid = 0
+
+    def resume(self) -> None:
+        """Starts the server again that `halt()` has ended, with its data and on its port."""
+        assert self._guard is not None
+        assert self._guard.stdin is not None
+        assert self.folder is not None
+        (self.folder / "log").write_text("")  # in which it said before that it was ready
+        self._guard.stdin.write(b"again")
+        self._serving(time.monotonic() + START_SECONDS)
+
     def stop(self) -> None:
         """Ends the server and removes its folder; does nothing when that is done already."""
         guard = self._guard
@@ -224,11 +249,12 @@ class Server:
 
     # -- use ------------------------------------------------------------------------------------
 
-    def url(self, database: str, *, password: str | None = None) -> str:
+    def url(self, database: str, *, user: str | None = None, password: str | None = None) -> str:
         """The SQLAlchemy URL of a database, with the password in it."""
         # Percent-encoded in full: SQLAlchemy 1.4 and 2 decode that to the same password.
         secret = quote(self.password if password is None else password, safe="")
-        where = f"{self.user}:{secret}@127.0.0.1:{self.port}/{quote(database, safe='')}"
+        who = f"{quote(user or self.user, safe='')}:{secret}"
+        where = f"{who}@127.0.0.1:{self.port}/{quote(database, safe='')}"
         return f"{self._driver()}://{where}{self._query()}"
 
     def execute(self, *statements: str, database: str | None = None) -> None:
@@ -323,8 +349,9 @@ class PostgreSQL(Server):
             "unix_socket_directories": "",
             "fsync": "off",
             "full_page_writes": "off",
-            "synchronous_commit": "off",
-            "wal_level": "minimal",
+            "synchronous_commit": "on" if self.durable else "off",
+            # With "minimal", a new sequence forgets after a crash what it has given out.
+            "wal_level": "replica" if self.durable else "minimal",
             "max_wal_senders": 0,
             "checkpoint_timeout": "1h",
             "autovacuum": "off",
@@ -428,7 +455,7 @@ class MariaDB(Server):
             "--tmpdir={folder}",
             "--innodb-log-file-size=8M",
             "--innodb-buffer-pool-size=16M",
-            "--innodb-flush-log-at-trx-commit=0",
+            f"--innodb-flush-log-at-trx-commit={2 if self.durable else 0}",
             "--innodb-doublewrite=0",
             # io_uring needs more locked memory than containers grant.
             "--innodb-use-native-aio=0",
@@ -506,7 +533,10 @@ SERVERS: tuple[type[Server], ...] = (PostgreSQL, MariaDB)
 
 
 def _guard() -> None:
-    """Reads a spec from stdin, runs its commands, and undoes all when more comes or it closes."""
+    """Reads a spec from stdin, runs its commands, and undoes all when more comes or it closes.
+
+    When the server has ended, "again" starts it again.
+    """
     # SIGTERM as an exception, so that the cleaning up below is done for it as well.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     line = sys.stdin.readline()
@@ -524,17 +554,21 @@ def _guard() -> None:
                 os.chown(path, account.pw_uid, account.pw_gid)
         print("folder", folder, flush=True)
         with open(folder / "log", "ab") as log:
-            for command in spec["commands"]:
-                arguments = [word.replace("{folder}", str(folder)) for word in command]
+            commands = list(spec["commands"])
+            while commands:
+                arguments = [word.replace("{folder}", str(folder)) for word in commands[0]]
                 process = _run(arguments, folder, account, log.fileno())
-                if command is spec["commands"][-1]:
+                if len(commands) == 1:
                     print("serving", process.pid, flush=True)
                 if not _ended_first(process):
                     return
-                if process.returncode != 0 or command is spec["commands"][-1]:
-                    # The folder stays until our parent has read the log.
-                    print("exit", process.returncode, flush=True)
-                    select.select([sys.stdin], [], [])
+                if process.returncode == 0 and len(commands) > 1:
+                    del commands[0]
+                    continue
+                # The folder stays until our parent has read the log.
+                print("exit", process.returncode, flush=True)
+                # Past Python's own buffer, in which nothing is: our parent waits for our answers.
+                if os.read(sys.stdin.fileno(), 16) != b"again":
                     return
     finally:
         # From here on nothing may interrupt.
@@ -542,6 +576,15 @@ def _guard() -> None:
         if process is not None:
             _end(process, spec["signal"])
         _remove(folder)
+
+
+def _children_of(pid: int) -> list[int]:
+    found = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(path.parent.name))
+    return found
 
 
 def _account(names: Sequence[str]) -> pwd.struct_passwd:

@@ -11,12 +11,11 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from databases import Database
+from databases import Database, account
 from legacy_projects import (
     CREATE_NOTES,
     LegacyProject,
@@ -127,27 +126,6 @@ def test_the_same_driver_keeps_arguments_that_nobody_here_knows() -> None:
 # -- passwords ------------------------------------------------------------------------------------
 
 PASSWORDS = ["100%41 %% :/@?#", 'it\'s "quoted" & \\back', "[a]{b}+c d%2Fe=f"]
-
-
-@contextmanager
-def account(database: Database, password: str) -> Iterator[str]:
-    """A URL of the database for an account with this password."""
-    user = "test account"
-    literal = "'" + password.replace("'", "''") + "'"
-    if database.dialect == "postgresql":
-        make = [f'CREATE USER "{user}" SUPERUSER PASSWORD {literal}']
-        drop = [f'DROP OWNED BY "{user}"', f'DROP USER "{user}"']
-    else:
-        literal = literal.replace("\\", "\\\\")
-        make = [f"CREATE USER '{user}' IDENTIFIED BY {literal}", f"GRANT ALL ON *.* TO '{user}'"]
-        drop = [f"DROP USER '{user}'"]
-    database.execute(*make)
-    try:
-        url = make_url(database.url).set(username=user, password=password)
-        # Not SQLAlchemy's own text: 1.4 forgets to quote the "%".
-        yield legacy_url(url) if sa.__version__ < "2" else url.render_as_string(hide_password=False)
-    finally:
-        database.execute(*drop)
 
 
 @pytest.mark.parametrize("password", PASSWORDS)

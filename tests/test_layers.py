@@ -14,8 +14,8 @@ PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = (
     {"errors", "model"},
-    {"comparison", "config", "drawing", "drivers", "graph", "guard", "pictures", "plan"}
-    | {"recorder", "report", "state"},
+    {"comparison", "config", "discretion", "drawing", "drivers", "graph", "guard", "pictures"}
+    | {"plan", "recorder", "report", "state"},
     {"backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
     | {"inspection", "journal", "modules", "rows", "sqlite", "telling"},
     {"legacy", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
@@ -39,6 +39,7 @@ NEIGHBOURS = {
     ("drawing", "graph"),
     ("pictures", "drawing"),
     ("report", "comparison"),
+    ("report", "discretion"),
     ("report", "drawing"),
     ("state", "config"),
     ("state", "graph"),

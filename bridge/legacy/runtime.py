@@ -27,6 +27,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from bridge.config import Config
+from bridge.database import URL_VARIABLE
 from bridge.errors import LegacyRuntimeError
 
 LOCKED = Path(__file__).with_name("runtime.txt")
@@ -36,8 +37,10 @@ if sys.version_info < (3, 7):
     sys.exit("it is Python %s.%s, and 3.7 or newer is needed" % sys.version_info[:2])
 import migrate.versioning.api
 """
-# Settings that would send pip's packages elsewhere than into the new environment.
+# The URL, which has a password; and what would send pip's packages elsewhere than into the new
+# environment.
 _NOT_INHERITED = (
+    URL_VARIABLE,
     "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER",
     "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONWARNINGS",
 )  # fmt: skip

@@ -51,6 +51,8 @@ class Commands:
     ) -> None:
         self._revisions, self._models = revisions, models
         self.engine = engine
+        # First: where a module that is off cannot be read, the configuration is made anew.
+        _ = revisions.script
         self._version_tables = set(version_tables)
         attributes = revisions.alembic.attributes
         metadata = {id(data): data for found in models for data in found.metadata}
@@ -78,7 +80,6 @@ class Commands:
         alembic = self._revisions.alembic
         alembic.cmd_opts = options
         alembic.stdout = sys.stdout
-        _ = self._revisions.script
         try:
             self._dispatch(line, options)
         except CommandError as error:

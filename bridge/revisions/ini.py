@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Iterable
+from configparser import InterpolationError
 from pathlib import Path
 
 from alembic.config import Config as AlembicIni
 from alembic.util import CommandError, coerce_resource_to_filename
 
 from bridge.config import Config, ModuleConfig
+from bridge.errors import RevisionsError
 
 # What `alembic init` writes until somebody fills it in.
 _TEMPLATE_URL = "driver://user:pass@localhost/dbname"
@@ -60,8 +62,18 @@ def alembic_ini(config: Config, modules: Iterable[ModuleConfig]) -> AlembicIni:
 
 
 def named_url(ini: AlembicIni) -> str | None:
-    """The database that an ``alembic.ini`` names, None where it names none."""
-    text = ini.get_alembic_option("sqlalchemy.url")
+    """The database that an ``alembic.ini`` names, None where it names none.
+
+    :raises RevisionsError: it has a % that stands for nothing.
+    """
+    try:
+        text = ini.get_alembic_option("sqlalchemy.url")
+    except (InterpolationError, TypeError, ValueError):
+        # The complaint itself has a piece of the password.
+        raise RevisionsError(
+            "sqlalchemy.url in Alembic's configuration has a % that is not doubled.",
+            help="Write each % of the URL twice: %%",
+        ) from None
     return None if text in (None, "", _TEMPLATE_URL) else str(text)
 
 
