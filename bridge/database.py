@@ -222,9 +222,16 @@ def connect(engine: Engine) -> Iterator[Connection]:
             yield connection
         except BaseException:
             # It may be dead, which nobody has noticed who did not use it: nothing more goes there.
-            if engine.dialect.name != "sqlite":
+            # One that was taken out of its pool is nobody's but its user's.
+            detached = not connection.invalidated and _record(connection) is None
+            if engine.dialect.name != "sqlite" and not detached:
                 connection.invalidate()
             raise
+
+
+def _record(connection: Connection) -> Any:
+    """What the pool knows of the connection; SQLAlchemy 1.4 has no other way to ask."""
+    return connection.connection._connection_record
 
 
 def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:

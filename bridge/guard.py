@@ -90,7 +90,7 @@ class Guard:
 
     def _checked_out(self, session: Any, record: Any, _proxy: Any) -> None:
         if self._watched() and not self._seen(session, record.info):
-            self._look(session)
+            self._look_or_close(session)
             record.info[_KEY] = self
             with contextlib.suppress(TypeError):  # SQLite's are asked each time
                 self._known.add(session)  # another pool may give it out too
@@ -115,11 +115,7 @@ class Guard:
         def connected(*arguments: Any, **options: Any) -> Any:
             session = connect(*arguments, **options)
             if self._watched():
-                try:
-                    self._look(session)
-                except OutsideError:
-                    session.close()
-                    raise
+                self._look_or_close(session)
             return session
 
         return connected
@@ -134,6 +130,13 @@ class Guard:
 
     def _seen(self, session: Any, info: dict[str, Any]) -> bool:
         return info.get(_KEY) is self or session in self._known
+
+    def _look_or_close(self, session: Any) -> None:
+        try:
+            self._look(session)
+        except OutsideError:
+            session.close()
+            raise
 
     def _look(self, session: Any) -> None:
         """Ask a connection where it leads to; it has not been used yet."""

@@ -396,7 +396,8 @@ def program_that_does_not_ask(stage: Stage) -> None:
 
 @provokes("rehearsal-refused", *BOTH)
 def revision_that_leaves_the_copy(stage: Stage) -> None:
-    stage.revision("sa.create_engine(app_of_tests.given()).connect()", "import app_of_tests\n")
+    head = "import app_of_tests\nimport sqlalchemy as sa\n"
+    stage.revision("sa.create_engine(app_of_tests.given()).connect()", head)
     stage.command = ["dbupdate", "--rehearse"]
 
 
