@@ -287,21 +287,18 @@ def dbupdate(
     if dry_run:
         output.plan(bridge.plan())
         return
-    progress = output.progress()
-    try:
-        if rehearse:
+    if rehearse:
+        with contextlib.closing(output.progress()) as progress:
             rehearsal = bridge.rehearse(progress=progress)
-            progress.close()
-            output.rehearsal(rehearsal)
-            return
-        report = bridge.dbupdate(
-            confirm=asking(output, yes),
-            progress=progress,
-            backup=backup,
-            lock_timeout=lock_timeout,
-        )
-    finally:
-        progress.close()
+        output.rehearsal(rehearsal)
+        return
+    update(bridge, output, yes, backup=backup, lock_timeout=lock_timeout)
+
+
+def update(bridge: Bridge, output: Output, yes: bool, **options: Any) -> None:
+    """Ask, run and report, as dbupdate and resume do."""
+    with contextlib.closing(output.progress()) as progress:
+        report = bridge.dbupdate(confirm=asking(output, yes), progress=progress, **options)
     output.report(report)
 
 
@@ -345,18 +342,14 @@ def resume(
     Only for MySQL and MariaDB, which commit each change of the schema by itself, and only where
     dbupdate has said that it cannot go on by itself.
     """
-    progress = output.progress()
-    try:
-        report = bridge.dbupdate(
-            confirm=asking(output, yes),
-            progress=progress,
-            backup=backup,
-            lock_timeout=lock_timeout,
-            from_statement=from_statement,
-        )
-    finally:
-        progress.close()
-    output.report(report)
+    update(
+        bridge,
+        output,
+        yes,
+        backup=backup,
+        lock_timeout=lock_timeout,
+        from_statement=from_statement,
+    )
 
 
 @main.command()
@@ -529,8 +522,7 @@ def remove_module(
             "Removing a module drops its tables, and there is nobody here to ask.",
             help=f"Run it again with --yes: bridge modules remove {name} --yes",
         )
-    progress = output.progress()
-    try:
+    with contextlib.closing(output.progress()) as progress:
         report = bridge.remove_module(
             name,
             confirm=asking(output, yes, default=False),
@@ -538,8 +530,6 @@ def remove_module(
             backup=backup,
             lock_timeout=lock_timeout,
         )
-    finally:
-        progress.close()
     output.report(report)
     if bridge.config.modules[name].enabled:
         output.note(

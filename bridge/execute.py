@@ -321,10 +321,10 @@ class Executor:
             name_in_journal(step),
             self._journal.common,
             self._take_from_statement(step),
+            self._connection.connection,
         )
         try:
             with recorder:
-                recorder.watch(self._connection.connection)
                 if recorder.done:
                     self._tell_resumed(step, recorder.done)
                 self._journal.recorder = recorder

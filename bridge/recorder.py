@@ -453,6 +453,7 @@ class Recorder:
     :param common: what the rows have in the columns ``run`` and ``bridge_version``.
     :param from_statement: where the administrator has said that the step stands: statements with a
         smaller number are taken for done, and the others run.
+    :param given: a connection of the engine's pool that is not in a transaction; it is watched too.
     """
 
     def __init__(
@@ -461,7 +462,9 @@ class Recorder:
         step: str,
         common: Mapping[str, str],
         from_statement: int | None = None,
+        given: Any = None,
     ) -> None:
+        self._given = given
         self._engine, self._step, self._common = engine, step[:255], common
         self._from = from_statement
         self._thread = threading.get_ident()
@@ -488,12 +491,25 @@ class Recorder:
         from sqlalchemy import event
         from sqlalchemy.pool import Pool
 
-        with self._own() as connection:
-            self._place = self._place_of(connection)
-            self._schema = Schema()
-            self._schema.look(_asker(connection))
-            self._read_records(connection)
+        if self._given is not None:
+            self._look_around(self._given)
+        else:
+            # One that is there already: to connect anew takes long.
+            connection = self._engine.pool.connect()
+            try:
+                self._look_around(connection)
+                connection.close()
+            except CannotResume:
+                connection.close()
+                raise
+            except Exception:
+                connection.invalidate()
+                # The server may end those that idle.
+                with self._own() as connection:
+                    self._look_around(connection)
         event.listen(Pool, "checkout", self._checkout)
+        if self._given is not None:
+            self._watch(self._given)
         return self
 
     def __exit__(self, *_error: object) -> None:
@@ -527,6 +543,13 @@ class Recorder:
 
     # --- connections ---
 
+    def _look_around(self, connection: Any) -> None:
+        self._place = self._place_of(connection)
+        self._schema = Schema()
+        self._schema.look(_asker(connection))
+        self._read_records(connection)
+        connection.rollback()
+
     @contextlib.contextmanager
     def _own(self) -> Iterator[Any]:
         before, self._on = self._on, False
@@ -545,7 +568,7 @@ class Recorder:
         found: list[Any] = _asker(connection)("SELECT DATABASE(), @@hostname, @@port")
         return found
 
-    def watch(self, fairy: Any) -> None:
+    def _watch(self, fairy: Any) -> None:
         """Let a connection that a pool has given out before go through here."""
         given = getattr(fairy, _attribute(fairy))
         self._checkout(getattr(given, "real", given), fairy._connection_record, fairy)

@@ -6,12 +6,10 @@ Servers are one of each kind for each xdist worker, started only by the first te
 from __future__ import annotations
 
 import itertools
-import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TypeVar
 
 import pytest
 from databases import (
@@ -20,41 +18,25 @@ from databases import (
     MariaDBDatabase,
     PostgreSQLDatabase,
     SQLiteDatabase,
+    running,
 )
 from filelock import FileLock
 from projects import Project, copy_sample
-from servers import MariaDB, PostgreSQL, Server, ServerMissingError
+from servers import MariaDB, PostgreSQL
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-
-S = TypeVar("S", bound=Server)
-
-
-def _running(server: S) -> Iterator[S]:
-    try:
-        server.start()
-    except ServerMissingError as missing:
-        advice = f"{missing}; scripts/install-servers installs it"
-        # On CI a skip would look like a pass.
-        if os.environ.get("CI") == "true":
-            pytest.fail(advice)
-        pytest.skip(advice)
-    try:
-        yield server
-    finally:
-        server.stop()
 
 
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[PostgreSQL]:
     """A PostgreSQL of this worker's own, with a password."""
-    yield from _running(PostgreSQL())
+    yield from running(PostgreSQL())
 
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> Iterator[MariaDB]:
     """A MariaDB of this worker's own, with a password."""
-    yield from _running(MariaDB())
+    yield from running(MariaDB())
 
 
 @pytest.fixture(autouse=True)

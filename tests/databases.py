@@ -15,16 +15,18 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
+import pytest
 import sqlalchemy as sa
-from servers import Server
+from servers import Server, ServerMissingError
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SAWarning
 from sqlalchemy.pool import NullPool
 
 DIALECTS = ("sqlite", "postgresql", "mariadb")
 
+S = TypeVar("S", bound=Server)
 JOURNAL = "bridge_journal"
 """bridge's own table: left out unless it is asked for, since a twin without bridge has none."""
 
@@ -181,6 +183,22 @@ def account(database: Database, password: str, *, reader: bool = False) -> Itera
 
 def _left_out(ignore: Iterable[str], journal: bool) -> tuple[str, ...]:
     return tuple(ignore) if journal else (*ignore, JOURNAL)
+
+
+def running(server: S) -> Iterator[S]:
+    """The server while it runs; without its programs the test is skipped, on CI it fails."""
+    try:
+        server.start()
+    except ServerMissingError as missing:
+        advice = f"{missing}; scripts/install-servers installs it"
+        # On CI a skip would look like a pass.
+        if os.environ.get("CI") == "true":
+            pytest.fail(advice)
+        pytest.skip(advice)
+    try:
+        yield server
+    finally:
+        server.stop()
 
 
 # -- rows -----------------------------------------------------------------------------------------

@@ -23,6 +23,10 @@ LEGACY_SIDE = pytest.mark.skipif(
     not sa.__version__.startswith("1.4"),
     reason="about the legacy side only, which is one process in both worlds: runs in the 1.4 one",
 )
+ONCE = pytest.mark.skipif(
+    sa.__version__.startswith("1.4"),
+    reason="long, and not about SQLAlchemy: it runs in the 2.1 world only",
+)
 BASE = "successor"
 """The Alembic revision that equals the last version of every repository here; it does nothing."""
 

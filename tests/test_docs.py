@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, get_args
 import pytest
 from alembic.config import CommandLine
 from click.testing import CliRunner
+from legacy_projects import ONCE
 from projects import timeless
 
 from bridge.cli import WITH_PLUGINS, InternalError, main
@@ -26,6 +27,8 @@ from bridge.errors import ConfigError, all_errors
 from bridge.journal import JOURNAL_COLUMNS
 from bridge.model import StateKind, Step
 from bridge.modules import GROUP, find_modules
+
+pytestmark = ONCE
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import getpass
+import json
 import os
 import re
 import select
@@ -556,4 +557,4 @@ def test_the_journal_says_how_a_run_ended(project: Project, sqlite_database: Dat
     rows = sqlite_database.rows(journal=True)["bridge_journal"]
     runs = sorted((row[0], row[4], row[7]) for row in rows if row[2] == "run")
     assert [status for _id, status, _details in runs] == ["begun", "failed", "begun", "done"]
-    assert runs[1][2] == '{"error": "legacy-failed"}'
+    assert json.loads(runs[1][2])["error"] == "legacy-failed"

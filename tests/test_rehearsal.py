@@ -16,6 +16,7 @@ import pytest
 import sqlalchemy as sa
 from alembic_projects import CLASSIC_ENV, OUR_ENV
 from databases import Database, ServerDatabase, SQLiteDatabase
+from legacy_projects import ONCE
 from projects import (
     TOP,
     Project,
@@ -44,7 +45,7 @@ from bridge.lock import locked
 from bridge.model import Rows, Step
 
 SNAPSHOT = TOP / "snapshots" / "core-v10-likes-v01"
-SERVERS = ("postgresql", "mariadb")
+SERVERS = [pytest.param(name, marks=ONCE) for name in ("postgresql", "mariadb")]
 MakeDatabase = Callable[[str], Database]
 
 

@@ -18,13 +18,14 @@ import pytest
 import sqlalchemy as sa
 from alembic_projects import OUR_ENV
 from click.testing import Result
-from conftest import _running
-from databases import Database, MariaDBDatabase, PostgreSQLDatabase, ServerDatabase
-from legacy_projects import LEGACY_SIDE
+from databases import Database, MariaDBDatabase, PostgreSQLDatabase, ServerDatabase, running
+from legacy_projects import LEGACY_SIDE, ONCE
 from projects import Project, copy_project, write_shop, write_versions
 from servers import MariaDB, PostgreSQL, Server
 from sqlalchemy.engine import Engine
 from test_lock import Gate, write_script
+
+pytestmark = ONCE
 
 SECONDS = 60.0
 HEADS = ("coupons_ends", "reviews_text", "shop_stock")
@@ -90,7 +91,7 @@ def place(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Place]:
     kind, _ = KINDS[request.param]
-    for server in _running(kind(durable=True)):
+    for server in running(kind(durable=True)):
         database = shop(server, "undisturbed", 3)
         project = write_project(tmp_path_factory.mktemp("undisturbed") / "shop")
         assert project.bridge(database).dbupdate().current == HEADS

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from legacy_projects import CREATE_NOTES, LegacyProject
+from legacy_projects import CREATE_NOTES, ONCE, LegacyProject
 
 from bridge.config import Config, parse
 from bridge.errors import LegacyRuntimeError
@@ -29,6 +29,8 @@ from bridge.legacy.runtime import (
     ready_runtime,
     remove_runtime,
 )
+
+pytestmark = ONCE
 
 Cached = Callable[[str, Callable[[Path], None]], Path]
 

@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from databases import Database, SQLiteDatabase
+from legacy_projects import ONCE
 from projects import TOP, Project
+
+pytestmark = ONCE
 
 OLD = TOP / "snapshots" / "core-v03"
 

@@ -6,8 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
+from legacy_projects import ONCE
 from projects import copy_project
 from test_docs import DOCS, blocks, run, timeless
+
+pytestmark = ONCE
 
 IDS = re.compile(r"(?<![0-9a-f])[0-9a-f]{12}(?![0-9a-f])")
 

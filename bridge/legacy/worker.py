@@ -1018,8 +1018,6 @@ class Worker:
     def recorded(self, from_statement: int | None) -> Iterator[None]:
         """What runs meanwhile is written down, so that a later run can go on in the middle."""
         journal = self.request["journal"]
-        # What the pool has was given out before.
-        self.engine.dispose()
         self.recorder = self.recorders.Recorder(
             self.engine, self.name, journal["common"], from_statement
         )

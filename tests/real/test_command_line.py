@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from databases import Database
 from histories import HISTORIES, Load, Project, content
+from legacy_projects import LEGACY_SIDE
 
-pytestmark = pytest.mark.real
+pytestmark = [pytest.mark.real, LEGACY_SIDE]
 
 
 def run(config: Path, database: Database, *arguments: str) -> tuple[int, dict[str, Any]]:

@@ -110,7 +110,7 @@ def test_the_nearest_mapped_version_leads_to_the_data_step_and_after_it_to_the_h
     if dialect == "mariadb":
         # Every change of the schema is committed there by itself: is_public is gone by now, and
         # without it the step cannot be done. It is put back as from a backup.
-        assert "stayed" in error.state_of_data
+        assert "stays" in error.state_of_data
         database.execute(
             "ALTER TABLE images ADD is_public BOOL",
             "CREATE INDEX ix_images_is_public ON images (is_public)",

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from databases import Database, Document
 from histories import FOREIGN_CODE, HISTORIES, OLD_WORLD, Load, Project, Rows, content, counts
+from legacy_projects import LEGACY_SIDE
 
 from bridge.model import RunLegacy, Stamp, Upgrade
 
@@ -69,7 +70,8 @@ def without_today(found: tuple[Document, Rows]) -> tuple[Document, Rows]:
     }
 
 
-@ways(all_versions=WAYS if OLD_WORLD else ())
+@LEGACY_SIDE
+@ways(all_versions=WAYS)
 def test_hands_over_what_sqlalchemy_migrate_alone_builds(
     old: str, version: int, dialect: str, project: Callable[[str], Project], load: Load
 ) -> None:

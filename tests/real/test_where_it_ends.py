@@ -10,6 +10,7 @@ import pytest
 import sqlalchemy as sa
 from databases import Database
 from histories import FOREIGN_CODE, HERE, Load, Project, content
+from legacy_projects import LEGACY_SIDE
 
 from bridge import Bridge
 from bridge.errors import (
@@ -20,7 +21,7 @@ from bridge.errors import (
     TooOldError,
 )
 
-pytestmark = [pytest.mark.real, *FOREIGN_CODE]
+pytestmark = [pytest.mark.real, LEGACY_SIDE, *FOREIGN_CODE]
 
 
 def refused(bridge: Bridge, database: Database, kind: type[BridgeError]) -> BridgeError:
