@@ -97,7 +97,7 @@ def test_hands_over_what_sqlalchemy_migrate_alone_builds(
 
 
 # Where the others are handed over is tested above, from every version.
-@ways(all_versions=["glance"] if OLD_WORLD else ())
+@ways(all_versions=())
 def test_reaches_the_heads_in_one_run_and_has_nothing_to_do_in_the_next(
     old: str, version: int, dialect: str, project: Callable[[str], Project], load: Load
 ) -> None:
