@@ -16,9 +16,6 @@ ARGS ?=
 VENV := .venv/.made
 VENV_14 := .venv-1.4/.made
 
-# One more than there are processors: tests wait for servers and for processes.
-JOBS := $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
-
 .PHONY: help
 help:
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -32,9 +29,9 @@ test: $(VENV) $(VENV_14) ## runs all tests, with SQLAlchemy 2.1 and with 1.4 (AR
 	@scripts/install-servers
 	@status=0; \
 	echo '== SQLAlchemy 2.1 + Alembic 1.20 =='; \
-	.venv/bin/python -m pytest -n $(JOBS) $(ARGS) || status=1; \
+	.venv/bin/python -m pytest -n auto $(ARGS) || status=1; \
 	echo '== SQLAlchemy 1.4 + Alembic 1.19 =='; \
-	.venv-1.4/bin/python -m pytest -n $(JOBS) $(ARGS) || status=1; \
+	.venv-1.4/bin/python -m pytest -n auto $(ARGS) || status=1; \
 	exit $$status
 
 .PHONY: lint
@@ -64,7 +61,7 @@ benchmark: $(VENV) ## measures bridge beside Alembic on 1,000 revisions
 
 .PHONY: faults
 faults: $(VENV_14) ## kills a run at every statement, on every database, and runs it again (an hour)
-	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n $(JOBS) -rP tests/test_faults.py tests/real/test_killed.py
+	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/test_faults.py tests/real/test_killed.py
 
 .PHONY: clean
 clean: ## removes what make, the tests and the tools made, the virtual environments too

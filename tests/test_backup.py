@@ -22,11 +22,14 @@ from urllib.parse import quote
 import pytest
 import sqlalchemy as sa
 from databases import DIALECTS, Database, ServerDatabase, SQLiteDatabase
+from legacy_projects import ONCE
 from projects import TOP, Project
 
 from bridge import BridgeError
 from bridge.backup import back_up, wanted
 from bridge.errors import BackupError, DatabaseError, NotConfirmedError, RevisionFailedError
+
+pytestmark = ONCE
 
 OLD = TOP / "snapshots" / "core-v10-likes-v01"
 MakeDatabase = Callable[[str], Database]
