@@ -128,7 +128,7 @@ class Executor:
         """
         with ExitStack() as stack:
             self._stack = stack
-            self._interrupted = plan.state.interrupted
+            self._interrupted = plan.interrupted
             self._prepare(plan, stack)
             self._back_up(plan)
             self._lock.check()
@@ -243,8 +243,7 @@ class Executor:
             if isinstance(step, Foundations) and step.component not in state.unlaid
         ]
         self._write(JournalEntry("run", "", "begun", this_process()), *entries)
-        interrupted = state.interrupted
-        if interrupted and all(name_in_journal(step) != interrupted for step in plan.steps):
+        if state.interrupted and not plan.interrupted:
             with connect(self._engine) as connection, connection.begin():
                 self._journal.forget_statements(connection)
 

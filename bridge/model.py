@@ -439,6 +439,12 @@ class Plan:
     state: State
     steps: tuple[Step, ...]
 
+    @property
+    def interrupted(self) -> str | None:
+        """The one of its steps in the middle of which an earlier run was cut short, if it is."""
+        names = {name_in_journal(step) for step in self.steps}
+        return self.state.interrupted if self.state.interrupted in names else None
+
 
 @dataclass(frozen=True)
 class Backup:

@@ -23,7 +23,6 @@ from bridge.model import (
     State,
     Step,
     Upgrade,
-    name_in_journal,
 )
 
 
@@ -54,8 +53,7 @@ def check_interrupted(plan: Plan) -> None:
 
     :raises ResumeError: there is none that the plan goes on in.
     """
-    interrupted = plan.state.interrupted
-    if interrupted is None or all(name_in_journal(step) != interrupted for step in plan.steps):
+    if plan.interrupted is None:
         raise ResumeError(
             "No step of this database is known to be cut short in its middle, so there is no "
             "statement to go on with.",

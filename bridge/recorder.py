@@ -401,6 +401,11 @@ class _Connection:
         self.recorder.undo(self)
         self.real.rollback()
 
+    @property
+    def pending(self) -> list[dict[str, Any]]:
+        """What its transaction has changed, without the marks of savepoints."""
+        return [change for change in self.changes if "kind" in change]
+
     def error(self, name: str) -> Any:
         """The driver's exception class of that name."""
         return getattr(self.real, name, None) or self.real.DatabaseError
@@ -465,7 +470,7 @@ class Recorder:
         given: Any = None,
     ) -> None:
         self._given = given
-        self._engine, self._step, self._common = engine, step[:255], common
+        self._engine, self._step, self._common = engine, step, common
         self._from = from_statement
         self._thread = threading.get_ident()
         self._on = True
@@ -620,8 +625,7 @@ class Recorder:
             begun = self._begun([record for record in records if record.kind != "read"])
             if begun is not None:
                 records.remove(begun)
-                cursor = connection.cursor()
-                cursor.execute(f"DELETE FROM {TABLE} WHERE id = %s", (begun.row,))
+                _say(connection, f"DELETE FROM {TABLE} WHERE id = %s", (begun.row,))
                 connection.commit()
         previous: _Record | None = None
         segment = 0
@@ -689,7 +693,7 @@ class Recorder:
             if record.answer.lastrowid:
                 # What LAST_INSERT_ID() says, where this session has not inserted the row.
                 again = "SELECT LAST_INSERT_ID(%s)"
-                self._say(cursor.connection, again, (record.answer.lastrowid,))
+                _say(cursor.connection.real, again, (record.answer.lastrowid,))
             return self._answered(cursor, record.answer)
         self._order = self._next_order()
         details = {"order": self._order, "key": key, "sql": self._shown(sql)[:2000]}
@@ -774,7 +778,7 @@ class Recorder:
         connection = cursor.connection
         alone = connection.commits_alone
         if alone:
-            self._say(connection, "START TRANSACTION")
+            _say(connection.real, "START TRANSACTION")
         try:
             answer = self._tried(cursor, sql, parameters, many)
             if answer.error:
@@ -784,12 +788,12 @@ class Recorder:
             connection.changes.append({"kind": kind, **details})
             self._weigh(details)
             if alone:
-                self.commit(connection, lambda: self._say(connection, "COMMIT"))
+                self.commit(connection, lambda: _say(connection.real, "COMMIT"))
         except BaseException:
             if alone:
                 connection.changes.clear()
                 with contextlib.suppress(Exception):
-                    self._say(connection, "ROLLBACK")
+                    _say(connection.real, "ROLLBACK")
             raise
         return answer
 
@@ -805,7 +809,7 @@ class Recorder:
             # how it is written.
             self._flush(connection, row)
             if connection.changes:
-                self.kept += sum("kind" in change for change in connection.changes)
+                self.kept += len(connection.pending)
                 connection.changes.clear()
             else:
                 connection.real.commit()
@@ -941,13 +945,13 @@ class Recorder:
     def commit(self, connection: _Connection, commit: Callable[[], Any]) -> Any:
         """Write down what the transaction has changed, as its last part, and end it."""
         try:
-            if self._on and any("kind" in change for change in connection.changes):
+            if self._on and connection.pending:
                 self._flush(connection)
             found = commit()
         except Exception as error:
             self._broken = self._broken or error
             raise
-        self.kept += sum("kind" in change for change in connection.changes)
+        self.kept += len(connection.pending)
         connection.changes.clear()
         return found
 
@@ -962,21 +966,20 @@ class Recorder:
 
     def _flush(self, connection: _Connection, *more: dict[str, Any], through: Any = None) -> None:
         real = through or connection.real
-        changes = [change for change in connection.changes if "kind" in change]
+        changes = [] if through else connection.pending
         try:
             self._look(real)
-            rows = [*self._failures, *self._reads, *([] if through else changes), *more]
+            rows = [*self._failures, *self._reads, *changes, *more]
             if self._stored != self._schema.prints:
                 tables = {"prints": self._schema.prints}
                 if self._stored is None:
                     rows.append({"kind": "tables", **tables})
                 else:
-                    self._say(
-                        connection,
+                    _say(
+                        real,
                         f"UPDATE {TABLE} SET details = %s"
                         " WHERE step = %s AND name = %s AND status = %s",
                         (json.dumps(tables), STEP, self._step, "tables"),
-                        through=real,
                     )
             self._insert(real, rows)
             if through:
@@ -1017,14 +1020,14 @@ class Recorder:
         finally:
             cursor.close()
 
-    def _say(
-        self, connection: _Connection, sql: str, parameters: Any = None, *, through: Any = None
-    ) -> None:
-        cursor = (through or connection.real).cursor()
-        try:
-            cursor.execute(sql, parameters)
-        finally:
-            cursor.close()
+
+def _say(real: Any, sql: str, parameters: Any = None) -> None:
+    """Run a statement of our own on a driver's connection."""
+    cursor = real.cursor()
+    try:
+        cursor.execute(sql, parameters)
+    finally:
+        cursor.close()
 
 
 def _attribute(fairy: Any) -> str:
