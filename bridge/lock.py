@@ -261,6 +261,17 @@ class _MySQLLock(_ServerLock):
         ]
         self.mark = {"drivers": self.drivers, "statements": statements}
 
+    def take(self) -> bool:
+        taken = super().take()
+        if taken:
+            # Where each statement commits alone, whoever connects anew after a restart of the
+            # server would write without the lock. Other servers are none of our business.
+            here = "HEX(CONCAT_WS(' ', @@hostname, @@port, @@datadir))"
+            held = f"IS_USED_LOCK('{self._lock.actual_key}') <=> {self._session}"
+            elsewhere = f"{here} <> '{self._scalar(f'SELECT {here}')}'"
+            self.mark = {**(self.mark or {}), "held": f"SELECT {held} OR {elsewhere}"}
+        return taken
+
     def _owner_sql(self) -> str:
         name = self._lock.actual_key
         return f"SELECT CONNECTION_ID() FROM DUAL WHERE IS_USED_LOCK('{name}') = CONNECTION_ID()"

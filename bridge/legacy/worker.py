@@ -10,10 +10,10 @@ does not have it. Started as a child process. Protocol, one JSON object a line:
          "registry" (the other is null), "version_table", "id_column", "version_column",
          "path_column" (may be null), "row_id", "version", "last", "setup"}},
          "steps": [[NAME, VERSION], ...], "apart": those of them that commit each statement by
-         itself, "mark": null, {"file"} or {"drivers", "statements"}, "journal": null or {"table",
-         "common": what each row has in it}, "recorder": null or the path of recorder.py,
-         "guard": null or {"file": the path of guard.py, "arguments"}}; the first of the URLs whose
-         driver is here is taken
+         itself, "mark": null, {"file"} or {"drivers", "statements", "held" (may be missing)},
+         "journal": null or {"table", "common": what each row has in it}, "recorder": null or the
+         path of recorder.py, "guard": null or {"file": the path of guard.py, "arguments"}}; the
+         first of the URLs whose driver is here is taken
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
     in   {"run": [NAME, VERSION], "name": the step's, "from_statement": null or a number}, once for
@@ -1155,7 +1155,7 @@ def mark_sessions(mark: dict[str, Any] | None) -> None:
 
     A mark is a lock that many can have: on a file, until this process ends; or on the server, taken
     by each session of the drivers, until that session ends. Of the statements, the first that says
-    yes is it.
+    yes is it. "held" asks whether the run's own lock is there still.
     """
     import sqlalchemy.pool
 
@@ -1180,6 +1180,11 @@ def mark_sessions(mark: dict[str, Any] | None) -> None:
             cursor.execute(take)
             if cursor.fetchone()[0]:
                 break
+        if "held" in mark:
+            cursor.execute(mark["held"])
+            if not cursor.fetchone()[0]:
+                session.close()
+                raise RuntimeError("the run has lost its lock: its session on the server has ended")
         cursor.close()
         session.rollback()
 
