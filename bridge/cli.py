@@ -22,9 +22,10 @@ from bridge import __version__
 from bridge.database import environment_url, scrub
 from bridge.dbupdate import LOCK_SECONDS, Bridge
 from bridge.discretion import discreet_streams
-from bridge.errors import BridgeError, NotConfirmedError
+from bridge.errors import BridgeError, DriftError, NotConfirmedError
 from bridge.model import Plan
 from bridge.report import Output
+from bridge.ways import Ways
 
 # What few commands need is imported where it is needed: every command waits for what is here.
 
@@ -186,6 +187,13 @@ backup_option = click.option(
     help="Make a backup before the first write, or none. SQLite files are backed up when nothing "
     "is said, servers when backup.servers says so.",
 )
+accept_option = click.option(
+    "--accept-drift",
+    multiple=True,
+    metavar="NAME",
+    help="Go on although the schema differs in this from the frozen one: a name as it is listed, "
+    "or a pattern.",
+)
 lock_option = click.option(
     "--lock-timeout",
     type=click.FloatRange(min=0),
@@ -251,12 +259,23 @@ def status(bridge: Bridge, output: Output, exit_code: bool) -> None:
         raise click.exceptions.Exit(UPGRADE_NEEDED)
 
 
+legacy_option = click.option(
+    "--legacy",
+    "ways",
+    type=click.Choice(["auto", "live", "replay"]),
+    default="auto",
+    help="How legacy versions are run: replay only what is frozen, live only the scripts, auto "
+    "(the default) what is frozen where that does the same.",
+)
+
+
 @main.command()
 @json_option
+@legacy_option
 @common
-def plan(bridge: Bridge, output: Output) -> None:
+def plan(bridge: Bridge, output: Output, ways: Ways) -> None:
     """Say what dbupdate would do, step by step. Reads only."""
-    output.plan(bridge.plan())
+    output.plan(bridge.plan(ways=ways))
 
 
 @main.command()
@@ -269,6 +288,8 @@ def plan(bridge: Bridge, output: Output) -> None:
     "not wait for other runs.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before the first write.")
+@legacy_option
+@accept_option
 @backup_option
 @lock_option
 @common
@@ -278,6 +299,8 @@ def dbupdate(
     dry_run: bool,
     rehearse: bool,
     yes: bool,
+    ways: Ways,
+    accept_drift: Sequence[str],
     backup: bool | None,
     lock_timeout: float,
 ) -> None:
@@ -285,14 +308,22 @@ def dbupdate(
     if dry_run and rehearse:
         raise click.UsageError("--dry-run and --rehearse are two things: give one of them.")
     if dry_run:
-        output.plan(bridge.plan())
+        output.plan(bridge.plan(ways=ways))
         return
     if rehearse:
         with contextlib.closing(output.progress()) as progress:
-            rehearsal = bridge.rehearse(progress=progress)
+            rehearsal = bridge.rehearse(progress=progress, ways=ways, accept_drift=accept_drift)
         output.rehearsal(rehearsal)
         return
-    update(bridge, output, yes, backup=backup, lock_timeout=lock_timeout)
+    update(
+        bridge,
+        output,
+        yes,
+        backup=backup,
+        lock_timeout=lock_timeout,
+        ways=ways,
+        accept_drift=accept_drift,
+    )
 
 
 def update(bridge: Bridge, output: Output, yes: bool, **options: Any) -> None:
@@ -491,6 +522,101 @@ def graph(bridge: Bridge, output: Output, file: Path | None, no_database: bool) 
         message = f"{file} cannot be written: {error.strerror}"
         raise click.BadParameter(message, param_hint="'--output'") from None
     output.pairs([("Written", str(file))])
+
+
+@main.command()
+@json_option
+@common
+def verify(bridge: Bridge, output: Output) -> None:
+    """Compare the schema with what was recorded of the version that it is at. Reads only."""
+    verification = bridge.verify()
+    output.verification(verification)
+    if verification.stops:
+        raise click.exceptions.Exit(DriftError.exit_status)
+
+
+def versions_of(
+    _context: click.Context, _parameter: click.Parameter, values: Sequence[str]
+) -> dict[str, int]:
+    """NAME=VERSION, of each legacy repository."""
+    found = {}
+    for value in values:
+        name, equals, number = value.rpartition("=")
+        if not equals or not number.isdigit():
+            raise click.BadParameter(f"{value} is not NAME=VERSION, such as core=12")
+        found[name] = int(number)
+    return found
+
+
+@main.command()
+@click.option(
+    "--legacy",
+    "versions",
+    multiple=True,
+    required=True,
+    metavar="NAME=VERSION",
+    callback=versions_of,
+    help="The version that the database is at, of each legacy repository that is in it.",
+)
+@accept_option
+@json_option
+@click.option("--yes", is_flag=True, help="Do not ask before the first write.")
+@backup_option
+@lock_option
+@common
+def adopt(
+    bridge: Bridge,
+    output: Output,
+    versions: dict[str, int],
+    accept_drift: Sequence[str],
+    yes: bool,
+    backup: bool | None,
+    lock_timeout: float,
+) -> None:
+    """Write down the version of a database that has none, once its schema is that version's.
+
+    `bridge status` names the version that it is most like.
+    """
+    with contextlib.closing(output.progress()) as progress:
+        report = bridge.adopt(
+            versions,
+            accept_drift=accept_drift,
+            confirm=asking(output, yes),
+            progress=progress,
+            backup=backup,
+            lock_timeout=lock_timeout,
+        )
+    output.report(report)
+
+
+@main.command()
+@click.option(
+    "--scratch-url",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    help="A server to record on, besides SQLite; databases are made there, and dropped.",
+)
+@click.option("--check", is_flag=True, help="Write nothing: what is sealed must be as it was, and, "
+              "with --scratch-url, be recorded again.")  # fmt: skip
+@click.option(
+    "--update",
+    multiple=True,
+    metavar="NAME",
+    help="Seal this legacy repository anew, although it has changed.",
+)
+@json_option
+@common
+def freeze(
+    bridge: Bridge, output: Output, urls: Sequence[str], check: bool, update: Sequence[str]
+) -> None:
+    """Record what each legacy version does on each database, and seal it.
+
+    From then on dbupdate replays it, without the legacy runtime. It is done once, by a developer.
+    """
+    output.freeze(
+        bridge.freeze(urls, update=update, check=check, progress=output.freeze_progress())
+    )
 
 
 @main.group(cls=GroupWithDefault, default="list")

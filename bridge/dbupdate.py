@@ -25,6 +25,7 @@ from bridge.errors import (
     StalePlanError,
     StateError,
 )
+from bridge.frozen import Freeze, Frozen, check_seal, read_frozen
 from bridge.graph import Graph
 from bridge.graph_cache import GraphCache, look
 from bridge.hooks import load_models
@@ -42,13 +43,16 @@ from bridge.model import (
     Rows,
     RunLegacy,
     State,
+    Verification,
 )
 from bridge.modules import find_modules
 from bridge.plan import check_interrupted, make_plan, removal
 from bridge.state import app_tables, classify
+from bridge.ways import Ways, adoption, choose_ways
 
 if TYPE_CHECKING:
     from bridge.execute import Progress
+    from bridge.freeze import FreezeProgress
     from bridge.revisions import Commands, Revisions
 
 LOCK_SECONDS = 60.0
@@ -181,6 +185,15 @@ class Bridge:
                         )
         return found
 
+    @cached_property
+    def histories(self) -> Mapping[str, Frozen]:
+        """The frozen histories, by the names of their repositories.
+
+        :raises SealBrokenError: a manifest is damaged.
+        """
+        found = {name: read_frozen(r.path) for name, r in self.repositories.items()}
+        return {name: frozen for name, frozen in found.items() if frozen is not None}
+
     # --- the three commands ---------------------------------------------------------------
 
     def status(self, database: Database | None = None) -> State:
@@ -219,19 +232,26 @@ class Bridge:
         state = self.status(database) if named else None
         return draw(self.graph, self.repositories, state)
 
-    def plan(self, database: Database | None = None) -> Plan:
+    def plan(self, database: Database | None = None, *, ways: Ways = "auto") -> Plan:
         """What `dbupdate` would do; reads only.
 
+        :param ways: as for `dbupdate`.
         :raises StateError: the state of the database is one that must be refused.
         """
-        return self.plan_from(self.status(database))
+        return self.plan_from(self.status(database), ways)
 
-    def plan_from(self, state: State) -> Plan:
-        """The plan from a state that has been detected already."""
+    def plan_from(self, state: State, ways: Ways = "auto") -> Plan:
+        """The plan from a state that has been detected already.
+
+        :param ways: as for `dbupdate`.
+        """
         plan = make_plan(state, self.graph, self.config)
+        for name in self._legacy_in(plan) & {*self.histories}:
+            check_seal(self.histories[name])
+        plan = choose_ways(plan, self.histories, ways)
         versions: dict[str, set[int]] = {name: set() for name in self.repositories}
         for step in plan.steps:
-            if isinstance(step, RunLegacy):
+            if isinstance(step, RunLegacy) and step.how == "live":
                 versions[step.repository].add(step.version)
         # Only of these the scripts are read.
         apart = {
@@ -241,11 +261,16 @@ class Bridge:
         }
         steps = tuple(
             replace(step, apart=apart[step.repository].get(step.version))
-            if isinstance(step, RunLegacy)
+            if isinstance(step, RunLegacy) and step.how == "live"
             else step
             for step in plan.steps
         )
         return replace(plan, steps=steps)
+
+    def _legacy_in(self, plan: Plan) -> set[str]:
+        """The repositories of which the plan runs versions, or stamps what they equal."""
+        waiting = {name for name, state in plan.state.legacy.items() if state.waiting}
+        return waiting if plan.steps else set()
 
     def dbupdate(
         self,
@@ -256,6 +281,8 @@ class Bridge:
         backup: bool | None = None,
         lock_timeout: float = LOCK_SECONDS,
         from_statement: int | None = None,
+        ways: Ways = "auto",
+        accept_drift: Sequence[str] = (),
     ) -> Report:
         """Take the database to its targets, from wherever it stands.
 
@@ -270,6 +297,12 @@ class Bridge:
         :param from_statement: on MySQL and MariaDB, with which statement the step in which an
             earlier run was cut short is to go on; None for where its records say. Those before it
             are taken for done.
+        :param ways: how legacy versions are run: ``replay`` only what is frozen, ``live`` the
+            scripts themselves, ``auto`` what is frozen where that is the same.
+        :param accept_drift: patterns of the names of differences between the schema and the frozen
+            one that do not keep it from being stamped.
+        :raises DriftError: the schema is not the one that is to be stamped.
+        :raises SealBrokenError: a file of a frozen history is not what was sealed.
         :raises LockedError: another run did not end in time.
         :raises ResumeError: an earlier run was cut short, and it is not known where.
         :raises BridgeError: it was refused or failed; `state_of_data` says what is there now.
@@ -277,7 +310,7 @@ class Bridge:
         with self.engine(database) as engine:
 
             def make() -> Plan:
-                plan = self.plan_from(self._detect(engine))
+                plan = self.plan_from(self._detect(engine), ways)
                 if from_statement is not None:
                     check_interrupted(plan)
                 return plan
@@ -285,7 +318,7 @@ class Bridge:
             plan = self._first_plan(engine, make)
             return self._execute(
                 engine, plan, make, confirm, progress, backup, lock_timeout,
-                from_statement=from_statement,
+                from_statement=from_statement, accept_drift=accept_drift,
             )  # fmt: skip
 
     def remove_module(
@@ -336,7 +369,7 @@ class Bridge:
         self._forget()
 
     def _forget(self) -> None:
-        for read in ("revisions", "graph", "repositories"):
+        for read in ("revisions", "graph", "repositories", "histories"):
             self.__dict__.pop(read, None)
 
     def _module(self, name: str) -> ModuleConfig:
@@ -379,6 +412,7 @@ class Bridge:
         lock_timeout: float,
         outcome: str = "upgraded",
         from_statement: int | None = None,
+        accept_drift: Sequence[str] = (),
     ) -> Report:
         """Run the plan under the lock, made anew there: until then another run may be at work."""
         if confirmed is not None:
@@ -417,6 +451,8 @@ class Bridge:
                 lock,
                 backup=backs_up,
                 from_statement=from_statement,
+                histories=self.histories,
+                accepted=accept_drift,
             )
             before = count_rows(engine, self._of_the_app)
             steps = executor.execute(plan)
@@ -429,7 +465,12 @@ class Bridge:
             return replace(report, backup=executor.backup, rows=rows)
 
     def rehearse(
-        self, database: Database | None = None, *, progress: Progress | None = None
+        self,
+        database: Database | None = None,
+        *,
+        progress: Progress | None = None,
+        ways: Ways = "auto",
+        accept_drift: Sequence[str] = (),
     ) -> Rehearsal:
         """Run the whole plan of `dbupdate` on a copy; the database itself is only read.
 
@@ -438,6 +479,8 @@ class Bridge:
         runs are not waited for.
 
         :param progress: is told of each step.
+        :param ways: as for `dbupdate`.
+        :param accept_drift: as for `dbupdate`.
         :raises RehearsalError: there can be no copy, or something would have used another database.
         :raises BridgeError: a step failed, as it would in the real run; the database is unchanged.
         """
@@ -447,7 +490,7 @@ class Bridge:
         self._read_scripts()
         try:
             with self.engine(database) as engine:
-                plan = self.plan_from(self._detect(engine))
+                plan = self.plan_from(self._detect(engine), ways)
                 if not plan.steps:
                     return Rehearsal(_report("nothing_to_do", plan.state, ()))
                 check_whole(plan.state)
@@ -455,10 +498,12 @@ class Bridge:
                     engine,
                     self.config,
                     self.revisions,
-                    lambda copy: self.plan_from(self._detect(copy)),
+                    lambda copy: self.plan_from(self._detect(copy), ways),
                     self._detect,
                     self._of_the_app,
                     progress or Silent(),
+                    self.histories,
+                    accept_drift,
                 )
         finally:
             self._forget()  # Alembic's configuration has the copy's URL
@@ -500,6 +545,103 @@ class Bridge:
                     raise
             restore(engine, path)
         return before
+
+    def verify(self, database: Database | None = None) -> Verification:
+        """Compare the schema with what was recorded of the versions that it is at; reads only.
+
+        :raises DatabaseError: it cannot be read.
+        :raises SealBrokenError: a file of a frozen history is not what was sealed.
+        """
+        from bridge.verify import verify
+
+        for frozen in self.histories.values():
+            check_seal(frozen)
+        with self.engine(database) as engine:
+            return verify(
+                engine, self._detect(engine), self.graph, self.histories, self._of_the_app
+            )
+
+    def adopt(
+        self,
+        versions: Mapping[str, int],
+        database: Database | None = None,
+        *,
+        accept_drift: Sequence[str] = (),
+        confirm: Callable[[Plan], bool] = lambda _plan: True,
+        progress: Progress | None = None,
+        backup: bool | None = None,
+        lock_timeout: float = LOCK_SECONDS,
+    ) -> Report:
+        """Write down the version of a database that has no version table, after comparing both.
+
+        :param versions: of each legacy repository that is in it.
+        :param accept_drift: as for `dbupdate`.
+        :raises ConfigError: there is no such repository or version, or it is not frozen.
+        :raises StateError: the database has its version already, or is in a state to be refused.
+        :raises DriftError: the schema is not that of the version.
+        """
+        for name in versions:
+            if name not in self.repositories:
+                raise self._no_repository(name)
+
+        def make() -> Plan:
+            state = self._detect(engine)
+            for name in versions:
+                if name in self.histories:
+                    check_seal(self.histories[name])
+            return adoption(state, versions, self.histories)
+
+        with self.engine(database) as engine:
+            return self._execute(
+                engine, self._first_plan(engine, make), make, confirm, progress, backup,
+                lock_timeout, "adopted", accept_drift=accept_drift,
+            )  # fmt: skip
+
+    def _no_repository(self, name: str) -> ConfigError:
+        names = ", ".join(self.repositories) or "none"
+        return ConfigError(
+            f"There is no legacy repository {name}; there are: {names}.", help="See: bridge status"
+        )
+
+    # --- frozen histories -----------------------------------------------------------------
+
+    def freeze(
+        self,
+        urls: Sequence[URL | str] = (),
+        *,
+        update: Iterable[str] = (),
+        check: bool = False,
+        progress: FreezeProgress | None = None,
+    ) -> Freeze:
+        """Record what every legacy version emits, decide what can be replayed, and seal it.
+
+        Databases are made for it and dropped afterwards: SQLite files, and on each server.
+
+        :param urls: servers on which databases may be made and dropped.
+        :param update: names of repositories whose seal is made anew, whatever has changed.
+        :param check: write nothing. What is sealed must be as it was; where there are `urls`, and
+            on SQLite then too, what is recorded must be what is sealed.
+        :raises FreezeError: a recording is not what is sealed, or a ported version does something
+            else than the script.
+        :raises SealBrokenError: a sealed file has changed.
+        """
+        from bridge.freeze import Quiet, check_seals, freeze
+
+        for name in update:
+            if name not in self.repositories:
+                raise self._no_repository(name)
+        progress = progress or Quiet()
+        if check and not urls:
+            return Freeze((), check_seals(self.repositories))
+        return freeze(
+            self.config,
+            self.repositories,
+            [parse_url(url) for url in urls],
+            self._of_the_app,
+            update=update,
+            check=check,
+            progress=progress,
+        )
 
     # --- the developer's commands ---------------------------------------------------------
 
@@ -633,7 +775,7 @@ class Bridge:
         return relative_to(parse_url(text), self.config.root) if text else None
 
     def _detect(self, engine: Engine) -> State:
-        return detect(engine, self.repositories, self.graph, self.config)
+        return detect(engine, self.repositories, self.graph, self.config, self.histories)
 
     def _of_the_app(self, tables: Iterable[str]) -> tuple[str, ...]:
         facts = Facts("", "", tables=frozenset(tables))

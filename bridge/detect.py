@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 
 from bridge.config import Config
 from bridge.database import read_only, shown, sqlite_file
+from bridge.frozen import Frozen, drift, nearest
 from bridge.graph import Graph
 from bridge.journal import JOURNAL_COLUMNS, read_history, read_interrupted, read_journal
 from bridge.model import JOURNAL_TABLE, Facts, PastRun, Repository, State, VersionRow, VersionStore
-from bridge.state import REVISION_COLUMNS, classify
+from bridge.schema import read_schema
+from bridge.state import REVISION_COLUMNS, classify, unmanaged
 
 
 def detect(
-    engine: Engine, repositories: Mapping[str, Repository], graph: Graph, config: Config
+    engine: Engine,
+    repositories: Mapping[str, Repository],
+    graph: Graph,
+    config: Config,
+    histories: Mapping[str, Frozen] | None = None,
 ) -> State:
     """The state of the database behind `engine`.
 
     A SQLite file that is not there is a fresh database, and is not created.
+
+    :param histories: the frozen ones, by the names of their repositories: what is at a version of
+        one is compared with the schema that was recorded of it.
 
     :raises DatabaseError: the database cannot be opened or read.
     """
@@ -30,7 +40,41 @@ def detect(
     else:
         with read_only(engine) as connection:
             facts = read_facts(connection, repositories, config)
+            state = classify(facts, repositories, graph, config)
+            return _compared(state, connection, histories or {})
     return classify(facts, repositories, graph, config)
+
+
+def _compared(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
+    """The state, with what differs from the frozen schema of each version that is waiting.
+
+    An unmanaged database has the versions that it is most like.
+    """
+    if state.kind == "unmanaged":
+        return _with_nearest(state, connection, histories)
+    versions = {}
+    for name, legacy in state.legacy.items():
+        history = histories[name].on(state.dialect) if name in histories else None
+        version = legacy.start
+        if history and legacy.waiting and version is not None and version in history.versions:
+            versions[name] = (history, version)
+    if state.problem is not None or not versions:
+        return state
+    found = read_schema(connection)
+    drifts = {name: drift(*version, found) for name, version in versions.items()}
+    every = {name: replace(s, drift=drifts.get(name)) for name, s in state.legacy.items()}
+    return replace(state, legacy=every)
+
+
+def _with_nearest(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
+    found = {name: frozen.on(state.dialect) for name, frozen in histories.items()}
+    known = {name: history for name, history in found.items() if history is not None}
+    if not known:
+        return state
+    schema = read_schema(connection)
+    versions = [nearest(name, history, schema) for name, history in known.items()]
+    like_it = tuple(version for version in versions if version is not None)
+    return replace(state, nearest=like_it, problem=unmanaged(state.problem, like_it))
 
 
 def read_facts(

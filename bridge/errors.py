@@ -162,6 +162,12 @@ class ResumeError(StateError):
     code = "cannot-resume"
 
 
+class DriftError(StateError):
+    """The schema is not that of the version which is to be stamped."""
+
+    code = "schema-drift"
+
+
 class ModuleNeededError(StateError):
     """A module cannot be removed, because another depends on it."""
 
@@ -210,6 +216,24 @@ class LegacyWorkerError(LegacyError):
     """The child process that runs legacy scripts ended without an answer."""
 
     code = "legacy-worker"
+
+
+class SealBrokenError(LegacyError):
+    """A file of a frozen legacy history is not what was sealed."""
+
+    code = "seal-broken"
+
+
+class NotReplayableError(LegacyError):
+    """Versions that were to be replayed cannot be."""
+
+    code = "not-replayable"
+
+
+class FreezeError(LegacyError):
+    """A legacy history could not be frozen."""
+
+    code = "freeze-failed"
 
 
 # --- Alembic: exit status 8 ---------------------------------------------------------------

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -17,15 +18,20 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.backup import back_up, command, offer, prune, size_words
 from bridge.config import Config
 from bridge.database import cause, connect, scrub, sqlite_file
+from bridge.drift import accepted, difference_lines
 from bridge.errors import (
     BridgeError,
     DatabaseError,
     DatabaseRefusedError,
+    DriftError,
     HookError,
+    LegacyError,
     LockLostError,
     ResumeError,
+    StalePlanError,
 )
 from bridge.fingerprint import fingerprint
+from bridge.frozen import Frozen, FrozenDialect, drift
 from bridge.guard import Guard
 from bridge.hooks import load_foundations, load_models
 from bridge.journal import Journal, this_process
@@ -36,20 +42,25 @@ from bridge.model import (
     CORE,
     Backup,
     CreateModels,
+    Difference,
     Downgrade,
     Foundations,
     JournalEntry,
     Plan,
+    Repository,
     RunLegacy,
     SetVersion,
     Stamp,
     Step,
     Upgrade,
+    VerifySchema,
     done_as_dict,
     name_in_journal,
 )
 from bridge.recorder import DIALECTS, CannotResume, Recorder
+from bridge.replay import leaves_settings, load_ported, run_frozen
 from bridge.revisions import Revisions, Runner
+from bridge.schema import read_schema
 from bridge.telling import said
 
 
@@ -93,24 +104,31 @@ class Executor:
         backup: bool = False,
         from_statement: int | None = None,
         guard: Guard | None = None,
+        histories: Mapping[str, Frozen] | None = None,
+        accepted: Sequence[str] = (),
     ) -> None:
         """:param backup: make one before the first write, where there is something to lose.
 
         :param from_statement: where the step stands in which an earlier run was cut short.
         :param guard: holds the process that runs legacy scripts to this database.
+        :param histories: the frozen ones, by the names of their repositories.
+        :param accepted: patterns of the names of differences that do not stop a stamp.
         """
         self._engine, self._config, self._lock = engine, config, lock
         self._revisions, self._progress = revisions, progress
         self._wants_backup, self._from_statement = backup, from_statement
-        self._guard = guard
+        self._guard, self._histories, self._accepted = guard, histories or {}, accepted
         self.backup: Backup | None = None
         self._journal = Journal(str(uuid4()))
         self._finished: list[tuple[Step, float]] = []
         self._versions: dict[str, int | None] = {}
+        self._ran_live: set[str] = set()
+        self._at_rest = True
         self._interrupted: str | None = None
         self._recorder: Recorder | None = None
         self._dispatch: Mapping[type, Callable[[Any], None]] = {
             RunLegacy: self._run_legacy,
+            VerifySchema: self._verify,
             Stamp: self._stamp,
             Upgrade: self._upgrade,
             Downgrade: self._downgrade,
@@ -187,7 +205,15 @@ class Executor:
             for step in plan.steps
             if isinstance(step, Foundations)
         }
-        versions = [step for step in plan.steps if isinstance(step, RunLegacy)]
+        states = list(plan.state.legacy.values())
+        self._versions = {state.repository.name: state.version for state in states}
+        legacy = [step for step in plan.steps if isinstance(step, RunLegacy)]
+        self._ported = {
+            step: load_ported(self._histories[step.repository].ported(step.version))
+            for step in legacy
+            if step.how == "ported"
+        }
+        versions = [step for step in legacy if step.how == "live"]
         if versions:
             if self._engine.dialect.name == "sqlite" and sqlite_file(self._engine.url) is None:
                 raise DatabaseError(
@@ -196,8 +222,6 @@ class Executor:
                     help="Use a SQLite file.",
                 )
             runtime = ready_runtime(self._config, tell=self._progress.note)
-            states = list(plan.state.legacy.values())
-            self._versions = {state.repository.name: state.version for state in states}
             self._client = stack.enter_context(
                 LegacyClient(
                     runtime.python,
@@ -210,8 +234,10 @@ class Executor:
                     guard=self._guard,
                 )
             )
-            self._last_version = versions[-1]
+            self._last_live = versions[-1]
             self._client.preflight()
+        if plan.steps and isinstance(plan.steps[0], VerifySchema):
+            self._compare(plan.steps[0])  # before anything is written
 
     def _back_up(self, plan: Plan) -> None:
         if self._wants_backup and plan.state.kind != "fresh":
@@ -256,6 +282,8 @@ class Executor:
             ends = (list(self._runner.graph.revisions[step.revision].down), [step.revision])
             down, up = ends if isinstance(step, Upgrade) else ends[::-1]
             details |= {"from": down, "to": up}
+        elif isinstance(step, VerifySchema):
+            details["to"] = [version for _name, version in step.versions]
         elif isinstance(step, Stamp):
             details["to"] = list(step.revisions)
         elif isinstance(step, SetVersion):
@@ -311,7 +339,9 @@ class Executor:
     def _recorded(self, step: Step) -> Iterator[None]:
         """While it lasts, what a step does is written down, where the database needs it."""
         self._recorder = None
-        runs_scripts = isinstance(step, Upgrade | Downgrade | CreateModels | Foundations)
+        runs_scripts = isinstance(step, Upgrade | Downgrade | CreateModels | Foundations) or (
+            isinstance(step, RunLegacy) and step.how != "live"
+        )
         if self._engine.dialect.name not in DIALECTS or not runs_scripts:
             yield
             return
@@ -342,7 +372,7 @@ class Executor:
 
     def _refused_in(self, step: Step) -> str:
         """The state of the data when the database refused a step of bridge's own."""
-        if isinstance(step, CreateModels) and not self._transactional_ddl:
+        if isinstance(step, CreateModels | RunLegacy) and not self._transactional_ddl:
             return f"{self._finished_steps()} {self._goes_on(step)}".strip()
         return self._so_far()
 
@@ -380,6 +410,13 @@ class Executor:
     # --- one function a kind of step ------------------------------------------------------
 
     def _run_legacy(self, step: RunLegacy) -> None:
+        if step.how == "live":
+            self._run_live(step)
+        else:
+            self._run_frozen(step)
+        self._versions[step.repository] = step.version
+
+    def _run_live(self, step: RunLegacy) -> None:
         self._client.run(
             step,
             self._versions[step.repository],
@@ -387,10 +424,85 @@ class Executor:
             from_statement=self._take_from_statement(step),
             on_resumed=lambda done: self._tell_resumed(step, done),
         )
-        self._versions[step.repository] = step.version
-        if step == self._last_version:
+        self._ran_live.add(step.repository)
+        if not self._transactional_ddl or self._client.runs_apart(step):
+            self._at_rest = False
+        if step == self._last_live:
             # Scripts leave sessions open, whose locks Alembic would wait for.
             self._client.close()
+
+    def _run_frozen(self, step: RunLegacy) -> None:
+        """Replay a version, or call the developer's function, with its row and the journal's."""
+        if not self._at_rest:
+            self._client.rest()  # what scripts left open may hold locks
+            self._at_rest = True
+        before = self._versions[step.repository]
+        if step.repository in self._ran_live and self._drift(step.repository, before):
+            raise StalePlanError(
+                f"What legacy version {before} of {step.repository} has left is not the frozen "
+                f"schema, so '{step}' cannot be replayed.",
+                help="It can run live: bridge dbupdate",
+                state_of_data=self._so_far(),
+            )
+        history = self._history(step.repository)
+        statements = history.versions[step.version].statements if step.how == "replay" else ()
+        connection = self._connection
+
+        def act() -> None:
+            if step.how == "ported":
+                self._ported[step](connection)
+            write_version(connection, self._repositories[step.repository], before, step.version)
+            details = {"one": self._transactional_ddl, "statements": len(statements)}
+            self._journal.done(connection, details=details)
+
+        try:
+            run_frozen(connection, statements, act)
+        except CannotResume:
+            raise
+        except (Exception, SystemExit) as error:  # a ported version is the developer's code
+            raise LegacyError(
+                f"Version {step.version} of the legacy repository {step.repository} failed "
+                f"({step.how}): {self._told(error)}",
+                help="Mend what it complains of, then run: bridge dbupdate",
+                state_of_data=self._refused_in(step),
+            ) from error
+        if leaves_settings(connection, statements):
+            del self.__dict__["_connection"]  # the next one is another session
+
+    def _told(self, error: BaseException) -> str:
+        if isinstance(error, SQLAlchemyError):
+            return cause(error, self._engine.url)
+        return scrub(said(error), self._engine.url)
+
+    def _history(self, repository: str) -> FrozenDialect:
+        history = self._histories[repository].on(self._engine.dialect.name)
+        assert history is not None
+        return history
+
+    def _drift(self, repository: str, version: int | None) -> tuple[Difference, ...]:
+        """In what the schema differs from the frozen one."""
+        if version is None:
+            return ()
+        with self._connection.begin():
+            found = read_schema(self._connection)
+        return drift(self._history(repository), version, found)
+
+    def _verify(self, step: VerifySchema) -> None:
+        names = [difference.name for difference in self._compare(step)]
+        details = {"accepted": names} if names else {}
+        with self._connection.begin():
+            self._journal.done(self._connection, details=details)
+
+    def _compare(self, step: VerifySchema) -> list[Difference]:
+        """The differences that are there and accepted.
+
+        :raises DriftError: there are others.
+        """
+        found = [d for name, version in step.versions for d in self._drift(name, version)]
+        stops = [d for d in found if not d.own and not accepted(d, self._accepted)]
+        if stops:
+            raise drifted(step, stops, self._so_far())
+        return [d for d in found if accepted(d, self._accepted)]
 
     def _stamp(self, step: Stamp) -> None:
         self._runner.stamp(self._connection, step.revisions)
@@ -399,12 +511,11 @@ class Executor:
         """As the history's own manager would: it looks for its row in later releases too."""
         repository = self._repositories[step.repository]
         store = repository.store
-        table = sa.Table(
-            store.table,
-            sa.MetaData(),
-            sa.Column(store.id_column, sa.String(250), primary_key=True),
-            sa.Column(store.version_column, sa.Integer),
-        )
+        columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]
+        if store.path_column:
+            columns.append(sa.Column(store.path_column, sa.Text))
+        columns.append(sa.Column(store.version_column, sa.Integer))
+        table = sa.Table(store.table, sa.MetaData(), *columns)
         name = table.c[store.id_column]
         with self._connection.begin():
             table.create(self._connection, checkfirst=True)
@@ -414,6 +525,8 @@ class Executor:
                     store.id_column: repository.repository_id,
                     store.version_column: step.version,
                 }
+                if store.path_column:
+                    row[store.path_column] = str(repository.path or "")
                 self._connection.execute(table.insert().values(row))
             self._journal.done(self._connection)
 
@@ -435,7 +548,8 @@ class Executor:
     def _cut_short(self, step: Step) -> str:
         """The state of the data when somebody stopped the run in the middle of a step."""
         if isinstance(step, RunLegacy):
-            if self._transactional_ddl and not self._client.runs_apart(step):
+            apart = step.how == "live" and self._client.runs_apart(step)
+            if self._transactional_ddl and not apart:
                 return f"{self._so_far()} What '{step}' had done is rolled back."
             left = (
                 f"Statements of '{step}' that had run may have stayed: put back a backup before "
@@ -483,6 +597,44 @@ class Executor:
                 help="Mend the hook, then run: bridge dbupdate",
                 state_of_data=self._so_far(),
             ) from error
+
+
+def drifted(step: VerifySchema, differences: Sequence[Difference], state: str) -> DriftError:
+    """The error of a schema that is not the one that is to be stamped."""
+    what = " and ".join(f"version {version} of {name}" for name, version in step.versions)
+    lines = "\n".join(difference_lines(differences))
+    switches = " ".join(f"--accept-drift {shlex.quote(d.name)}" for d in differences[:5])
+    if len(differences) > 5:
+        switches = "--accept-drift '*'"
+    return DriftError(
+        f"The schema is not that of {what}, which is to be stamped:\n{lines}",
+        help="Mend the schema, then run: bridge dbupdate. Or, if the app can live with what is "
+        f"listed: bridge dbupdate {switches}",
+        state_of_data=state,
+    )
+
+
+def write_version(
+    connection: Connection, repository: Repository, before: int | None, version: int
+) -> None:
+    """Write a version's number into the version table, as the legacy runtime would.
+
+    :raises LegacyError: the row is not at the version before any more.
+    """
+    store = repository.store
+    names = [store.id_column, store.version_column, *filter(None, [store.path_column])]
+    table = sa.table(store.table, *map(sa.column, names))
+    name_of, version_of = table.c[store.id_column], table.c[store.version_column]
+    if before is None:
+        row = {store.id_column: repository.repository_id, store.version_column: version}
+        if store.path_column:
+            row[store.path_column] = str(repository.path or "")
+        connection.execute(table.insert().values(row))
+        return
+    at_last = name_of.in_(repository.ids) & (version_of == before)
+    update = table.update().where(at_last).values({store.version_column: version})
+    if connection.execute(update).rowcount != 1:
+        raise LegacyError(f"the version row of {repository.name} is not at {before} any more")
 
 
 def cannot_resume(step: str, number: int, found: str, expected: str) -> ResumeError:

@@ -11,7 +11,7 @@ import getpass
 import json
 import os
 import socket
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from importlib.metadata import version
@@ -199,12 +199,17 @@ class Journal:
         if rows:
             connection.execute(_TABLE.insert(), rows)
 
-    def done(self, connection: Connection, entries: Iterable[JournalEntry] = ()) -> None:
+    def done(
+        self,
+        connection: Connection,
+        entries: Iterable[JournalEntry] = (),
+        details: Mapping[str, Any] | None = None,
+    ) -> None:
         """Write down that the step at work is done, with these entries, in its own transaction."""
         if self.recorder is not None:
             self.recorder.finish(connection)
         if self.step is not None:
-            entries = [*entries, JournalEntry("step", self.step)]
+            entries = [*entries, JournalEntry("step", self.step, details=details or {})]
         self.write(connection, entries)
 
     def forget_statements(self, connection: Connection) -> None:

@@ -242,6 +242,20 @@ class PastRun:
 
 
 @dataclass(frozen=True)
+class Nearest:
+    """The version of a frozen history that a database is most like, and what differs from it."""
+
+    repository: str
+    version: int
+    differences: tuple[Difference, ...]
+
+    @property
+    def stops(self) -> tuple[Difference, ...]:
+        """Those that keep the database from being taken for that version."""
+        return tuple(difference for difference in self.differences if not difference.own)
+
+
+@dataclass(frozen=True)
 class LegacyState:
     """Where a database stands in one legacy repository.
 
@@ -249,7 +263,8 @@ class LegacyState:
     that the repository came later than the database and is to be run from its first version, as
     sqlalchemy-migrate's own programs do; without, that it was never installed. `row_id` is the
     `repository_id` in the row, which may be an alias. `enabled` is False for the repository of a
-    module that is switched off: it is left alone.
+    module that is switched off: it is left alone. `drift` is in what the schema differs from the
+    frozen one of the version, None where that is not known.
     """
 
     repository: Repository
@@ -258,6 +273,7 @@ class LegacyState:
     handed_over: bool = False
     begins: bool = False
     enabled: bool = True
+    drift: tuple[Difference, ...] | None = None
 
     @property
     def start(self) -> int | None:
@@ -293,7 +309,8 @@ class State:
     `strangers` are rows of the legacy version tables that no repository claims. `remembered` are
     the revisions that only the journal knows; `unlaid` the components whose foundations a run
     before this one left unlaid. `interrupted` is the step in the middle of which an earlier run was
-    cut short, where the next one goes on in it. `problem` is set when an upgrade must be refused;
+    cut short, where the next one goes on in it. `nearest` are the frozen versions that an unmanaged
+    database is most like. `problem` is set when an upgrade must be refused;
     it says why and what mends it.
     """
 
@@ -308,12 +325,33 @@ class State:
     remembered: tuple[Revision, ...] = ()
     unlaid: tuple[str, ...] = ()
     interrupted: str | None = None
+    nearest: tuple[Nearest, ...] = ()
     problem: BridgeError | None = field(default=None, compare=False)
 
     @property
     def dormant(self) -> dict[str, tuple[str, ...]]:
         """The applied revisions of each module that is not on."""
         return {m.name: m.current for m in self.modules if m.switch != "on" and m.current}
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing in which a schema is not what it should be.
+
+    `name` is what it is called where somebody accepts it (``images.checksum``), `table` the table
+    or other thing that it belongs to, and `what` says what it is (``column``, ``default``, ...).
+    `expected` and `found` are texts for people, None where there is nothing. `own` differences are
+    the administrator's own additions or of no consequence: a warning, and no reason to stop.
+    """
+
+    name: str
+    kind: Literal["missing", "extra", "other"]
+    what: str
+    expected: str | None
+    found: str | None
+    meaning: str
+    own: bool = False
+    table: str = ""
 
 
 # --- steps --------------------------------------------------------------------------------
@@ -323,6 +361,8 @@ class State:
 class RunLegacy:
     """Run one version of a legacy repository and write its number into the version table.
 
+    `how` is "live" (its script, in the legacy runtime), "replay" (the statements that are frozen)
+    or "ported" (the developer's own function); `why` says why live, where the history is frozen.
     `apart` says why its statements are committed one by one although the database could do them
     all in one transaction; None where they are one.
     """
@@ -330,11 +370,23 @@ class RunLegacy:
     kind: ClassVar[str] = "run_legacy"
     repository: str
     version: int
-    how: Literal["live"] = "live"
+    how: Literal["live", "replay", "ported"] = "live"
+    why: str | None = field(default=None, compare=False)
     apart: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"legacy {self.repository} {self.version}"
+
+
+@dataclass(frozen=True)
+class VerifySchema:
+    """Compare the schema with the frozen one of a version of each of these repositories."""
+
+    kind: ClassVar[str] = "verify_schema"
+    versions: tuple[tuple[str, int], ...]
+
+    def __str__(self) -> str:
+        return f"verify {', '.join(f'{name} {version}' for name, version in self.versions)}"
 
 
 @dataclass(frozen=True)
@@ -410,7 +462,9 @@ class Foundations:
         return f"foundations {self.hook}"
 
 
-Step = RunLegacy | Stamp | Upgrade | Downgrade | SetVersion | CreateModels | Foundations
+Step = (
+    RunLegacy | VerifySchema | Stamp | Upgrade | Downgrade | SetVersion | CreateModels | Foundations
+)
 
 
 def name_in_journal(step: Step) -> str:
@@ -422,8 +476,9 @@ def step_as_dict(step: Step) -> dict[str, Any]:
     """The step as a JSON object, its kind first; what is only for people is left out."""
     document = {"kind": step.kind, **asdict(step)}
     document.pop("doc", None)
-    if document.get("apart", "") is None:
-        del document["apart"]
+    for key in ("apart", "why"):
+        if document.get(key, "") is None:
+            del document[key]
     return document
 
 
@@ -498,13 +553,30 @@ class Report:
     `backup` is None where none was made; `rows` where there was nothing to do.
     """
 
-    outcome: Literal["upgraded", "removed", "rehearsed", "nothing_to_do"]
+    outcome: Literal["upgraded", "removed", "adopted", "rehearsed", "nothing_to_do"]
     database: str
     steps: tuple[tuple[Step, float], ...] = ()
     current: tuple[str, ...] = ()
     dormant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     backup: Backup | None = None
     rows: Rows | None = None
+
+
+@dataclass(frozen=True)
+class Verification:
+    """How the schema compares with what was recorded of the versions and revisions it is at.
+
+    `compared` names these, and `not_recorded` those of which nothing was recorded.
+    """
+
+    compared: tuple[str, ...]
+    not_recorded: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+    @property
+    def stops(self) -> tuple[Difference, ...]:
+        """The differences that are more than the administrator's own additions."""
+        return tuple(difference for difference in self.differences if not difference.own)
 
 
 @dataclass(frozen=True)

@@ -175,6 +175,14 @@ def _goal(legacy: LegacyState) -> int:
     return legacy.repository.target(legacy.start)
 
 
+def legacy_order(states: Mapping[str, LegacyState], config: Config) -> list[RunLegacy]:
+    """Every version that is ahead of these states, in the order of an upgrade.
+
+    :raises ConfigError: the order that `requires` asks for cannot be.
+    """
+    return _run_legacy(states, states, config)
+
+
 def _run_legacy(
     waiting: Mapping[str, LegacyState], every: Mapping[str, LegacyState], config: Config
 ) -> list[RunLegacy]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from bridge.copies import copied
 from bridge.database import connect, read_only, shown, unreadable
 from bridge.errors import BridgeError, RehearsalError
 from bridge.execute import Executor, Progress
+from bridge.frozen import Frozen
 from bridge.guard import SIGN, OutsideError
 from bridge.inspection import list_tables, rows_that_point_nowhere
 from bridge.journal import read_holder
@@ -49,6 +50,8 @@ def rehearse(
     state_of: Callable[[Engine], State],
     choose: Choose,
     progress: Progress,
+    histories: Mapping[str, Frozen],
+    accepted: Sequence[str] = (),
 ) -> Rehearsal:
     """Run the plan on a copy of the database behind `engine`, which is only read.
 
@@ -58,6 +61,8 @@ def rehearse(
     :param plan_on: makes the plan for the copy.
     :param state_of: the state of the copy, to tell where it got.
     :param choose: says which tables are the app's.
+    :param histories: the frozen ones, by the names of their repositories.
+    :param accepted: patterns of the names of differences that do not stop a stamp.
     :raises RehearsalError: there can be no copy, or something would have used another database.
     :raises BridgeError: a step failed, as it would in the real run; its `state_of_data` says that
         the database is unchanged, and what the real run would have left.
@@ -67,7 +72,10 @@ def rehearse(
         with told, guard, locked(copy, 0, progress.note) as lock:
             plan = plan_on(copy)
             rows, before = count_rows(copy, choose), _contents(copy, choose)
-            executor = Executor(copy, config, revisions, progress, lock, guard=guard)
+            executor = Executor(
+                copy, config, revisions, progress, lock, guard=guard,
+                histories=histories, accepted=accepted,
+            )  # fmt: skip
             steps = executor.execute(plan)
             state = state_of(copy)
             after = _contents(copy, choose)

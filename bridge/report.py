@@ -11,7 +11,7 @@ import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import datetime
 from functools import cached_property
@@ -34,7 +34,9 @@ from bridge.comparison import (
 )
 from bridge.discretion import Hide, discreet_streams, scrubbed
 from bridge.drawing import Drawing, Node, plain
+from bridge.drift import difference_document, difference_lines
 from bridge.errors import BridgeError
+from bridge.frozen import Freeze, Recorded, Recording
 from bridge.model import (
     Backup,
     Downgrade,
@@ -52,13 +54,15 @@ from bridge.model import (
     State,
     Step,
     Upgrade,
+    Verification,
+    VerifySchema,
     done_as_dict,
     step_as_dict,
 )
 
 _COMMAND = re.compile(
-    r"\bbridge(?= (?:status|plan|dbupdate|resume|restore|history|revision|alembic|graph|modules"
-    r"|runtime|--help)\b)"
+    r"\bbridge(?= (?:status|plan|dbupdate|resume|restore|history|verify|adopt|freeze|revision"
+    r"|alembic|graph|modules|runtime|--help)\b)"
 )
 _COLOURS = {
     "fresh": "cyan",
@@ -99,6 +103,15 @@ def status_document(state: State, pending: int | None) -> dict[str, Any]:
         document["dormant"] = {name: list(rows) for name, rows in state.dormant.items()}
     if state.interrupted:
         document["interrupted"] = state.interrupted
+    if state.nearest:
+        document["nearest"] = [
+            {
+                "repository": found.repository,
+                "version": found.version,
+                "differences": difference_document(found.differences),
+            }
+            for found in state.nearest
+        ]
     if state.problem:
         document["problem"] = state.problem.as_dict()
     return document
@@ -156,6 +169,10 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
     ]
     if state.interrupted:
         rows.append(("Cut short", f"in the step '{state.interrupted}'; the next run goes on in it"))
+    for found in state.nearest:
+        count = len(found.stops)
+        words = f"with {count} difference{'s' if count > 1 else ''}" if count else "exactly"
+        rows.append(("Most like", f"version {found.version} of {found.repository}, {words}"))
     rows.append(("Pending", _pending_words(pending)))
     return rows
 
@@ -233,11 +250,74 @@ def _steps_words(report: Report) -> str:
     return f"{len(report.steps)} step{'s' if len(report.steps) > 1 else ''} in {seconds:.1f} s"
 
 
+def recorded_words(found: Recorded) -> str:
+    """A recorded version: what, how it runs from now on, its times, and why not otherwise."""
+    history = found.history
+    count = len(history.statements)
+    words = f"{found.repository} {found.version}  {history.how}"
+    words += f"  {count} statement{'' if count == 1 else 's'}, live {found.live:.3f} s"
+    if found.seconds is not None:
+        words += f", {'ported' if history.ported else 'replayed'} {found.seconds:.3f} s"
+    return f"{words}: {history.reason}" if history.reason else words
+
+
+def freeze_lines(recording: Recording) -> Iterator[str]:
+    """What became of each repository on one kind of database, and what could not be filled."""
+    for name in dict.fromkeys([*(v.repository for v in recording.versions), *recording.errors]):
+        ways = [v.history.how for v in recording.versions if v.repository == name]
+        counts = {how: ways.count(how) for how in ("replay", "ported", "live")}
+        words = f"{name} on {recording.dialect}: {len(ways)} versions, {counts['replay']} replayed"
+        if counts["ported"]:
+            words += f", {counts['ported']} ported"
+        needs = "none needs the legacy runtime"
+        if counts["live"]:
+            many = counts["live"] > 1
+            needs = f"{counts['live']} need{'' if many else 's'} the legacy runtime"
+        yield f"{words}; {needs}."
+        if name in recording.errors:
+            yield f"It ends there: {recording.errors[name]}"
+    for table, why in recording.unfilled.items():
+        yield f"No rows could be made for {table}: {why}"
+
+
+def freeze_document(freeze: Freeze) -> dict[str, Any]:
+    """A freeze as JSON; times in seconds."""
+    recordings = [
+        {
+            "database": recording.dialect,
+            "versions": [
+                {
+                    "repository": found.repository,
+                    "version": found.version,
+                    "statements": len(found.history.statements),
+                    "how": found.history.how,
+                    "reason": found.history.reason,
+                    "live": round(found.live, 4),
+                    "frozen": None if found.seconds is None else round(found.seconds, 4),
+                }
+                for found in recording.versions
+            ],
+            "ends": dict(recording.errors),
+            "not_filled": dict(recording.unfilled),
+        }
+        for recording in freeze.recordings
+    ]
+    sealed = [
+        {"repository": s.repository, "outcome": s.outcome, "changes": list(s.changes)}
+        for s in freeze.sealed
+    ]
+    return {"recordings": recordings, "sealed": sealed}
+
+
 def step_words(step: Step) -> tuple[str, str, str]:
     """A step as three cells: what is done, to what, and a remark."""
     if isinstance(step, RunLegacy):
         remark = f"{step.how}, statement by statement: {step.apart}" if step.apart else step.how
+        remark = f"{remark}: {step.why}" if step.why else remark
         return "run legacy", f"{step.repository} {step.version}", remark
+    if isinstance(step, VerifySchema):
+        versions = ", ".join(f"{name} {version}" for name, version in step.versions)
+        return "verify", versions, "the schema is the frozen one"
     if isinstance(step, Stamp):
         return "stamp", ", ".join(step.revisions), "the hand-over to Alembic"
     if isinstance(step, SetVersion):
@@ -284,6 +364,9 @@ class Output:
             self._json(status_document(state, pending))
             return
         self._pairs(status_rows(state, pending), {"State": _COLOURS[state.kind]})
+        for found in state.nearest:
+            for line in difference_lines(found.differences):
+                self.console.print(escape(line))
         if state.problem:
             self.console.print()
             self._print_error(state.problem, self.console)
@@ -399,6 +482,45 @@ class Output:
         """Print a remark to standard error: standard output may be read by a program."""
         self.errors.print(escape(self._typed(text)))
 
+    def freeze_progress(self) -> FreezeText:
+        """What shows the versions that are recorded; on standard error."""
+        return FreezeText(self.errors)
+
+    def freeze(self, freeze: Freeze) -> None:
+        """Print what was recorded and sealed."""
+        if self.as_json:
+            self._json(freeze_document(freeze))
+            return
+        for line in (line for recording in freeze.recordings for line in freeze_lines(recording)):
+            self.console.print(escape(line))
+        for sealed in freeze.sealed:
+            words = {"new": "is sealed", "changed": "is sealed anew", "unchanged": "is as sealed"}
+            more = f": {', '.join(sealed.changes)}" if sealed.outcome == "changed" else ""
+            self.console.print(escape(f"{sealed.repository} {words[sealed.outcome]}{more}."))
+
+    def verification(self, verification: Verification) -> None:
+        """Print how the schema compares with what was recorded."""
+        if self.as_json:
+            self._json(
+                {
+                    "compared": list(verification.compared),
+                    "not_recorded": list(verification.not_recorded),
+                    "differences": difference_document(verification.differences),
+                    "equal": not verification.stops,
+                }
+            )
+            return
+        for what in verification.not_recorded:
+            self.console.print(escape(f"Nothing is recorded of {what}."))
+        if not verification.compared:
+            self.console.print("There is nothing to compare the schema with.")
+            return
+        told = " and ".join(verification.compared)
+        verdict = "is not that of" if verification.stops else "is that of"
+        self.console.print(escape(f"The schema {verdict} {told}."))
+        for line in difference_lines(verification.differences):
+            self.console.print(escape(line))
+
     def restored(self, path: Path, before: Backup | None) -> None:
         """Print what was put back, and where what was there before is."""
         if self.as_json:
@@ -474,6 +596,22 @@ class Output:
         console.print(f"State of the data: {escape(state)}")
         if help:
             console.print(f"What to do: {escape(help)}")
+
+
+class FreezeText:
+    """How a freeze goes, as plain lines."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(escape(text))
+
+    def recorded(self, found: Recorded, number: int, total: int) -> None:
+        """Print the version and what became of it."""
+        place = f"{number:>{len(str(total))}}/{total}"
+        self.console.print(escape(f"{place}  {recorded_words(found)}"))
 
 
 class TextProgress:

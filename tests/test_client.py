@@ -384,7 +384,10 @@ def test_a_version_that_is_asked_for_by_a_parent_that_is_gone_does_not_run(
         "apart": [],
     }
     # All at once, and the end of file: the worker must not begin what nobody waits for.
-    lines = [json.dumps(x) + "\n" for x in (request, {"run": ["app", 1]}, {"run": ["app", 2]})]
+    lines = [
+        json.dumps(x) + "\n"
+        for x in (request, {"run": ["app", 1], "before": 0}, {"run": ["app", 2], "before": 1})
+    ]
     done = subprocess.run(
         [legacy_python(), client.WORKER],
         input="".join(lines),

@@ -31,6 +31,7 @@ from bridge.recorder import DIALECTS, CannotResume
 log = logging.getLogger("bridge.legacy")
 
 WORKER = Path(__file__).with_name("worker.py")
+CAPTURE = Path(__file__).with_name("capture.py")
 RECORDER = Path(recorder.__file__)
 SAME_PROBLEMS = 20
 """How many scripts with one and the same problem a message names."""
@@ -87,10 +88,14 @@ def _written(url: URL) -> str:
 
 @dataclass(frozen=True)
 class Ran:
-    """What the worker says of a version that it has run: seconds, and writing statements."""
+    """What the worker says of a version that it has run: seconds, and writing statements.
+
+    `captured` is what capture.py has written down of it, None where nobody asked for that.
+    """
 
     seconds: float
     statements: int
+    captured: Mapping[str, Any] | None = None
 
 
 class LegacyClient:
@@ -101,6 +106,8 @@ class LegacyClient:
     :param mark: how the worker marks its sessions, as `bridge.lock.Lock` has it.
     :param journal: what the rows of this run in the journal have in common; None to write none.
     :param guard: holds the worker to one database.
+    :param moment: the time at which the worker's clock stands still, in seconds since 1970; then
+        what each version emits is written down. None to let it run.
     """
 
     def __init__(
@@ -114,6 +121,7 @@ class LegacyClient:
         mark: Mapping[str, Any] | None = None,
         journal: Mapping[str, str] | None = None,
         guard: Guard | None = None,
+        moment: float | None = None,
     ) -> None:
         self._python, self._url = python, url
         self._request: dict[str, Any] = {
@@ -122,6 +130,7 @@ class LegacyClient:
             "journal": journal and {"table": JOURNAL_TABLE, "common": dict(journal)},
             "recorder": str(RECORDER) if journal and url.get_backend_name() in DIALECTS else None,
             "guard": guard.as_request() if guard else None,
+            "capture": None if moment is None else {"file": str(CAPTURE), "moment": moment},
         }
         # Append: it is the worker's standard error, and both sides move in it.
         self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed on exit)
@@ -133,6 +142,8 @@ class LegacyClient:
 
     def _start(self) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
+        if self._request["capture"]:
+            environment["PYTHONHASHSEED"] = "0"  # the same order of sets, each time
         self._process = subprocess.Popen(
             [str(self._python), str(WORKER)],
             stdin=subprocess.PIPE,
@@ -209,7 +220,9 @@ class LegacyClient:
         :raises LegacyError: the script failed.
         :raises CannotResume: an earlier run was cut short, and it is not known where.
         """
-        command = {"run": [step.repository, step.version], "name": name_in_journal(step)}
+        if self._process is None:
+            self._restart(step, before)
+        command = self._command(step, before)
         self._send({**command, "from_statement": from_statement})
         script, begun, one = "not begun", 0, False
         while True:
@@ -232,22 +245,32 @@ class LegacyClient:
             else:
                 raise self._failed(step, before, answer)
         # For a worker that has to begin in the middle.
-        self._request["repositories"][step.repository]["version"] = step.version
         self._request["steps"].remove([step.repository, step.version])
-        return Ran(answer["seconds"], answer["statements"])
+        return Ran(answer["seconds"], answer["statements"], answer["captured"])
 
     def _again_apart(self, step: RunLegacy, before: int | None, reason: str) -> None:
         """Run a version statement by statement: in a new process, where it has not been yet."""
         log.info("%s cannot run as one transaction: %s", step, scrub(reason, self._url))
         self._end(kill=True)
         self._request["apart"].append([step.repository, step.version])
+        self._restart(step, before)
+        self._send(self._command(step, before))
+
+    def _command(self, step: RunLegacy, before: int | None) -> dict[str, Any]:
+        version = [step.repository, step.version]
+        return {"run": version, "before": before, "name": name_in_journal(step)}
+
+    def rest(self) -> None:
+        """End the worker until the next version: what scripts left open may hold locks."""
+        self._end(kill=False)
+
+    def _restart(self, step: RunLegacy, before: int | None) -> None:
         self._start()
         try:
             self.preflight()
         except LegacyError as error:
             error.state_of_data = _left_behind(step, before, 0)
             raise
-        self._send({"run": [step.repository, step.version], "name": name_in_journal(step)})
 
     @property
     def _recorded(self) -> bool:
@@ -425,7 +448,6 @@ def _request(
                 "version_column": state.repository.store.version_column,
                 "path_column": state.repository.store.path_column,
                 "row_id": state.row_id or state.repository.repository_id,
-                "version": state.version,
                 "last": state.repository.last,
                 "setup": config.legacy[state.repository.name].setup,
             }

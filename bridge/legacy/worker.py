@@ -8,19 +8,22 @@ does not have it. Started as a child process. Protocol, one JSON object a line:
 
     in   the request: {"urls": [URL, ...], "pythonpath", "repositories": {NAME: {"path" or
          "registry" (the other is null), "version_table", "id_column", "version_column",
-         "path_column" (may be null), "row_id", "version", "last", "setup"}},
+         "path_column" (may be null), "row_id", "last", "setup"}},
          "steps": [[NAME, VERSION], ...], "apart": those of them that commit each statement by
          itself, "mark": null, {"file"} or {"drivers", "statements", "held" (may be missing)},
          "journal": null or {"table", "common": what each row has in it}, "recorder": null or the
          path of recorder.py, "guard": null or {"file": the path of guard.py, "arguments"}}; the
-         first of the URLs whose driver is here is taken
+         first of the URLs whose driver is here is taken; "capture": null or {"file": the path of
+         capture.py, "moment": where the clock stands still}
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
-    in   {"run": [NAME, VERSION], "name": the step's, "from_statement": null or a number}, once for
-         each version, in the order of the steps
+    in   {"run": [NAME, VERSION], "before": the version in its row, null without a row, "name": the
+         step's, "from_statement": null or a number}, once for each version, in the order of the
+         steps
     out  {"event": "begin", "script", "one"}, {"event": "resumed", "done": N} where an earlier run
          was cut short in it, {"event": "statement", "number", "sql"} for each write, then
-         {"event": "end", "statements", "seconds"}, {"event": "apart", "reason"}, {"event":
+         {"event": "end", "statements", "seconds", "captured": null or what the capture has of it,
+         with the "packages" that it ran with}, {"event": "apart", "reason"}, {"event":
          "stopped", "number", "found", "expected"} or {"event": "error", "script", "line", "sql",
          "message", "written", "unseen", "blind"}
 
@@ -601,6 +604,7 @@ class Held:
 
     :param script: of sqlalchemy-migrate. Such a one may run apart, as there: `NotOne` is raised. A
         function's work and its row are one by definition: what stands against it is its error.
+    :param capture: is told what is kept and what is rolled back.
     """
 
     DIALECTS = ("sqlite", "postgresql")
@@ -609,10 +613,10 @@ class Held:
     # At these SQLite rolls back the whole transaction by itself.
     UNDONE = ("disk is full", "disk I/O error", "out of memory", "interrupted", "is locked")
 
-    def __init__(self, engine: Any, *, script: bool = False) -> None:
+    def __init__(self, engine: Any, *, script: bool = False, capture: Any = None) -> None:
         from sqlalchemy.pool import NullPool
 
-        self.script = script
+        self.script, self.capture = script, capture
         self.not_one = ""
         self.thread = threading.get_ident()
         self.engine, self.dialect, self.pool = engine, engine.dialect, engine.pool
@@ -668,16 +672,23 @@ class Held:
         if self.lost:
             raise self.lost
         self.execute("RELEASE SAVEPOINT bridge", "SAVEPOINT bridge")
+        if self.capture:
+            self.capture.keep()
         self.kept = (self.kept | self.open) - {who(connection)}
         self.running.discard(who(connection))
         self.open.clear()
+
+    def roll_back(self) -> None:
+        self.execute("ROLLBACK TO SAVEPOINT bridge")
+        if self.capture:
+            self.capture.undo()
 
     def go_back(self, connection: Any) -> None:
         one = {who(connection)}
         # Every connection that is given back is rolled back: mostly it has only read.
         if not self.over and not self.lost and one & (self.open | self.kept | self.running):
             self.tangled = self.tangled or bool(self.open - one or self.kept & one)
-            self.execute("ROLLBACK TO SAVEPOINT bridge")
+            self.roll_back()
             self.kept -= one
             self.open.clear()
             self.running.clear()
@@ -733,7 +744,7 @@ class Held:
         if self.lost:
             raise self.lost
         if self.open or self.running:
-            self.execute("ROLLBACK TO SAVEPOINT bridge")
+            self.roll_back()
             self.tangled = self.tangled or bool(self.kept)
             self.open.clear()
             self.running.clear()
@@ -782,7 +793,7 @@ class Worker:
     def __init__(self, channel: Channel, request: dict[str, Any]) -> None:
         self.channel = channel
         self.request = request
-        self.versions = {name: spec["version"] for name, spec in request["repositories"].items()}
+        self.versions: dict[str, int | None] = {}
         self.scripts: dict[tuple[str, int], Any] = {}
         self.siblings = Siblings(request["repositories"])
         self.held: Held | None = None
@@ -795,11 +806,16 @@ class Worker:
         self.name = ""  # of the step at work, in the journal
         self.recorders: Any = None  # the module
         self.recorder: Any = None
+        self.capture: Any = None
 
     # --- preflight ---
 
     def load(self) -> list[dict[str, Any]]:
         """Load every script of the request; the problems of all of them together."""
+        capture = self.request.get("capture")
+        if capture:
+            captures = load_file("bridge_capture", capture["file"])
+            captures.Clock(capture["moment"]).stop()
         import sqlalchemy
         from migrate.versioning.version import Collection
 
@@ -817,6 +833,8 @@ class Worker:
             self.engine = open_engine(self.request["urls"])
         except Exception as error:
             return [{"message": f"it cannot open the database: {describe(error)}"}]
+        if capture:
+            self.capture = captures.Capture(self.engine, capture["moment"])
         # On the class: scripts open engines of their own.
         engines = sqlalchemy.engine.Engine
         sqlalchemy.event.listen(engines, "before_cursor_execute", self.before_statement)
@@ -899,6 +917,8 @@ class Worker:
                 if self.held and self.held.script:
                     self.held.part("it uses the driver's own connection")
                 self.unseen = self.recorder is None
+                if self.capture:
+                    self.capture.problem("it uses the driver's own connection")
             return original(engine, *arguments, **options)
 
         engines.raw_connection = raw_connection
@@ -920,13 +940,15 @@ class Worker:
             raise RuntimeError("it writes to the database already when it is imported")
 
     def after_statement(
-        self, connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any,
-        _many: bool,
+        self, connection: Any, _cursor: Any, statement: str, parameters: Any, context: Any,
+        many: bool,
     ) -> None:  # fmt: skip
         if self.held:
             self.held.ends(connection, wrote=not READS.match(statement))
         if self.phase == "running" and not READS.match(statement):
             self.written += 1
+        if self.capture:
+            self.capture.executed(connection, who(connection), statement, parameters, context, many)
 
     def statement_failed(self, context: Any) -> None:
         if self.held:
@@ -954,6 +976,8 @@ class Worker:
         try:
             function = isinstance(script, Function)
             run = self.run_function if function else self.run_script
+            if self.capture:
+                self.capture.begin()
             if one or function:
                 # The server may have ended a connection that idled since the last version.
                 self.engine.dispose()
@@ -962,6 +986,8 @@ class Worker:
                 frame = self.as_one(script=not function)
             elif self.recorders:
                 frame = self.recorded(from_statement)
+            elif self.capture:
+                frame = self.capture.watching(who)
             with frame:
                 run(script, name, number)
         except stopped as stop:
@@ -985,9 +1011,13 @@ class Worker:
                 blind=self.recorder and self.recorder.blind,
             )
             return
-        self.versions[name] = number
         seconds = time.monotonic() - begun
-        self.channel.send("end", statements=self.statements, seconds=seconds)
+        captured = None
+        if self.capture:
+            # What is idle would keep the database from being copied.
+            self.engine.dispose()
+            captured = {**self.capture.as_dict(), "packages": packages()}
+        self.channel.send("end", statements=self.statements, seconds=seconds, captured=captured)
 
     def stayed(self) -> int:
         """How many writes may have stayed, after an error."""
@@ -997,7 +1027,7 @@ class Worker:
     @contextlib.contextmanager
     def as_one(self, *, script: bool) -> Iterator[Held]:
         """What runs meanwhile is one transaction, which commits at the end."""
-        held = self.held = Held(self.engine, script=script)
+        held = self.held = Held(self.engine, script=script, capture=self.capture)
         try:
             yield held
             held.commit()
@@ -1033,7 +1063,7 @@ class Worker:
         script.run(self.engine, 1)
         if self.held:
             self.held.drop_open()
-        self.phase = "writing the version"
+        self.writes_version()
         try:
             with self.engine.begin() as connection:
                 self.write_version(connection, name, number)
@@ -1043,6 +1073,12 @@ class Worker:
             # The server ended a connection that idled while the script computed.
             with self.engine.begin() as connection:
                 self.write_version(connection, name, number)
+
+    def writes_version(self) -> None:
+        """What is done from now on is not the version's own."""
+        self.phase = "writing the version"
+        if self.capture:
+            self.capture.end()
 
     def run_function(self, function: Function, name: str, number: int) -> None:
         from sqlalchemy.orm import sessionmaker
@@ -1061,7 +1097,7 @@ class Worker:
         import sqlalchemy
 
         session.flush()
-        self.phase = "writing the version"
+        self.writes_version()
         # SQLAlchemy 1.3 cannot tell.
         begun = getattr(session, "in_transaction", lambda: True)()
         try:
@@ -1140,6 +1176,21 @@ def open_engine(urls: list[str]) -> Any:
         engine.connect().close()
         return engine
     raise missing or ValueError("no URL was given")
+
+
+def packages() -> dict[str, str]:
+    """What the scripts run with, as far as it matters to what they emit."""
+    import sqlalchemy
+
+    found = {
+        "python": ".".join(map(str, sys.version_info[:3])),
+        "sqlalchemy": sqlalchemy.__version__,
+    }
+    with contextlib.suppress(Exception):  # Python 3.7 has no importlib.metadata
+        from importlib.metadata import version
+
+        found["sqlalchemy-migrate"] = version("sqlalchemy-migrate")
+    return found
 
 
 def load_file(name: str, path: str) -> Any:
@@ -1267,6 +1318,7 @@ def main() -> None:
             worker.engine.dispose()
             return
         name, number = command["run"]
+        worker.versions[name] = command["before"]
         worker.run(name, number, command.get("name", ""), command.get("from_statement"))
 
 

@@ -1,0 +1,376 @@
+"""Records what each legacy version emits on one kind of database, and whether it can be replayed.
+
+Each version runs live on two scratch databases, one without rows and one with, at two moments at
+which the clock stands still. On a third, what it emitted is replayed beside the same rows. It can
+be replayed if the two runs emit the same, nothing it did went by rows that it read, and the third
+database ends as the second.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
+from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.config import Config
+from bridge.database import cause, connect
+from bridge.drift import compare
+from bridge.errors import LegacyError
+from bridge.frozen import FrozenVersion, Recorded, Recording, Schema, changed, schema_sum
+from bridge.legacy.client import LegacyClient, Ran
+from bridge.model import LegacyState, Repository, RunLegacy
+from bridge.replay import load_ported, run_frozen
+from bridge.schema import only, read_schema
+from bridge.scratch import Scratch
+from bridge.seeding import seed
+
+# When the clock stands still: with parts of a second that tell them from what a script knows.
+EMPTY, FILLED = 981173106.789012, 1223456789.654321
+ROWS = 3
+"""How many rows each table has at least where there are to be some."""
+
+Choose = Callable[[Iterable[str]], Iterable[str]]
+_STRINGS = re.compile(r"'(?:[^']|'')*'")
+_CATALOGS = re.compile(
+    r"\b(sqlite_master|sqlite_schema|information_schema|pg_\w+|pragma_\w+)\b", re.I
+)
+
+
+class Recorder:
+    """Records on one kind of database.
+
+    :param python: the interpreter of the legacy runtime.
+    :param steps: every version of every repository, in the order of an upgrade.
+    :param choose: which tables are the app's.
+    :param ported: the file of a version that the developer has written anew, None without.
+    :param progress: is told of each version, as `bridge.freeze.FreezeProgress`.
+    """
+
+    def __init__(
+        self,
+        scratch: Scratch,
+        python: Path,
+        repositories: Mapping[str, Repository],
+        steps: Sequence[RunLegacy],
+        config: Config,
+        choose: Choose,
+        *,
+        ported: Callable[[RunLegacy], Path | None],
+        progress: Any,
+    ) -> None:
+        self._scratch, self._python, self._config = scratch, python, config
+        self._repositories, self._choose, self._progress = repositories, choose, progress
+        self._ported = ported
+        self._left = list(steps)
+        self._versions: dict[str, int] = {n: r.first - 1 for n, r in repositories.items()}
+        self._recording = Recording(scratch.name)
+
+    def record(self) -> Recording:
+        """Run all versions, as far as they run.
+
+        :raises LegacyError: scripts cannot be loaded.
+        :raises DatabaseError: there can be no scratch databases.
+        """
+        with ExitStack() as stack:
+            self._stack = stack
+            self._empty = self._new()
+            self._filled, self._replayed = self._new(), self._scratch.create()
+            self._live = self._client(self._empty, EMPTY)
+            self._second: LegacyClient | None = self._client(self._filled, FILLED)
+            while self._left:
+                self._one(self._left[0])
+        return self._recording
+
+    # --- databases ---
+
+    def _new(self) -> Engine:
+        """A new database under version control, at no version."""
+        engine = self._scratch.create()
+        with connect(engine) as connection, connection.begin():
+            for repository in self._repositories.values():
+                store = repository.store
+                columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]
+                values: dict[str, Any] = {store.id_column: repository.repository_id}
+                if store.path_column:
+                    columns.append(sa.Column(store.path_column, sa.Text))
+                    values[store.path_column] = ""
+                columns.append(sa.Column(store.version_column, sa.Integer))
+                values[store.version_column] = repository.first - 1
+                table = sa.Table(store.table, sa.MetaData(), *columns)
+                table.create(connection, checkfirst=True)
+                connection.execute(table.insert().values(values))
+        return engine
+
+    def _client(self, engine: Engine, moment: float) -> LegacyClient:
+        states = [
+            LegacyState(repository, self._versions[name], repository.repository_id)
+            for name, repository in self._repositories.items()
+        ]
+        client = LegacyClient(
+            self._python, engine.url, states, self._left, self._config, moment=moment
+        )
+        self._stack.enter_context(client)
+        client.preflight()
+        return client
+
+    def _schema(self, engine: Engine) -> Schema:
+        with connect(engine) as connection, connection.begin():
+            found = read_schema(connection)
+        return only(found, {*self._choose(found["tables"])})
+
+    # --- one version ---
+
+    def _one(self, step: RunLegacy) -> None:
+        name, number = step.repository, step.version
+        before = self._schema(self._empty)
+        ran = self._run_live(step)
+        if ran is None:
+            return
+        captured: Mapping[str, Any] = ran.captured or {}
+        self._recording.runtime |= captured.get("packages", {})
+        after = self._schema(self._empty)
+        old_copy = self._copy_for_port(step)
+        second = self._run_filled(step)
+        reason = self._why_not(
+            captured, second, {*before.get("tables", {}), *after.get("tables", {})}
+        )
+        seconds = None
+        if reason is None:
+            seconds, reason = self._try(captured["statements"])
+        ported = None
+        if old_copy is not None:
+            if reason is not None and isinstance(second, Ran):
+                ported = self._try_ported(step, old_copy)
+            self._scratch.drop(old_copy)
+        if reason is not None:
+            self._scratch.drop(self._replayed)
+            self._replayed = self._scratch.copy(self._filled)
+        history = FrozenVersion(
+            replay=reason is None,
+            reason=reason,
+            ported=ported is not None,
+            statements=tuple(captured["statements"]),
+            schema=schema_sum(after),
+        )
+        recorded = Recorded(
+            self._scratch.name, name, number, history, ran.seconds, ported or seconds
+        )
+        self._recording.versions.append(recorded)
+        self._recording.changes.setdefault(name, {})[number] = changed(before, after)
+        self._versions[name] = number
+        self._left.pop(0)
+        self._fill(f"{name} {number}")
+        done = len(self._recording.versions)
+        self._progress.recorded(recorded, done, done + len(self._left))
+
+    def _run_live(self, step: RunLegacy) -> Ran | None:
+        """On the database without rows; None where the history ends with it."""
+        try:
+            return self._live.run(step, self._versions[step.repository], lambda _number: None)
+        except LegacyError as error:
+            self._recording.errors[step.repository] = self._said(error, step)
+            self._left = [left for left in self._left if left.repository != step.repository]
+            self._progress.note(
+                f"{step} does not run on {self._scratch.name}: {self._said(error, step)}"
+            )
+            if self._left:
+                self._live = self._client(self._empty, EMPTY)
+                self._second = self._client(self._filled, FILLED)
+            return None
+
+    def _run_filled(self, step: RunLegacy) -> Ran | str:
+        """On the database with rows; or why it does not run there."""
+        if self._second is None:
+            self._second = self._client(self._filled, FILLED)
+        try:
+            return self._second.run(step, self._versions[step.repository], lambda _number: None)
+        except LegacyError as error:
+            self._second.close(kill=True)
+            self._second = None
+            self._scratch.drop(self._filled)
+            self._filled = self._scratch.copy(self._empty)
+            return self._said(error, step)
+
+    def _said(self, error: LegacyError, step: RunLegacy) -> str:
+        """What went wrong, in words that are the same on every machine."""
+        home = self._repositories[step.repository].path
+        text = " ".join(error.message.split())
+        return text.replace(f"{home}/", "") if home else text
+
+    def _why_not(self, first: Mapping[str, Any], second: Ran | str, tables: set[str]) -> str | None:
+        """Why the version cannot be replayed, as far as its two runs tell."""
+        if isinstance(second, str):
+            return f"it fails on generated rows: {second}"
+        again: Mapping[str, Any] = second.captured or {}
+        problems = [*first["problems"], *again["problems"]]
+        if problems:
+            return str(problems[0])
+        for query in (*again["reads"], *first["reads"]):
+            if _reads_rows(query, tables):
+                return f"it reads rows: {_short(query)}"
+        return _difference(first["statements"], again["statements"])
+
+    def _try(self, statements: Sequence[str]) -> tuple[float | None, str | None]:
+        """Replay beside the rows: the seconds, and why it is not the same."""
+        begun = time.monotonic()
+        try:
+            with connect(self._replayed) as connection:
+                run_frozen(connection, statements)
+        except SQLAlchemyError as error:
+            return None, f"replayed, it fails: {' '.join(cause(error, self._replayed.url).split())}"
+        seconds = time.monotonic() - begun
+        found = self._unlike(self._replayed)
+        return seconds, found and f"replayed, it leaves something else: {found}"
+
+    def _copy_for_port(self, step: RunLegacy) -> Engine | None:
+        return None if self._ported(step) is None else self._scratch.copy(self._filled)
+
+    def _try_ported(self, step: RunLegacy, engine: Engine) -> float | None:
+        """Run what the developer has written: the seconds, None where it is not the same."""
+        path = self._ported(step)
+        assert path is not None
+        upgrade = load_ported(path)
+        begun = time.monotonic()
+        try:
+            with connect(engine) as connection:
+                run_frozen(connection, (), lambda: upgrade(connection))
+            seconds = time.monotonic() - begun
+            found = self._unlike(engine)
+        except Exception as error:  # the developer's code
+            found = f"it fails: {type(error).__name__}: {' '.join(str(error).split())}"
+        if found is None:
+            return seconds
+        self._recording.refused.append(f"{step} on {self._scratch.name}: {found}")
+        return None
+
+    # --- comparing ---
+
+    def _unlike(self, engine: Engine) -> str | None:
+        """How a database differs from the one with rows, in schema or rows; None if it does not."""
+        expected, found = self._schema(self._filled), self._schema(engine)
+        differences = compare(expected, found)
+        if differences:
+            first = differences[0]
+            told = f"expected {first.expected or 'none'}, found {first.found or 'none'}"
+            return f"{first.kind} {first.name}: {told}"
+        tables = sorted(expected.get("tables", {}))
+        ours, theirs = (_contents(e, tables) for e in (self._filled, engine))
+        for name in sorted(ours):
+            if ours[name] != theirs.get(name):
+                masked = [Counter(map(_masked, rows[name])) for rows in (ours, theirs)]
+                if masked[0] != masked[1]:
+                    return f"other rows in {name}"
+        return None
+
+    def _fill(self, variant: str) -> None:
+        """More rows for tables that have too few, the same on both databases."""
+        for engine in (self._filled, self._replayed):
+            with connect(engine) as connection:
+                seeded = seed(connection, self._choose, ROWS, variant)
+        self._recording.unfilled = dict(seeded.refused)
+
+
+def _reads_rows(query: str, tables: set[str]) -> bool:
+    """Whether a query reads rows of the app's tables, and not only the catalogs."""
+    if _CATALOGS.search(query):
+        return False
+    words = set(re.findall(r"\w+", _STRINGS.sub("''", query)))
+    return bool(words & tables)
+
+
+def _difference(first: Sequence[str], second: Sequence[str]) -> str | None:
+    """In what two recordings differ."""
+    if len(first) == len(second):
+        pairs = [(n, *pair) for n, pair in enumerate(zip(first, second, strict=True), 1)]
+        other = next(((n, a, b) for n, a, b in pairs if a != b), None)
+        if other is None:
+            return None
+        number, one, two = other
+        if _plain(one) == _plain(two):
+            return f"statement {number} writes a value that is another each time: {_short(one)}"
+        return f"statement {number} is another one where there are rows: {_short(two)}"
+    return (
+        f"it emits {len(first)} statements where there are no rows, and {len(second)} where there "
+        "are some"
+    )
+
+
+def _plain(sql: str) -> str:
+    return re.sub(r"\b\d+(\.\d+)?\b", "0", _STRINGS.sub("''", sql))
+
+
+def _short(sql: str) -> str:
+    text = " ".join(sql.split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
+
+
+def _contents(engine: Engine, tables: Iterable[str]) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of the tables; and where their sequences stand."""
+    found: dict[str, list[tuple[Any, ...]]] = {}
+    with connect(engine) as connection, connection.begin():
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        for name in tables:
+            rows = connection.exec_driver_sql(f"SELECT * FROM {quote(name)}")
+            found[name] = sorted((tuple(map(_value, row)) for row in rows), key=repr)
+        for name, query in _SEQUENCES.items():
+            if name == engine.dialect.name and _has_sequences(connection):
+                rows = connection.exec_driver_sql(query)
+                found["the sequences"] = sorted((tuple(row) for row in rows), key=repr)
+    return found
+
+
+_SEQUENCES = {
+    "postgresql": "SELECT sequencename, last_value FROM pg_sequences "
+    "WHERE schemaname = current_schema()",
+    "sqlite": "SELECT name, seq FROM sqlite_sequence",
+}
+
+
+def _has_sequences(connection: Connection) -> bool:
+    if connection.dialect.name != "sqlite":
+        return True
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
+    return connection.exec_driver_sql(query).first() is not None
+
+
+def _value(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+def _masked(row: tuple[Any, ...]) -> str:
+    """The row as text, with one word for what a clock has put there: the stopped one or ours."""
+    return repr(tuple("the time of the upgrade" if _of_a_clock(value) else value for value in row))
+
+
+def _of_a_clock(value: Any) -> bool:
+    moment = _moment(value)
+    if moment is None:
+        return False
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    days = timedelta(days=1)  # local time may be any
+    stopped = datetime(1970, 1, 1) + timedelta(seconds=FILLED)
+    return any(when - days <= moment <= when + days for when in (stopped, now))
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value):
+        try:
+            return _moment(datetime.fromisoformat(value))
+        except ValueError:
+            return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e11:
+        return datetime(1970, 1, 1) + timedelta(seconds=float(value))
+    return None
