@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Literal
 
 from bridge.errors import ConfigError, NotReplayableError, StateError
 from bridge.frozen import Frozen
-from bridge.model import Plan, RunLegacy, SetVersion, Stamp, State, Step, VerifySchema
+from bridge.model import Difference, Plan, RunLegacy, SetVersion, Stamp, State, Step, VerifySchema
 
 Ways = Literal["auto", "live", "replay"]
 """What `--legacy` may say."""
@@ -80,6 +80,14 @@ def _steps(plan: Plan, histories: Mapping[str, Frozen], ways: Ways) -> Iterator[
         yield step
 
 
+def _in_the_way(drift: Iterable[Difference]) -> list[Difference]:
+    """Of differences, those with which what is frozen might not do what the script does.
+
+    A table without a character set of its own has the server's.
+    """
+    return [d for d in drift if not (d.own and d.what in ("character set", "collation"))]
+
+
 def _known(frozen: Frozen | None, dialect: str, version: int) -> bool:
     history = frozen.on(dialect) if frozen else None
     return history is not None and version in history.versions
@@ -90,7 +98,7 @@ def _way(
 ) -> tuple[Literal["live", "replay", "ported"], str | None]:
     """How a version is run, and why live."""
     history = frozen.on(plan.state.dialect)
-    drift = plan.state.legacy[step.repository].drift
+    drift = _in_the_way(plan.state.legacy[step.repository].drift or ())
     why = None
     if ways == "live":
         why = "as --legacy says"
