@@ -14,16 +14,18 @@ PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = (
     {"errors", "model"},
-    {"comparison", "config", "discretion", "drawing", "drivers", "graph", "guard", "pictures"}
-    | {"plan", "recorder", "report", "state"},
+    {"comparison", "config", "discretion", "drawing", "drift", "drivers", "frozen", "graph"}
+    | {"guard", "pictures", "plan", "recorder", "report", "state", "ways"},
     {"backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
-    | {"inspection", "journal", "modules", "rows", "sqlite", "telling"},
-    {"legacy", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
+    | {"inspection", "journal", "modules", "replay", "rows", "scratch", "sqlite", "telling"}
+    | {"schema", "schema.document", "schema.mysql", "schema.postgresql", "schema.sqlite"}
+    | {"schema.tokens", "seeding", "seeding.catalog", "seeding.order", "seeding.values"},
+    {"legacy", "legacy.capture", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
     | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},
     {"detect"},
-    {"execute"},
-    {"rehearsal"},
+    {"execute", "recording"},
+    {"freeze", "rehearsal", "verify"},
     {"dbupdate"},
     {"cli", "__main__"},
     {"click"},
@@ -41,6 +43,10 @@ NEIGHBOURS = {
     ("report", "comparison"),
     ("report", "discretion"),
     ("report", "drawing"),
+    ("report", "drift"),
+    ("report", "frozen"),
+    ("frozen", "drift"),
+    ("ways", "frozen"),
     ("state", "config"),
     ("state", "graph"),
     ("plan", "config"),
@@ -52,6 +58,9 @@ NEIGHBOURS = {
     ("copies", "database"),
     ("copies", "dumps"),
     ("inspection", "sqlite"),
+    ("replay", "sqlite"),
+    ("scratch", "backup"),
+    ("scratch", "database"),
     ("rows", "database"),
     ("dumps", "database"),
     ("revisions", "revisions.commands"),
@@ -66,6 +75,21 @@ NEIGHBOURS = {
     ("revisions.running", "revisions.scripts"),
     ("revisions.scripts", "revisions.diagnosis"),
     ("revisions.scripts", "revisions.ini"),
+    ("schema", "schema.mysql"),
+    ("schema", "schema.postgresql"),
+    ("schema", "schema.sqlite"),
+    ("schema.mysql", "schema.document"),
+    ("schema.mysql", "schema.tokens"),
+    ("schema.postgresql", "schema.document"),
+    ("schema.postgresql", "schema.tokens"),
+    ("schema.sqlite", "schema.document"),
+    ("schema.sqlite", "schema.tokens"),
+    ("seeding", "database"),
+    ("seeding", "seeding.catalog"),
+    ("seeding", "seeding.order"),
+    ("seeding", "seeding.values"),
+    ("seeding.order", "seeding.catalog"),
+    ("seeding.values", "seeding.catalog"),
 }
 
 
@@ -127,12 +151,12 @@ def test_the_worker_alone_imports_sqlalchemy_migrate() -> None:
     assert importers_of("migrate") == {WORKER}
 
 
-@pytest.mark.parametrize("name", [WORKER, "guard", "recorder"])
+@pytest.mark.parametrize("name", [WORKER, "guard", "legacy.capture", "recorder"])
 def test_what_the_worker_s_process_loads_imports_nothing_of_the_package(name: str) -> None:
     assert own_imports(MODULES[name]) == set()
 
 
-@pytest.mark.parametrize("name", ["drawing", "graph", "state", "plan"])
+@pytest.mark.parametrize("name", ["drawing", "drift", "graph", "state", "plan", "ways"])
 def test_deciding_knows_no_database_and_no_files(name: str) -> None:
     outside = {found.partition(".")[0] for found in imports(MODULES[name])} - {"bridge"}
     assert outside <= {"__future__", "collections", "dataclasses", "fnmatch", "itertools", "typing"}

@@ -13,7 +13,9 @@ from typing import Any
 
 from sqlalchemy.engine import Connection
 
-from bridge.schema import mysql, postgresql, sqlite
+from bridge.schema.mysql import read as read_mysql
+from bridge.schema.postgresql import read as read_postgresql
+from bridge.schema.sqlite import read as read_sqlite
 
 Schema = dict[str, Any]
 """`tables`, and where there are some `views`, `routines`, `types` and `sequences`, by name.
@@ -22,10 +24,10 @@ Nothing but dictionaries with sorted keys, lists, strings, numbers, booleans and
 """
 
 _READERS: Mapping[str, Callable[[Connection], Schema]] = {
-    "sqlite": sqlite.read,
-    "postgresql": postgresql.read,
-    "mysql": mysql.read,
-    "mariadb": mysql.read,
+    "sqlite": read_sqlite,
+    "postgresql": read_postgresql,
+    "mysql": read_mysql,
+    "mariadb": read_mysql,
 }
 
 
