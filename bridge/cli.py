@@ -597,6 +597,14 @@ def adopt(
     metavar="URL",
     help="A server to record on, besides SQLite; databases are made there, and dropped.",
 )
+@click.option(
+    "--seed-from",
+    "snapshots",
+    multiple=True,
+    metavar="SNAPSHOT",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An old database, a SQLite file or a dump, whose rows are taken besides made up ones.",
+)
 @click.option("--check", is_flag=True, help="Write nothing: what is sealed must be as it was, and, "
               "with --scratch-url, be recorded again.")  # fmt: skip
 @click.option(
@@ -608,14 +616,25 @@ def adopt(
 @json_option
 @common
 def freeze(
-    bridge: Bridge, output: Output, urls: Sequence[str], check: bool, update: Sequence[str]
+    bridge: Bridge,
+    output: Output,
+    urls: Sequence[str],
+    snapshots: Sequence[Path],
+    check: bool,
+    update: Sequence[str],
 ) -> None:
     """Record what each legacy version does on each database, and seal it.
 
     From then on dbupdate replays it, without the legacy runtime. It is done once, by a developer.
     """
     output.freeze(
-        bridge.freeze(urls, update=update, check=check, progress=output.freeze_progress())
+        bridge.freeze(
+            urls,
+            update=update,
+            check=check,
+            snapshots=snapshots,
+            progress=output.freeze_progress(),
+        )
     )
 
 

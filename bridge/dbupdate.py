@@ -611,6 +611,7 @@ class Bridge:
         *,
         update: Iterable[str] = (),
         check: bool = False,
+        snapshots: Sequence[Path | str] = (),
         progress: FreezeProgress | None = None,
     ) -> Freeze:
         """Record what every legacy version emits, decide what can be replayed, and seal it.
@@ -618,6 +619,8 @@ class Bridge:
         Databases are made for it and dropped afterwards: SQLite files, and on each server.
 
         :param urls: servers on which databases may be made and dropped.
+        :param snapshots: files with old databases, or dumps of them: versions are tried with their
+            rows too, and a history whose first version needs tables begins with the oldest.
         :param update: names of repositories whose seal is made anew, whatever has changed.
         :param check: write nothing. What is sealed must be as it was; where there are `urls`, and
             on SQLite then too, what is recorded must be what is sealed.
@@ -640,6 +643,7 @@ class Bridge:
             self._of_the_app,
             update=update,
             check=check,
+            snapshots=[Path(path) for path in snapshots],
             progress=progress,
         )
 

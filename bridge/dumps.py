@@ -98,7 +98,14 @@ class PostgreSQL:
             raise
 
     def restore(self, path: Path) -> None:
-        """In one transaction: what is there now goes, what the backup has comes."""
+        """In one transaction: what is there now goes, what the backup has comes.
+
+        A script, which pg_dump writes too, can be read only into a new database.
+        """
+        with open(path, "rb") as stream:
+            if not stream.read(5).startswith(b"PGDMP"):
+                self._run_script(path)
+                return
         with connect(self.engine) as connection:
             try:
                 drops, kept = _drops(connection), _kept(connection)
@@ -122,6 +129,12 @@ class PostgreSQL:
                       "--set=ON_ERROR_STOP=1", database]  # fmt: skip
             if not _piped(reader, writer, environment, first, said):
                 raise _restoring(_failure("psql", said, self.engine.url), path)
+
+    def _run_script(self, path: Path) -> None:
+        options = ["--no-psqlrc", "--quiet", "--no-password", "--single-transaction"]
+        options += ["--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={path}"]
+        with self._login() as (database, environment):
+            _run("psql", [*options, database], self.engine.url, environment)
 
     @contextlib.contextmanager
     def _login(self) -> Iterator[tuple[str, dict[str, str]]]:

@@ -33,7 +33,7 @@ from bridge.legacy.runtime import ready_runtime
 from bridge.model import LegacyState, Repository, RunLegacy
 from bridge.plan import legacy_order
 from bridge.recording import Choose, Recorder
-from bridge.scratch import scratch
+from bridge.scratch import kind_of, scratch
 
 
 class FreezeProgress(Protocol):
@@ -79,12 +79,14 @@ def freeze(
     *,
     update: Iterable[str] = (),
     check: bool = False,
+    snapshots: Sequence[Path] = (),
     progress: FreezeProgress,
 ) -> Freeze:
     """Record every version of every repository on each kind of database, and seal what comes of it.
 
     :param urls: servers to record on, besides SQLite.
     :param update: the repositories whose seal is made anew, whatever has changed.
+    :param snapshots: old databases, SQLite files or dumps, with whose rows versions are tried.
     :param check: write nothing: what is recorded must be what is sealed.
     :raises FreezeError: a recording is not what is sealed, or a ported version does something else.
     :raises SealBrokenError: a sealed file has changed.
@@ -102,6 +104,7 @@ def freeze(
             check_seal(frozen)
     python = ready_runtime(config, tell=progress.note).python
     steps = _steps(own, config)
+    kinds = _kinds(snapshots)
     recordings = []
     for url in (None, *urls):
         with scratch(url) as place:
@@ -109,6 +112,7 @@ def freeze(
             recordings.append(
                 Recorder(
                     place, python, own, steps, config, choose,
+                    snapshots=[path for path, kind in kinds.items() if kind == family(place.name)],
                     ported=lambda step: _ported(own[step.repository], step.version),
                     progress=progress,
                 ).record()
@@ -134,6 +138,19 @@ def _steps(repositories: Mapping[str, Repository], config: Config) -> list[RunLe
         for name, repository in repositories.items()
     }
     return legacy_order(states, config)
+
+
+def _kinds(snapshots: Sequence[Path]) -> dict[Path, str]:
+    """The kind of database that each file was made of."""
+    found = {path: kind_of(path) for path in snapshots}
+    for path, kind in found.items():
+        if kind is None:
+            raise FreezeError(
+                f"{path} is no old database that bridge knows.",
+                help="Name a SQLite file, or what sqlite3's .dump, pg_dump or mariadb-dump wrote.",
+                state_of_data="Nothing is sealed.",
+            )
+    return {path: kind for path, kind in found.items() if kind is not None}
 
 
 def _ported(repository: Repository, version: int) -> Path | None:

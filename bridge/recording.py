@@ -32,6 +32,7 @@ from bridge.replay import load_ported, run_frozen
 from bridge.schema import only, read_schema
 from bridge.scratch import Scratch
 from bridge.seeding import seed
+from bridge.sqlite import foreign_keys_off
 
 # When the clock stands still: with parts of a second that tell them from what a script knows.
 EMPTY, FILLED = 981173106.789012, 1223456789.654321
@@ -52,6 +53,7 @@ class Recorder:
     :param steps: every version of every repository, in the order of an upgrade.
     :param choose: which tables are the app's.
     :param ported: the file of a version that the developer has written anew, None without.
+    :param snapshots: files with old databases of this kind, whose rows are tried too.
     :param progress: is told of each version, as `bridge.freeze.FreezeProgress`.
     """
 
@@ -65,11 +67,12 @@ class Recorder:
         choose: Choose,
         *,
         ported: Callable[[RunLegacy], Path | None],
+        snapshots: Sequence[Path] = (),
         progress: Any,
     ) -> None:
         self._scratch, self._python, self._config = scratch, python, config
         self._repositories, self._choose, self._progress = repositories, choose, progress
-        self._ported = ported
+        self._ported, self._files = ported, snapshots
         self._left = list(steps)
         self._versions: dict[str, int] = {n: r.first - 1 for n, r in repositories.items()}
         self._recording = Recording(scratch.name)
@@ -82,10 +85,12 @@ class Recorder:
         """
         with ExitStack() as stack:
             self._stack = stack
+            self._snapshots = [self._load(path) for path in self._files]
+            self._base: Engine | None = None
             self._empty = self._new()
             self._filled, self._replayed = self._new(), self._scratch.create()
             self._live = self._client(self._empty, EMPTY)
-            self._second: LegacyClient | None = self._client(self._filled, FILLED)
+            self._second: LegacyClient | None = None
             while self._left:
                 self._one(self._left[0])
         return self._recording
@@ -110,6 +115,104 @@ class Recorder:
                 connection.execute(table.insert().values(values))
         return engine
 
+    def _load(self, path: Path) -> tuple[dict[str, int], Engine]:
+        """An old database, with the versions that it is at."""
+        engine = self._scratch.load(path)
+        versions = {}
+        with connect(engine) as connection, connection.begin():
+            there = sa.inspect(connection).get_table_names()
+            for name, repository in self._repositories.items():
+                store = repository.store
+                if store.table not in there:
+                    continue
+                columns: list[Any] = [sa.column(c) for c in (store.id_column, store.version_column)]
+                table = sa.table(store.table, *columns)
+                own = columns[0].in_(repository.ids)
+                row = connection.execute(
+                    sa.select(columns[1]).select_from(table).where(own)
+                ).first()
+                if row is not None and row[0] is not None:
+                    versions[name] = int(row[0])
+                    values = {store.id_column: repository.repository_id}
+                    connection.execute(table.update().where(own).values(values))
+        return versions, engine
+
+    def _take_snapshot(self) -> None:
+        """Go on with the rows of an old database, where one is at the versions that are reached."""
+        for versions, engine in self._snapshots:
+            if versions and versions.items() <= self._versions.items():
+                self._snapshots.remove((versions, engine))
+                self._fill_from(engine)
+                return
+
+    def _fill_from(self, source: Engine) -> None:
+        """Go on with the rows of another database."""
+        if self._second is not None:
+            self._second.close(kill=True)
+            self._second = None
+        for engine in (self._filled, self._replayed):
+            self._scratch.drop(engine)
+        self._filled, self._replayed = self._scratch.copy(source), self._scratch.copy(source)
+
+    def _begin_with_snapshot(self, step: RunLegacy) -> bool:
+        """Begin with the oldest database that there is, where the first version needs one."""
+        name, first = step.repository, self._repositories[step.repository].first
+        if any(v.repository == name for v in self._recording.versions):
+            return False
+        found = [s for s in self._snapshots if s[0].get(name, 0) >= first]
+        if not found:
+            return False
+        versions, engine = min(found, key=lambda snapshot: snapshot[0][name])
+        self._live.close(kill=True)
+        before = self._schema(self._empty)
+        self._scratch.drop(self._empty)
+        self._empty, self._base = self._scratch.copy(engine), self._scratch.copy(engine)
+        for emptied in (self._empty, self._base):
+            self._delete_rows(emptied)
+        after = self._schema(self._empty)
+        version = versions[name]
+        reason = "the recording begins after it, with an old database"
+        self._recording.changes[name] = {version: changed(before, after)}
+        history = FrozenVersion(False, reason, False, (), schema_sum(after))
+        self._recording.versions.append(Recorded(self._scratch.name, name, version, history, 0.0))
+        self._versions |= versions
+        self._left = [s for s in self._left if s.version > self._versions[s.repository]]
+        self._live = self._client(self._empty, EMPTY)
+        return True
+
+    def _delete_rows(self, engine: Engine) -> None:
+        """Of the app's tables; nobody looks at foreign keys meanwhile."""
+        with connect(engine) as connection, foreign_keys_off(connection), connection.begin():
+            quote = connection.dialect.identifier_preparer.quote_identifier
+            names = self._choose(sa.inspect(connection).get_table_names())
+            tables = [quote(name) for name in names]
+            if engine.dialect.name == "postgresql" and tables:
+                connection.exec_driver_sql(f"TRUNCATE {', '.join(tables)} CASCADE")
+                return
+            if engine.dialect.name != "sqlite":
+                connection.exec_driver_sql("SET foreign_key_checks = 0")
+            for table in tables:
+                connection.exec_driver_sql(f"DELETE FROM {table}")
+
+    def _with_plain_rows(self) -> Engine:
+        """A database at the versions that are reached, with ordinary rows only."""
+        engine = self._new() if self._base is None else self._scratch.copy(self._base)
+        with connect(engine) as connection:
+            for recorded in self._recording.versions:
+                run_frozen(connection, recorded.history.statements)
+            with connection.begin():
+                for name, version in self._versions.items():
+                    store = self._repositories[name].store
+                    table = sa.table(
+                        store.table, sa.column(store.version_column), sa.column(store.id_column)
+                    )
+                    own = table.c[store.id_column] == self._repositories[name].repository_id
+                    connection.execute(
+                        table.update().where(own).values({store.version_column: version})
+                    )
+            seed(connection, self._choose, ROWS, "plain", plain=True)
+        return engine
+
     def _client(self, engine: Engine, moment: float) -> LegacyClient:
         states = [
             LegacyState(repository, self._versions[name], repository.repository_id)
@@ -131,6 +234,7 @@ class Recorder:
 
     def _one(self, step: RunLegacy) -> None:
         name, number = step.repository, step.version
+        self._take_snapshot()
         before = self._schema(self._empty)
         ran = self._run_live(step)
         if ran is None:
@@ -177,6 +281,8 @@ class Recorder:
         try:
             return self._live.run(step, self._versions[step.repository], lambda _number: None)
         except LegacyError as error:
+            if self._begin_with_snapshot(step):
+                return None
             self._recording.errors[step.repository] = self._said(error, step)
             self._left = [left for left in self._left if left.repository != step.repository]
             self._progress.note(
@@ -184,21 +290,28 @@ class Recorder:
             )
             if self._left:
                 self._live = self._client(self._empty, EMPTY)
-                self._second = self._client(self._filled, FILLED)
+                self._second = None
             return None
 
     def _run_filled(self, step: RunLegacy) -> Ran | str:
         """On the database with rows; or why it does not run there."""
         if self._second is None:
             self._second = self._client(self._filled, FILLED)
+        before = self._versions[step.repository]
         try:
-            return self._second.run(step, self._versions[step.repository], lambda _number: None)
+            return self._second.run(step, before, lambda _number: None)
         except LegacyError as error:
-            self._second.close(kill=True)
-            self._second = None
-            self._scratch.drop(self._filled)
-            self._filled = self._scratch.copy(self._empty)
-            return self._said(error, step)
+            said = self._said(error, step)
+        try:
+            # Edge values may be what it stumbles over.
+            plain = self._with_plain_rows()
+            self._fill_from(plain)
+            self._scratch.drop(plain)
+            self._second = self._client(self._filled, FILLED)
+            return self._second.run(step, before, lambda _number: None)
+        except (LegacyError, SQLAlchemyError):
+            self._fill_from(self._empty)
+            return said
 
     def _said(self, error: LegacyError, step: RunLegacy) -> str:
         """What went wrong, in words that are the same on every machine."""

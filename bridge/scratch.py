@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import secrets
 import shutil
+import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -44,9 +46,39 @@ class Scratch:
         """A database with what another one of ours holds; nobody may be connected to that one."""
         raise NotImplementedError
 
+    def load(self, path: Path) -> Engine:
+        """A database with what is in a file: a SQLite file, or a dump of this kind of database.
+
+        :raises DatabaseError: it cannot be loaded.
+        """
+        raise NotImplementedError
+
     def drop(self, engine: Engine) -> None:
         """Drop one, whoever is connected to it."""
         raise NotImplementedError
+
+
+# How the files begin.
+_KINDS = (
+    ("sqlite", re.compile(rb"SQLite format 3\0|(--[^\n]*\n|\s)*(PRAGMA|BEGIN TRANSACTION)\b")),
+    ("postgresql", re.compile(rb"PGDMP|(--[^\n]*\n|\s)*?-- PostgreSQL database dump")),
+    ("mysql", re.compile(rb"(/\*[^\n]*\*/;?\s*)?-- (MariaDB|MySQL) dump ")),
+)
+
+
+def kind_of(path: Path) -> str | None:
+    """The kind of database that a file was made of, None where it is none that bridge knows.
+
+    :raises DatabaseError: it cannot be read.
+    """
+    try:
+        with open(path, "rb") as stream:
+            begin = stream.read(400)
+    except OSError as error:
+        raise DatabaseError(
+            f"{path} cannot be read: {error.strerror or error}", help="Name a file that is there."
+        ) from None
+    return next((kind for kind, mark in _KINDS if mark.match(begin)), None)
 
 
 @contextlib.contextmanager
@@ -91,6 +123,20 @@ class _Files(Scratch):
         write_sqlite(source, path)
         return make_engine(source.url.set(database=str(path)))
 
+    def load(self, path: Path) -> Engine:
+        new = self._new()
+        if path.read_bytes().startswith(b"SQLite format 3\0"):
+            shutil.copyfile(path, new)
+        else:
+            try:
+                with contextlib.closing(sqlite3.connect(new)) as connection:
+                    connection.executescript(path.read_text(encoding="utf-8"))
+            except (sqlite3.Error, UnicodeDecodeError) as error:
+                raise DatabaseError(
+                    f"{path} cannot be loaded: {error}", help="Name a file that is whole."
+                ) from None
+        return make_engine(URL.create("sqlite", database=str(new)))
+
     def drop(self, engine: Engine) -> None:
         engine.dispose()
         Path(str(engine.url.database)).unlink(missing_ok=True)
@@ -134,6 +180,13 @@ class _Server(Scratch):
     def _claim(self, name: str) -> None:
         """Let others see that the database is ours and in use, for as long as we live."""
         raise NotImplementedError
+
+    def load(self, path: Path) -> Engine:
+        engine = self.create()
+        dumper = dumper_of(engine)
+        assert dumper is not None
+        dumper.restore(path)
+        return engine
 
     def drop(self, engine: Engine) -> None:
         name = str(engine.url.database)

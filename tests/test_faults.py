@@ -19,15 +19,20 @@ EVERY = int(os.environ.get("FAULT_EVERY", "199"))
 @pytest.mark.skipif(
     not sa.__version__.startswith("1.4"), reason="long: it runs with SQLAlchemy 1.4 only"
 )
+@pytest.mark.parametrize("ways", ["live", "auto"])
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
 def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
-    dialect: str, sample: Project, tmp_path: Path, make_database: Callable[[str], Database]
+    dialect: str,
+    ways: str,
+    sample: Project,
+    tmp_path: Path,
+    make_database: Callable[[str], Database],
 ) -> None:
     def old() -> Database:
         database = make_database(dialect)
         database.load(TOP / "snapshots" / OLD)
         return database
 
-    outcome = Harness(old, sample.root, tmp_path).run(every=EVERY)
-    print(f"\n{dialect}: {outcome}")
+    outcome = Harness(old, sample.root, tmp_path, ways=ways).run(every=EVERY)
+    print(f"\n{dialect}, {ways}: {outcome}")
     assert outcome.wrong == {}

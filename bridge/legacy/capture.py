@@ -456,17 +456,34 @@ def _sqlite_value(value: Any) -> str:
 
 
 def order_sets() -> None:
-    """Let SQLAlchemy keep the indexes of a table in order, not in that of addresses in memory."""
-    from sqlalchemy import Table
+    """Let SQLAlchemy keep what belongs to a table in order, not in that of addresses in memory."""
+    from sqlalchemy import Column, Table
+
+    of_columns: Any = Column
+    of_tables: Any = Table
+    of_columns.foreign_keys = _ordered("foreign_keys")
+    for name in ("constraints", "foreign_keys", "indexes"):
+        setattr(of_tables, name, _ordered(name))
+
+
+def _ordered(name: str) -> property:
+    """An attribute that is a set, and keeps the order in which things were put into it."""
     from sqlalchemy.util import OrderedSet
 
-    def of(table: Any) -> Any:
-        return table.__dict__["indexes"]
+    def of(owner: Any) -> Any:
+        try:
+            return owner.__dict__[name]
+        except KeyError:
+            raise AttributeError(name) from None
 
-    def put(table: Any, value: Any) -> None:
-        if not isinstance(value, OrderedSet):
-            value = OrderedSet(sorted(value, key=lambda index: str(index.name)))
-        table.__dict__["indexes"] = value
+    def put(owner: Any, value: Any) -> None:
+        if isinstance(value, (set, frozenset)) and not isinstance(value, OrderedSet):
+            value = OrderedSet(sorted(value, key=_rank))
+        owner.__dict__[name] = value
 
-    vars_of: Any = Table
-    vars_of.indexes = property(of, put)
+    return property(of, put)
+
+
+def _rank(thing: Any) -> tuple[int, str, str]:
+    order = getattr(thing, "_creation_order", 0)
+    return (order, str(getattr(thing, "name", "")), str(getattr(thing, "_colspec", "")))

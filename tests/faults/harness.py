@@ -39,6 +39,7 @@ class Harness:
     :param folder: the app's, with its `bridge.toml`.
     :param only: a pattern of the statements that count.
     :param content: what must be equal in the end; the schema and all rows if None.
+    :param ways: how legacy versions are run, as `--legacy` has it.
     """
 
     def __init__(
@@ -49,9 +50,10 @@ class Harness:
         *,
         only: str = "",
         content: Callable[[Database], Any] | None = None,
+        ways: str = "auto",
     ) -> None:
         self._make, self._folder, self._only = make, folder, only
-        self._content = content or contents
+        self._content, self._ways = content or contents, ways
         self._count = work / "boundaries"
 
     def run(self, every: int = 1, first: int = 1) -> Outcome:
@@ -84,7 +86,17 @@ class Harness:
             environment |= {"FAULT_COUNT": str(self._count), "FAULT_AT": str(kill_at)}
             environment["FAULT_ONLY"] = self._only
         return subprocess.run(
-            [sys.executable, "-m", "bridge", "dbupdate", "--yes", "--url", database.url],
+            [
+                sys.executable,
+                "-m",
+                "bridge",
+                "dbupdate",
+                "--yes",
+                "--legacy",
+                self._ways,
+                "--url",
+                database.url,
+            ],
             cwd=self._folder,
             env=environment,
             capture_output=True,
