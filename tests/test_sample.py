@@ -144,6 +144,7 @@ def test_a_module_that_is_off_is_left_alone_and_comes_along_later(
     assert [str(step) for step, _seconds in report.steps] == [
         "legacy likes 2",
         "legacy likes 3",
+        "verify likes 3",
         "stamp likes_base",
         "upgrade likes_weight",
         "upgrade likes_totals",
