@@ -77,8 +77,8 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
     found = [f"+{name}" for name in new if name not in old]
     found += [f"-{name}" for name in old if name not in new]
     found += [f"~{name}" for name in new if name in old and new[name] != old[name]]
-    parts = ("primary_key", "foreign_keys", "unique", "indexes")
-    return found + [part.replace("_", " ") for part in parts if before[part] != after[part]]
+    parts = [part for part in {**before, **after} if part != "columns"]
+    return found + [part.replace("_", " ") for part in parts if before.get(part) != after.get(part)]
 
 
 def schema_lines(before: Tables, after: Tables) -> Iterator[str]:

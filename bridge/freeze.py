@@ -204,7 +204,7 @@ def _seal(
             changes = tuple(sorted(n for n in {*old, *new} if old.get(n) != new.get(n)))
         _write(home / FOLDER / MANIFEST, text)
     outcome = "new" if before is None else "unchanged" if same else "changed"
-    return Sealed(repository.name, outcome, () if same else changes)
+    return Sealed(repository.name, outcome, changes if outcome == "changed" else ())
 
 
 _ENDS = (".sql", ".schema.jsonl")

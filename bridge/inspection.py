@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SAWarning
 
+from bridge.schema import read_schema
 from bridge.sqlite import broken_rows
 
 Table = dict[str, Any]
-"""A table as JSON has it: `columns`, `primary_key`, `foreign_keys`, `unique`, `indexes`."""
+"""A table as the schema document has it."""
 
 _UNCHECKED = (
     "SELECT c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
@@ -26,56 +25,10 @@ def list_tables(
     connection: Connection, choose: Callable[[Iterable[str]], Iterable[str]]
 ) -> dict[str, Table]:
     """The tables of the default schema that are the app's, by their names."""
-    with connection.begin(), warnings.catch_warnings():
-        # "Skipped unsupported reflection of expression-based index" and the like.
-        warnings.simplefilter("ignore", SAWarning)
-        inspector = sa.inspect(connection)
-        names = [name for name in inspector.get_table_names() if not name.startswith("sqlite_")]
-        return {name: _table(inspector, connection, name) for name in sorted(choose(names))}
-
-
-def _table(inspector: Any, connection: Connection, name: str) -> Table:
-    # The columns first: SQLAlchemy 1.4 sorts its own list of them when it reads a SQLite key.
-    columns = [
-        {
-            "name": str(column["name"]),
-            "type": _type(column["type"], connection),
-            "nullable": bool(column["nullable"]),
-            "default": None if column.get("default") is None else str(column["default"]),
-        }
-        for column in inspector.get_columns(name)
-    ]
-    keys = [
-        {
-            "columns": list(key["constrained_columns"]),
-            "refers_to": ".".join(filter(None, (key["referred_schema"], key["referred_table"]))),
-            "referred_columns": list(key["referred_columns"]),
-            "name": key["name"],
-        }
-        for key in inspector.get_foreign_keys(name)
-    ]
-    indexes = [
-        {
-            "columns": [str(part) for part in index.get("expressions") or index["column_names"]],
-            "unique": bool(index["unique"]),
-            "name": index["name"],
-        }
-        for index in inspector.get_indexes(name)
-    ]
-    uniques = [list(found["column_names"]) for found in inspector.get_unique_constraints(name)]
-    return {
-        "columns": columns,
-        "primary_key": list(inspector.get_pk_constraint(name).get("constrained_columns") or ()),
-        "foreign_keys": sorted(keys, key=str),
-        "unique": sorted(uniques),
-        "indexes": sorted(indexes, key=str),
-    }
-
-
-def _type(kind: Any, connection: Connection) -> str:
-    if isinstance(kind, sa.types.NullType):
-        return "?"  # one that SQLAlchemy does not know
-    return str(kind.compile(dialect=connection.dialect))
+    with connection.begin():
+        schema = read_schema(connection)
+    tables: dict[str, Table] = schema["tables"]
+    return {name: tables[name] for name in sorted(choose(tables))}
 
 
 def rows_that_point_nowhere(

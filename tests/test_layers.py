@@ -57,6 +57,7 @@ NEIGHBOURS = {
     ("copies", "backup"),
     ("copies", "database"),
     ("copies", "dumps"),
+    ("inspection", "schema"),
     ("inspection", "sqlite"),
     ("replay", "sqlite"),
     ("scratch", "backup"),

@@ -194,14 +194,16 @@ def test_the_command_prints_what_came_of_it(project: Project, sqlite_old: Databa
     assert document["schema"]["changed"] == {"items": ["+stock"], "orders": ["+note"]}
     assert document["schema"]["tables"]["orders"] == {
         "columns": [
-            {"name": "id", "type": "INTEGER", "nullable": True, "default": None},
+            {"name": "id", "type": "INTEGER", "nullable": False, "default": None},
             {"name": "item_id", "type": "INTEGER", "nullable": True, "default": None},
             {"name": "note", "type": "VARCHAR(200)", "nullable": True, "default": None},
         ],
-        "primary_key": ["id"],
-        "foreign_keys": [],
+        "primary_key": {"columns": ["id"], "name": None},
         "unique": [],
+        "foreign_keys": [],
+        "checks": [],
         "indexes": [],
+        "triggers": [],
     }
 
     project.run("dbupdate", url=sqlite_old)

@@ -2,8 +2,8 @@
 
 It is read from the database's own catalogs, a few queries for all tables, and not through
 SQLAlchemy's reflection: a document must be the same whichever SQLAlchemy, driver and version of the
-server it was read with, and is kept for years. The page "Schemas" of the documentation says what is
-in it and what is not.
+server it was read with, and is kept for years. The page "What a schema comparison sees" of the
+documentation says what is in it and what is not.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bridge.schema.sqlite import read as read_sqlite
 Schema = dict[str, Any]
 """`tables`, and where there are some `views`, `routines`, `types` and `sequences`, by name.
 
-Nothing but dictionaries with sorted keys, lists, strings, numbers, booleans and None.
+Nothing but dictionaries, lists, strings, booleans and None, which JSON has too.
 """
 
 _READERS: Mapping[str, Callable[[Connection], Schema]] = {

@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from bridge.schema.document import new_table, ordered
-from bridge.schema.tokens import SIGN, STRING, Group, Part, Parts, Token, Words, plain, word
+from bridge.schema.tokens import QUOTED, SIGN, STRING, Group, Part, Parts, Token, Words, plain, word
 
 _SERVER = (
     "SELECT VERSION(), DATABASE(), s.default_collation_name, EXISTS (SELECT 1"
@@ -23,6 +23,7 @@ _SERVER = (
     " FROM information_schema.schemata s WHERE s.schema_name = DATABASE()"
 )
 _SQL = Words(backslashes=True)
+_DOT = Token(SIGN, ".")
 _WIDTH = re.compile(r"^((?:tiny|small|medium|big)?int|year)\(\d+\)")
 _CURRENT = re.compile(r"(?:current_timestamp|now)(?:\(\))?(\(\d+\))?", re.IGNORECASE)
 _ON_UPDATE = re.compile(r"on update (\S+)", re.IGNORECASE)
@@ -60,17 +61,13 @@ def read(connection: Connection) -> dict[str, Any]:
             name = row["table_name"]
             tables[name]["columns"].append(ours.column(row, collations[name]))
     if has_checks:
-        owners = {
-            (row["constraint_schema"], row["constraint_name"]): row
-            for row in rows("table_constraints", "constraint_schema")
-            if row["constraint_type"] == "CHECK"
-        }
+        # MariaDB says here which table has it; MySQL elsewhere, and has no two of one name.
+        more = [] if ours.is_mariadb else rows("table_constraints", "constraint_schema")
+        owners = {row["constraint_name"]: row for row in more if row["constraint_type"] == "CHECK"}
         for row in rows("check_constraints", "constraint_schema"):
-            # MariaDB says which table has it; MySQL has no two of one name.
-            owner = owners.get((row["constraint_schema"], row["constraint_name"]), {})
-            name = row.get("table_name") or owner.get("table_name")
-            if name in tables:
-                ours.add_check(tables[name], row, owner)
+            check = {**owners.get(row["constraint_name"], {}), **row}
+            if check["table_name"] in tables:
+                ours.add_check(tables[check["table_name"]], check)
     _add_keys(
         tables,
         rows("key_column_usage", "table_schema", "table_name", "ordinal_position"),
@@ -80,8 +77,8 @@ def read(connection: Connection) -> dict[str, Any]:
     _add_indexes(tables, rows("statistics", "table_schema", "table_name", "seq_in_index"), ours)
     for row in rows("triggers", "trigger_schema", "trigger_name"):
         when = f"{row['action_timing']} {row['event_manipulation']}"
-        found = {"name": row["trigger_name"], "sql": f"{when} {_laid(row['action_statement'])}"}
-        tables[row["event_object_table"]]["triggers"].append(found)
+        trigger = {"name": row["trigger_name"], "sql": f"{when} {_laid(row['action_statement'])}"}
+        tables[row["event_object_table"]]["triggers"].append(trigger)
     for table in tables.values():
         for kind in ("foreign_keys", "checks"):
             table[kind] = ordered(table[kind])
@@ -150,7 +147,7 @@ class Server:
         mariadb = "mariadb" in version.lower()
         # MariaDB writes defaults as SQL since then; before, and on MySQL, strings have no quotes.
         self._defaults_are_sql = mariadb and numbers >= (10, 2, 7)
-        self._mariadb = mariadb
+        self.is_mariadb = mariadb
         self.database = database
 
     def column(self, row: dict[str, Any], collation: str | None) -> dict[str, Any]:
@@ -190,7 +187,7 @@ class Server:
             return text
         return text if _NUMBERS.match(kind) else "'" + text.replace("'", "''") + "'"
 
-    def add_check(self, table: dict[str, Any], row: dict[str, Any], owner: dict[str, Any]) -> None:
+    def add_check(self, table: dict[str, Any], row: dict[str, Any]) -> None:
         name, clause = row["constraint_name"], row["check_clause"]
         sql = self.expression(clause)
         columns = {column["name"]: column for column in table["columns"]}
@@ -202,16 +199,16 @@ class Server:
             valid.pop("collation", None)
             return
         # MariaDB calls a column's own check by the column.
-        of_column = self._mariadb and name in columns
+        of_column = self.is_mariadb and name in columns
         generated = of_column or _GENERATED_CHECK.fullmatch(name)
         check: dict[str, Any] = {"sql": sql, "name": None if generated else name}
-        if owner.get("enforced") == "NO":
+        if row.get("enforced") == "NO":
             check["enforced"] = False
         table["checks"].append(check)
 
     def expression(self, text: str) -> str:
         """An expression, or a view, as all servers write it."""
-        if not self._mariadb:
+        if not self.is_mariadb:
             # MySQL keeps the quotes of strings in expressions escaped.
             text = text.replace("\\'", "'")
         return _SQL.write(plain(self._bare(_SQL.read(text))))
@@ -219,6 +216,7 @@ class Server:
     def _bare(self, parts: Parts) -> list[Part]:
         """Without the character sets before strings, and without the database's own name."""
         found: list[Part] = []
+        table = -1  # where a name stands whose database is left out
         for part in parts:
             before = found[-1] if found else None
             if isinstance(part, Group):
@@ -226,11 +224,10 @@ class Server:
             elif part.kind == STRING and (word(before) or "").startswith("_"):
                 found.pop()
             elif (
-                part == Token(SIGN, ".")
-                and isinstance(before, Token)
-                and before.text == self.database
+                part == _DOT and before == Token(QUOTED, self.database) and len(found) - 1 != table
             ):
                 found.pop()
+                table = len(found)
                 continue
             found.append(part)
         return found
@@ -321,14 +318,18 @@ def _serves_a_key(index: dict[str, Any], keys: list[dict[str, Any]]) -> bool:
     """Whether the server makes an index such as this by itself, because a foreign key needs one.
 
     It takes it away too when another one serves, but not once it has been through a dump: whether
-    it is there says nothing.
+    it is there says nothing. It has the name of the key, or that of its column and a number.
     """
-    plain = not index["unique"] and len(index) == len(("name", "columns", "unique"))
-    return plain and any(
+    plain_one = not index["unique"] and len(index) == len(("name", "columns", "unique"))
+    return plain_one and any(
         index["columns"] == key["columns"]
-        and (index["name"] == key["name"] or index["name"].startswith(key["columns"][0]))
+        and (index["name"] == key["name"] or _numbered(index["name"], key["columns"][0]))
         for key in keys
     )
+
+
+def _numbered(name: str, column: str) -> bool:
+    return name == column or re.fullmatch(re.escape(column) + r"_\d+", name) is not None
 
 
 # --- routines -----------------------------------------------------------------------------
@@ -337,14 +338,16 @@ def _serves_a_key(index: dict[str, Any], keys: list[dict[str, Any]]) -> bool:
 def _routines(
     routines: Iterable[dict[str, Any]], parameters: Iterable[dict[str, Any]]
 ) -> dict[str, dict[str, Any]]:
-    arguments: dict[str, list[str]] = defaultdict(list)
+    arguments: dict[tuple[str, str], list[str]] = defaultdict(list)
     for row in parameters:
         if row["ordinal_position"]:  # 0 is what a function returns
             words = (row["parameter_mode"], row["parameter_name"], _type(row["dtd_identifier"]))
-            arguments[row["specific_name"]].append(" ".join(filter(None, words)))
+            arguments[row["routine_type"], row["specific_name"]].append(
+                " ".join(filter(None, words))
+            )
     return {
         f"{row['routine_type'].lower()} {row['routine_name']}": {
-            "arguments": ", ".join(arguments[row["specific_name"]]),
+            "arguments": ", ".join(arguments[row["routine_type"], row["specific_name"]]),
             "returns": _type(row["dtd_identifier"]) if row["dtd_identifier"] else None,
             "body": _laid(row["routine_definition"] or ""),
         }

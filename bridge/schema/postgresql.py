@@ -71,7 +71,8 @@ _COLUMNS = (
 _CONSTRAINTS = (
     "SELECT c.relname::text, o.contype::text, o.conname::text, "
     f"{_names('o.conrelid', 'o.conkey')}, {_names('o.confrelid', 'o.confkey')},"
-    f" CASE WHEN r.relnamespace <> {_HERE} THEN r.relnamespace::regnamespace || '.' ELSE '' END"
+    f" CASE WHEN r.relnamespace <> {_HERE} THEN (SELECT n.nspname"
+    "  FROM pg_namespace n WHERE n.oid = r.relnamespace) || '.' ELSE '' END"
     "  || r.relname,"
     " o.confdeltype::text, o.confupdtype::text, o.confmatchtype::text,"
     " o.condeferrable, o.condeferred, o.convalidated, pg_get_constraintdef(o.oid)"

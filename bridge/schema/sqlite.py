@@ -219,7 +219,7 @@ def _after_name(sql: str, kind: str) -> str:
         cursor.step()
     cursor.words("if", "not", "exists")
     cursor.name()
-    return _SQL.write(cursor.rest())
+    return _SQL.write(plain(cursor.rest()))
 
 
 class _Cursor:

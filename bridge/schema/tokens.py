@@ -39,7 +39,7 @@ class Words:
     """The lexical rules of one database.
 
     :param brackets: ``[name]`` is an identifier; else brackets are those of arrays.
-    :param backslashes: a backslash in a string hides the next character.
+    :param backslashes: those of MySQL, where one in a string hides the next character.
     :param fold: words and names mean the same in upper and lower case: they are written in lower.
     """
 
@@ -47,9 +47,11 @@ class Words:
         self, *, brackets: bool = False, backslashes: bool = False, fold: bool = False
     ) -> None:
         string = r"'(?:''|\\.|[^'\\])*'" if backslashes else "'(?:''|[^'])*'"
+        # MySQL takes 2--1 for a difference.
+        comment = r"--(?=\s|\Z)" if backslashes else "--"
         quoted = r'"(?:""|[^"])*"|`(?:``|[^`])*`' + (r"|\[[^\]]*\]" if brackets else "")
         self._token = re.compile(
-            rf"(?P<space>\s+|--[^\n]*|/\*.*?(?:\*/|\Z))"
+            rf"(?P<space>\s+|{comment}[^\n]*|/\*.*?(?:\*/|\Z))"
             rf"|(?P<string>[eE]'(?:''|\\.|[^'\\])*'|[xXbBnN]?{string})"
             rf"|(?P<quoted>{quoted})"
             r"|(?P<word>@{0,2}[^\W\d][\w$]*)"
@@ -86,10 +88,6 @@ class Words:
     def write(self, parts: Parts) -> str:
         """The parts as text, with one space where there may be some."""
         return "".join(self._pieces(parts)).strip()
-
-    def spelled(self, text: str) -> str:
-        """An expression in its one spelling."""
-        return self.write(plain(self.read(text)))
 
     def _pieces(self, parts: Parts) -> Iterator[str]:
         earlier: Part | None = None
@@ -162,9 +160,9 @@ def split(parts: Parts) -> list[list[Part]]:
     return [item for item in items if item]
 
 
-_JOINS = ("and", "or")
+_JOINS = ("and", "or", "xor")
 _BEGINS = ("having", "on", "when", "where")
-_ENDS = ("cross", "group", "inner", "join", "left", "limit", "order", "then", "where")
+_ENDS = ("begin", "cross", "group", "inner", "join", "left", "limit", "order", "then", "where")
 
 
 def plain(parts: Parts) -> list[Part]:
@@ -191,15 +189,16 @@ _COMMA = Token(SIGN, ",")
 def _needless(before: Part | None, group: Group, after: Part | None) -> bool:
     if group.opens != "(" or not group.parts:
         return False
-    if len(group.parts) == 1 and isinstance(group.parts[0], Group):
-        return group.parts[0].opens == "("
+    only = group.parts[0] if len(group.parts) == 1 else None
+    if isinstance(only, Group):
+        return only.opens == "(" and _COMMA not in only.parts
     if word(group.parts[0]) == "select" or _COMMA in group.parts:
         return False
     begins = before in (None, _COMMA) or word(before) in _BEGINS
     if begins and (after in (None, _COMMA) or word(after) in _ENDS):
         return True
     joined = begins or word(before) in _JOINS
-    if len(group.parts) == 1:
+    if only:
         # Not the arguments of a function, nor the list of an IN.
         return joined or (isinstance(before, Token) and before.kind == SIGN)
     joined = joined and (after is None or word(after) in (*_JOINS, *_ENDS))
