@@ -36,7 +36,7 @@ bodies = {
     ],
     "postgresql": [
         "CREATE FUNCTION things_f() RETURNS trigger AS $$ BEGIN NEW.day := 'a;b'; "
-        "RAISE DEBUG '100%% of %%', NEW.id; RETURN NEW; END $$ LANGUAGE plpgsql",
+        "RAISE DEBUG '100%%%% of %%', NEW.id; RETURN NEW; END $$ LANGUAGE plpgsql",
         "CREATE TRIGGER things_t BEFORE INSERT ON things FOR EACH ROW EXECUTE FUNCTION things_f()",
     ],
     "mysql": [
@@ -67,12 +67,12 @@ SCRIPTS: list[tuple[str, str, str | None]] = [
      "replay", None),
     (TRIGGER, "replay", None),
     ('connection = migrate_engine.connect()\ntransaction = connection.begin()\n'
-     'connection.execute(text("INSERT INTO notes (text) VALUES (\'lost\')"))\n'
+     'connection.execute(text("INSERT INTO notes (id, text) VALUES (500, \'lost\')"))\n'
      'transaction.rollback()\n'
      'nested = connection.begin()\ninner = connection.begin_nested()\n'
-     'connection.execute(text("INSERT INTO notes (text) VALUES (\'lost too\')"))\n'
+     'connection.execute(text("INSERT INTO notes (id, text) VALUES (501, \'lost too\')"))\n'
      'inner.rollback()\n'
-     'connection.execute(text("INSERT INTO notes (text) VALUES (\'kept\')"))\n'
+     'connection.execute(text("INSERT INTO notes (id, text) VALUES (502, \'kept\')"))\n'
      'nested.commit()\nconnection.close()', "replay", None),
     ('migrate_engine.execute(text("INSERT INTO notes (text) SELECT text FROM notes"))',
      "replay", None),
@@ -84,7 +84,8 @@ SCRIPTS: list[tuple[str, str, str | None]] = [
     (THINGS + "for row in things.select().execute().fetchall():\n"
      "    things.update().where(things.c.id == row.id).values(seconds=1).execute()",
      "live", "it reads rows: SELECT things.id"),
-    ("cursor = migrate_engine.raw_connection().cursor()\ncursor.execute('SELECT 1')",
+    ("connection = migrate_engine.raw_connection()\nconnection.cursor().execute('SELECT 1')\n"
+     "connection.close()",
      "live", "it uses the driver's own connection"),
     ('Column("more", Integer, server_default="7").create(\n'
      '    Table("notes", MetaData(bind=migrate_engine), autoload=True))', "replay", None),
