@@ -8,6 +8,7 @@ clock can be told from what it knows, and is written down as the time of the upg
 from __future__ import annotations
 
 import contextlib
+import copyreg
 import datetime
 import os
 import random
@@ -137,8 +138,15 @@ class Clock:
         for stopped, real in ((StoppedDate, real_date), (StoppedDatetime, real_datetime)):
             stopped.__name__ = stopped.__qualname__ = real.__name__
             stopped.__module__ = "datetime"
+        # A pickle names its class, and what has that name now is ours.
+        for stopped, real in ((StoppedDate, real_date), (StoppedDatetime, real_datetime)):
+            copyreg.pickle(real, _pickled_as(stopped))
         datetime.datetime = StoppedDatetime  # type: ignore[misc]
         datetime.date = StoppedDate  # type: ignore[misc]
+
+
+def _pickled_as(stopped: Any) -> Callable[[Any], Any]:
+    return lambda moment: (stopped, moment.__reduce_ex__(2)[1])
 
 
 def _at(function: Callable[..., Any], moment: float) -> Callable[..., Any]:
