@@ -163,9 +163,17 @@ class ResumeError(StateError):
 
 
 class DriftError(StateError):
-    """The schema is not that of the version which is to be stamped."""
+    """The schema is not that of the version which is to be stamped.
+
+    `differences` has what differs, as dictionaries.
+    """
 
     code = "schema-drift"
+    differences: Sequence[dict[str, Any]] = ()
+
+    def as_dict(self) -> dict[str, Any]:
+        """As of every error, with the differences."""
+        return {**super().as_dict(), "differences": list(self.differences)}
 
 
 class ModuleNeededError(StateError):

@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.backup import back_up, command, offer, prune, size_words
 from bridge.config import Config
 from bridge.database import cause, connect, scrub, sqlite_file
-from bridge.drift import accepted, difference_lines
+from bridge.drift import accepted, difference_document, difference_lines
 from bridge.errors import (
     BridgeError,
     DatabaseError,
@@ -606,12 +606,14 @@ def drifted(step: VerifySchema, differences: Sequence[Difference], state: str) -
     switches = " ".join(f"--accept-drift {shlex.quote(d.name)}" for d in differences[:5])
     if len(differences) > 5:
         switches = "--accept-drift '*'"
-    return DriftError(
+    error = DriftError(
         f"The schema is not that of {what}, which is to be stamped:\n{lines}",
         help="Mend the schema, then run: bridge dbupdate. Or, if the app can live with what is "
         f"listed: bridge dbupdate {switches}",
         state_of_data=state,
     )
+    error.differences = difference_document(differences)
+    return error
 
 
 def write_version(

@@ -97,6 +97,8 @@ def freeze(
             "There is no legacy repository that could be frozen.",
             help=f"Name its folder in legacy.NAME.repository of {config.source}.",
         )
+    for name in {*repositories} - {*own}:
+        progress.note(f"{name} is a registry of functions: it runs live, and is not frozen.")
     update = set(update)
     before = {name: read_frozen(repository.path) for name, repository in own.items()}
     for name, frozen in before.items():

@@ -44,7 +44,8 @@ class FrozenVersion:
     :param replay: whether its statements do what the script does, whatever the rows are.
     :param reason: why not, else None.
     :param ported: whether the developer's own function does what the script does.
-    :param statements: what the script emits on a database without rows, in order.
+    :param statements: what the script emits, in order, where that can be replayed.
+    :param count: how many statements it emits on a database without rows.
     :param schema: the checksum of the schema document after it.
     """
 
@@ -52,6 +53,7 @@ class FrozenVersion:
     reason: str | None
     ported: bool
     statements: tuple[str, ...]
+    count: int
     schema: str
 
     @property
@@ -202,6 +204,7 @@ class Frozen:
                     reason=found.get("reason"),
                     ported=found.get("ported", False),
                     statements=statements.get(int(number), ()),
+                    count=found["statements"],
                     schema=found["schema"],
                 )
                 for number, found in entry["versions"].items()
@@ -313,7 +316,11 @@ def schema_sum(schema: Schema) -> str:
 
 @dataclass
 class Recorded:
-    """A version as it was recorded: the seconds that its script took, and what runs instead."""
+    """A version as it was recorded: the seconds that its script took, and what runs instead.
+
+    `statements` are those that it emitted on a database without rows, also where these cannot be
+    replayed; then they are not sealed: they may be others the next time.
+    """
 
     dialect: str
     repository: str
@@ -321,6 +328,7 @@ class Recorded:
     history: FrozenVersion
     live: float
     seconds: float | None = None
+    statements: tuple[str, ...] = ()
 
 
 @dataclass
@@ -388,7 +396,7 @@ def dialect_entry(history: FrozenDialect) -> dict[str, Any]:
     """What the manifest says of a history on one database."""
     versions = {}
     for number, version in history.versions.items():
-        found: dict[str, Any] = {"statements": len(version.statements), "replay": version.replay}
+        found: dict[str, Any] = {"statements": version.count, "replay": version.replay}
         if version.reason is not None:
             found["reason"] = version.reason
         if version.ported:

@@ -138,6 +138,7 @@ def _past_steps(rows: list[Any]) -> Iterator[PastStep]:
             end=tuple(map(_word, details.get("to", ()))),
             how=details.get("how"),
             one=details.get("one"),
+            accepted=tuple(details.get("accepted", ())),
             schema=(_details(row).get("schema"), schema),
         )
 

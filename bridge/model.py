@@ -205,7 +205,8 @@ class PastStep:
 
     `status` is ``begun`` where it never ended: it runs now, or was killed. `start` and `end` are
     the versions or revisions between which it leads, `how` the way in which a legacy version was
-    run, `one` whether it was one transaction with its version row. `schema` has the fingerprints of
+    run, `one` whether it was one transaction with its version row. `accepted` are the differences
+    from the frozen schema with which it was stamped all the same. `schema` has the fingerprints of
     the schema before and after, None where nobody took them.
     """
 
@@ -218,6 +219,7 @@ class PastStep:
     end: tuple[str, ...] = ()
     how: str | None = None
     one: bool | None = None
+    accepted: tuple[str, ...] = ()
     schema: tuple[str | None, str | None] = (None, None)
 
 

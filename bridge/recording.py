@@ -22,7 +22,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.config import Config
-from bridge.database import cause, connect
+from bridge.database import cause, connect, scrub
 from bridge.drift import compare
 from bridge.errors import LegacyError
 from bridge.frozen import FrozenVersion, Recorded, Recording, Schema, changed, schema_sum
@@ -173,7 +173,7 @@ class Recorder:
         version = versions[name]
         reason = "the recording begins after it, with an old database"
         self._recording.changes[name] = {version: changed(before, after)}
-        history = FrozenVersion(False, reason, False, (), schema_sum(after))
+        history = FrozenVersion(False, reason, False, (), 0, schema_sum(after))
         self._recording.versions.append(Recorded(self._scratch.name, name, version, history, 0.0))
         self._versions |= versions
         self._left = [s for s in self._left if s.version > self._versions[s.repository]]
@@ -199,7 +199,7 @@ class Recorder:
         engine = self._new() if self._base is None else self._scratch.copy(self._base)
         with connect(engine) as connection:
             for recorded in self._recording.versions:
-                run_frozen(connection, recorded.history.statements)
+                run_frozen(connection, recorded.statements)
             with connection.begin():
                 for name, version in self._versions.items():
                     store = self._repositories[name].store
@@ -258,15 +258,17 @@ class Recorder:
         if reason is not None:
             self._scratch.drop(self._replayed)
             self._replayed = self._scratch.copy(self._filled)
+        statements = tuple(captured["statements"])
         history = FrozenVersion(
             replay=reason is None,
             reason=reason,
             ported=ported is not None,
-            statements=tuple(captured["statements"]),
+            statements=statements if reason is None else (),
+            count=len(statements),
             schema=schema_sum(after),
         )
         recorded = Recorded(
-            self._scratch.name, name, number, history, ran.seconds, ported or seconds
+            self._scratch.name, name, number, history, ran.seconds, ported or seconds, statements
         )
         self._recording.versions.append(recorded)
         self._recording.changes.setdefault(name, {})[number] = changed(before, after)
@@ -359,7 +361,8 @@ class Recorder:
             seconds = time.monotonic() - begun
             found = self._unlike(engine)
         except Exception as error:  # the developer's code
-            found = f"it fails: {type(error).__name__}: {' '.join(str(error).split())}"
+            words = scrub(f"{type(error).__name__}: {error}", engine.url)
+            found = f"it fails: {' '.join(words.split())}"
         if found is None:
             return seconds
         self._recording.refused.append(f"{step} on {self._scratch.name}: {found}")

@@ -200,7 +200,13 @@ def _run_words(run: PastRun) -> str:
 def _past_words(step: PastStep) -> tuple[str, ...]:
     start, end = ", ".join(step.start) or "-", ", ".join(step.end) or "-"
     status = {"begun": "never ended"}.get(step.status, step.status)
-    remark = "statement by statement" if step.one is False else ""
+    remark = ", ".join(
+        [
+            *([step.how] if step.how else []),
+            *(["statement by statement"] if step.one is False and step.how == "live" else []),
+            *([f"accepted: {', '.join(step.accepted)}"] if step.accepted else []),
+        ]
+    )
     return (step.name, start, end, status, _seconds(step), remark)
 
 
@@ -253,7 +259,7 @@ def _steps_words(report: Report) -> str:
 def recorded_words(found: Recorded) -> str:
     """A recorded version: what, how it runs from now on, its times, and why not otherwise."""
     history = found.history
-    count = len(history.statements)
+    count = history.count
     words = f"{found.repository} {found.version}  {history.how}"
     words += f"  {count} statement{'' if count == 1 else 's'}, live {found.live:.3f} s"
     if found.seconds is not None:
@@ -289,7 +295,7 @@ def freeze_document(freeze: Freeze) -> dict[str, Any]:
                 {
                     "repository": found.repository,
                     "version": found.version,
-                    "statements": len(found.history.statements),
+                    "statements": found.history.count,
                     "how": found.history.how,
                     "reason": found.history.reason,
                     "live": round(found.live, 4),

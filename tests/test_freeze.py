@@ -158,7 +158,9 @@ def test_a_version_is_replayed_if_that_is_the_same(
 def test_freezing_again_finds_the_same_and_other_scripts_something_else(
     project: LegacyProject, database: Database, freeze: Callable[..., Any]
 ) -> None:
-    folder = project.repository({"001_a": CREATE_NOTES, "002_b": add_note("two")})
+    chance = 'import uuid\nmigrate_engine.execute(text("INSERT INTO notes (text) VALUES (:x)"), x='
+    chance += "uuid.uuid4().hex + str(migrate_engine.url))"
+    folder = project.repository({"001_a": CREATE_NOTES, "002_b": add_note("two"), "003_c": chance})
     freeze(project)
     before = {path: path.read_bytes() for path in folder.rglob("frozen/*")}
     assert before

@@ -33,7 +33,7 @@ from bridge.frozen import (
 
 
 def version(*statements: str, reason: str | None = None) -> FrozenVersion:
-    return FrozenVersion(reason is None, reason, False, statements, "0")
+    return FrozenVersion(reason is None, reason, False, statements, len(statements), "0")
 
 
 def table(*columns: str) -> dict[str, object]:
