@@ -19,7 +19,7 @@ from typing import Any, NoReturn, TypeVar
 import click
 
 from bridge import __version__
-from bridge.database import environment_url, scrub
+from bridge.database import SCRATCH_VARIABLE, environment_url, scrub
 from bridge.dbupdate import LOCK_SECONDS, Bridge
 from bridge.discretion import discreet_streams
 from bridge.errors import BridgeError, DriftError, NotConfirmedError
@@ -595,7 +595,9 @@ def adopt(
     "urls",
     multiple=True,
     metavar="URL",
-    help="A server to record on, besides SQLite; databases are made there, and dropped.",
+    envvar=SCRATCH_VARIABLE,
+    help="A server to record on, besides SQLite; databases are made there, and dropped. Also from "
+    f"{SCRATCH_VARIABLE}, several with spaces between.",
 )
 @click.option(
     "--seed-from",

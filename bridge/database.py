@@ -20,6 +20,9 @@ from bridge.drivers import driver_of, with_installed_driver
 from bridge.errors import DatabaseError, DriverMissingError
 
 URL_VARIABLE = "BRIDGE_DATABASE_URL"
+SCRATCH_VARIABLE = "BRIDGE_SCRATCH_URL"
+SECRET_VARIABLES = (URL_VARIABLE, SCRATCH_VARIABLE)
+"""What no other program is given."""
 
 # What to install for a driver, or for a dialect where the URL names no driver.
 _PACKAGES = {

@@ -636,16 +636,17 @@ class Bridge:
         progress = progress or Quiet()
         if check and not urls:
             return Freeze((), check_seals(self.repositories))
-        return freeze(
-            self.config,
-            self.repositories,
-            [parse_url(url) for url in urls],
-            self._of_the_app,
-            update=update,
-            check=check,
-            snapshots=[Path(path) for path in snapshots],
-            progress=progress,
-        )
+        with discreet(lambda text: scrub(self.scrub(text), *urls)):
+            return freeze(
+                self.config,
+                self.repositories,
+                [parse_url(url) for url in urls],
+                self._of_the_app,
+                update=update,
+                check=check,
+                snapshots=[Path(path) for path in snapshots],
+                progress=progress,
+            )
 
     # --- the developer's commands ---------------------------------------------------------
 

@@ -21,7 +21,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.database import URL_VARIABLE, connect, scrub, unreadable
+from bridge.database import SECRET_VARIABLES, connect, scrub, unreadable
 from bridge.drivers import LIBPQ, driver_of, with_driver
 from bridge.errors import BackupError
 
@@ -372,7 +372,7 @@ def _mysql_drops(connection: Connection) -> list[str]:
 
 def _environment(*without: str) -> dict[str, str]:
     """The environment for a program: in English, and without the URL, which has a password."""
-    left = {key: value for key, value in os.environ.items() if key not in (URL_VARIABLE, *without)}
+    left = {k: v for k, v in os.environ.items() if k not in (*SECRET_VARIABLES, *without)}
     return {**left, "LC_ALL": "C"}
 
 

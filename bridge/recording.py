@@ -316,9 +316,9 @@ class Recorder:
             return said
 
     def _said(self, error: LegacyError, step: RunLegacy) -> str:
-        """What went wrong, in words that are the same on every machine."""
+        """What went wrong, in words that are the same on every machine: without values."""
         home = self._repositories[step.repository].path
-        text = " ".join(error.message.split())
+        text = " ".join(" ".join(error.message.splitlines()[:2]).split())
         return text.replace(f"{home}/", "") if home else text
 
     def _why_not(self, first: Mapping[str, Any], second: Ran | str, tables: set[str]) -> str | None:
@@ -412,8 +412,9 @@ def _difference(first: Sequence[str], second: Sequence[str]) -> str | None:
             return None
         number, one, two = other
         if _plain(one) == _plain(two):
-            return f"statement {number} writes a value that is another each time: {_short(one)}"
-        return f"statement {number} is another one where there are rows: {_short(two)}"
+            plain = _short(_plain(one))
+            return f"statement {number} writes a value that is another each time: {plain}"
+        return f"statement {number} is another one where there are rows: {_short(_plain(two))}"
     return (
         f"it emits {len(first)} statements where there are no rows, and {len(second)} where there "
         "are some"
@@ -421,6 +422,7 @@ def _difference(first: Sequence[str], second: Sequence[str]) -> str | None:
 
 
 def _plain(sql: str) -> str:
+    """The statement without its values."""
     return re.sub(r"\b\d+(\.\d+)?\b", "0", _STRINGS.sub("''", sql))
 
 

@@ -235,6 +235,9 @@ NOT_PROVOKED = {
     "error": "never raised, only its subclasses",
     "state-refused": "never raised, only its subclasses",
     "module-needed": "decided and told from names of modules and revisions alone",
+    "schema-drift": "told from names, types and defaults in the catalogs",
+    "seal-broken": "told from names of files",
+    "not-replayable": "told from a file that is sealed",
 }
 
 
@@ -452,6 +455,23 @@ def statement_that_fails(stage: Stage) -> None:
 @provokes("legacy-worker", *BOTH, legacy=True)
 def script_that_ends_the_process(stage: Stage) -> None:
     stage.legacy("app_of_tests.say(migrate_engine.url); os._exit(3)")
+
+
+@provokes("freeze-failed", legacy=True)
+def port_that_fails(stage: Stage) -> None:
+    stage.patch.setenv("BRIDGE_SCRATCH_URL", stage.url)
+    stage.project.write(
+        "legacy/shop/versions/002_prices.py",
+        "import uuid\ndef upgrade(migrate_engine):\n"
+        "    migrate_engine.execute(\"INSERT INTO items (id, name) VALUES (7, '%s')\" % uuid.uuid4())\n",
+    )
+    stage.project.write(
+        "legacy/shop/frozen/ported/002.py",
+        "import app_of_tests\n"
+        "def upgrade(connection):\n    app_of_tests.fail(connection.engine.url)\n",
+    )
+    stage.project.configure("alembic", 'pythonpath = ["."]')
+    stage.command = ["freeze"]
 
 
 # --- Alembic ------------------------------------------------------------------------------

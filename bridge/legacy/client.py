@@ -21,7 +21,7 @@ from sqlalchemy.engine import URL
 
 from bridge import recorder
 from bridge.config import Config
-from bridge.database import URL_VARIABLE, scrub, sqlite_file
+from bridge.database import SECRET_VARIABLES, scrub, sqlite_file
 from bridge.drivers import driver_of, is_async, with_driver
 from bridge.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
 from bridge.guard import Guard
@@ -43,7 +43,9 @@ ENDING_SECONDS = 10.0
 
 # Settings of this Python that would make the worker's another one: warnings as errors, asserts
 # (which sqlalchemy-migrate relies on) left out, another standard library.
-_NOT_INHERITED = ("PYTHONHOME", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONWARNINGS", URL_VARIABLE)
+_NOT_INHERITED = (
+    "PYTHONHOME", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONWARNINGS", *SECRET_VARIABLES,
+)  # fmt: skip
 
 # What the legacy runtime's SQLAlchemy 1.4 has a driver for. Its "mariadb" dialect is unknown to
 # sqlalchemy-migrate, whose scripts say "mysql".

@@ -27,7 +27,7 @@ from filelock import FileLock
 from platformdirs import user_cache_path
 
 from bridge.config import Config
-from bridge.database import URL_VARIABLE
+from bridge.database import SECRET_VARIABLES
 from bridge.errors import LegacyRuntimeError
 
 LOCKED = Path(__file__).with_name("runtime.txt")
@@ -40,7 +40,7 @@ import migrate.versioning.api
 # The URL, which has a password; and what would send pip's packages elsewhere than into the new
 # environment.
 _NOT_INHERITED = (
-    URL_VARIABLE,
+    *SECRET_VARIABLES,
     "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER",
     "PYTHONHOME", "PYTHONOPTIMIZE", "PYTHONPATH", "PYTHONWARNINGS",
 )  # fmt: skip
