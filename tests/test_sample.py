@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 from databases import Database, Document, SQLiteDatabase
+from legacy_projects import LEGACY_SIDE
 from projects import TOP, Project, copy_sample
 
 from bridge.errors import DatabaseRefusedError, HookError, RevisionFailedError
+from bridge.frozen import read_frozen
 
 HEADS = ("core_tag_slugs", "likes_totals", "messages_threads")
 SNAPSHOTS = sorted(
@@ -149,6 +151,31 @@ def test_a_module_that_is_off_is_left_alone_and_comes_along_later(
         "upgrade likes_weight",
         "upgrade likes_totals",
     ]
+
+
+# --- frozen histories ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mysql"])
+@pytest.mark.parametrize("name", ["core", "likes"])
+def test_the_sample_needs_no_legacy_runtime(name: str, dialect: str) -> None:
+    frozen = read_frozen(TOP / "legacy_migrations" / name)
+    assert frozen is not None
+    history = frozen.on(dialect)
+    assert history is not None
+    assert (history.last, history.error) == (frozen.last, None)
+    assert {version.how for version in history.versions.values()} <= {"replay", "ported"}
+
+
+@LEGACY_SIDE
+def test_what_is_sealed_is_what_the_scripts_do(sample: Project, database: Database) -> None:
+    urls = [] if database.dialect == "sqlite" else [database.url]
+    found = sample.bridge(database).freeze(urls, check=True)
+    assert [(one.repository, one.outcome) for one in found.sealed] == [
+        ("core", "unchanged"),
+        ("likes", "unchanged"),
+    ]
+    assert database.rows() == {}
 
 
 # --- new installs -------------------------------------------------------------------------

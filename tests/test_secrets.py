@@ -463,7 +463,8 @@ def port_that_fails(stage: Stage) -> None:
     stage.project.write(
         "legacy/shop/versions/002_prices.py",
         "import uuid\ndef upgrade(migrate_engine):\n"
-        "    migrate_engine.execute(\"INSERT INTO items (id, name) VALUES (7, '%s')\" % uuid.uuid4())\n",
+        "    insert = \"INSERT INTO items (id, name) VALUES (7, '%s')\"\n"
+        "    migrate_engine.execute(insert % uuid.uuid4())\n",
     )
     stage.project.write(
         "legacy/shop/frozen/ported/002.py",

@@ -49,10 +49,6 @@ ALTER TABLE media_comments ALTER COLUMN author_id DROP NOT NULL;
 -- bridge: statement 3 of 3
 ALTER TABLE media_comments ADD CONSTRAINT fk_media_comments_author FOREIGN KEY(author_id) REFERENCES users (id) ON DELETE SET NULL;
 -- bridge: version 7 (ported)
--- bridge: statement 1 of 2
-ALTER TABLE media_entries ALTER COLUMN slug SET NOT NULL;
--- bridge: statement 2 of 2
-ALTER TABLE media_entries ADD CONSTRAINT uq_media_entries_uploader_slug UNIQUE (uploader_id, slug);
 -- bridge: version 8 (replay)
 -- bridge: statement 1 of 1
 ALTER TABLE media_entries RENAME COLUMN description TO caption;

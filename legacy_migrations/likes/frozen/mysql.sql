@@ -10,8 +10,6 @@ CREATE TABLE likes (
 	CONSTRAINT fk_likes_user FOREIGN KEY(user_id) REFERENCES users (id)
 )ENGINE=InnoDB CHARSET=utf8mb4;
 -- bridge: version 2 (ported)
--- bridge: statement 1 of 1
-ALTER TABLE likes ADD CONSTRAINT uq_likes_media_user UNIQUE (media_id, user_id);
 -- bridge: version 3 (replay)
 -- bridge: statement 1 of 2
 ALTER TABLE likes ADD kind VARCHAR(16) NOT NULL DEFAULT 'like';
