@@ -19,7 +19,8 @@ LAYERS = (
     {"backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
     | {"inspection", "journal", "modules", "replay", "rows", "scratch", "sqlite", "telling"}
     | {"schema", "schema.document", "schema.mysql", "schema.postgresql", "schema.sqlite"}
-    | {"schema.tokens", "seeding", "seeding.catalog", "seeding.order", "seeding.values"},
+    | {"schema.tokens", "seeding", "seeding.catalog", "seeding.domains"}
+    | {"seeding.order", "seeding.values"},
     {"legacy", "legacy.capture", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
     | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},
@@ -87,10 +88,13 @@ NEIGHBOURS = {
     ("schema.sqlite", "schema.tokens"),
     ("seeding", "database"),
     ("seeding", "seeding.catalog"),
+    ("seeding", "seeding.domains"),
     ("seeding", "seeding.order"),
     ("seeding", "seeding.values"),
     ("seeding.order", "seeding.catalog"),
+    ("seeding.domains", "seeding.catalog"),
     ("seeding.values", "seeding.catalog"),
+    ("seeding.values", "seeding.domains"),
 }
 
 

@@ -9,7 +9,7 @@ a row breaks; the columns of that constraint get other values then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -22,8 +22,9 @@ from sqlalchemy.sql import quoted_name
 
 from bridge.database import cause, unreadable
 from bridge.seeding.catalog import Choose, Reference, Table, mentions, read_tables
+from bridge.seeding.domains import Value
 from bridge.seeding.order import arrange
-from bridge.seeding.values import Source, Value, seeded
+from bridge.seeding.values import Source, seeded
 
 _TRIES = 40
 """So often a row is tried with other values before it is given up."""
@@ -99,8 +100,8 @@ class _Seeding:
         self._plain = plain
         self._order = arrange(tables)
         self._sources = {name: self._sources_of(table) for name, table in tables.items()}
+        # How many rows a table had, and which, where it has late references.
         self._had: dict[str, int] = {}
-        # The rows of a table with late references that were there before.
         self._before: dict[str, set[Key]] = {}
         self._known: dict[Reference, list[Key]] = {}
         self._made: dict[str, int] = {}
@@ -143,20 +144,31 @@ class _Seeding:
     # -- a table ------------------------------------------------------------------------------
 
     def _fill(self, table: Table) -> None:
-        have = self._count(table)
-        had = self._had.setdefault(table.name, have)
+        have = self._look(table)
         reason = None
         if have < self._rows:
-            if self._order.late[table.name]:
-                self._before[table.name] = set(self._read(table.name, table.key) if had else ())
             reason = self._orphaned(table) or self._insert_rows(table, range(have, self._rows))
             have = self._count(table)
-        self._made[table.name] = have - had
+            # What was known of it is old.
+            self._forget({table.name})
+        self._made[table.name] = have - self._had[table.name]
         if have < self._rows:
             # Without a reason, a trigger or a rule has done away with them.
             self._refused.setdefault(
                 table.name, reason or "The database took the rows and has not kept them."
             )
+
+    def _look(self, table: Table) -> int:
+        """How many rows there are; the first time, it keeps in mind which are not ours."""
+        have = self._count(table)
+        if table.name not in self._had:
+            self._had[table.name] = have
+            late = have and table.key and self._order.late[table.name]
+            self._before[table.name] = set(self._read(table.name, table.key) if late else ())
+        return have
+
+    def _forget(self, names: Set[str]) -> None:
+        self._known = {x: keys for x, keys in self._known.items() if x.table not in names}
 
     def _orphaned(self, table: Table) -> str | None:
         for reference in table.references:
@@ -182,11 +194,12 @@ class _Seeding:
         """Why no values were found that the database takes for a row."""
         attempts = dict.fromkeys(self._sources[table.name], 0)
         reason = None
-        for _ in range(_TRIES):
+        for tried in range(_TRIES):
             reason = self._insert(table, [self._row(table, number, attempts)])
             if reason is None:
                 break
-            for name in self._blamed(table, reason):
+            # A message may name something else than what is wrong, as a trigger's can.
+            for name in attempts if tried % 8 == 7 else self._blamed(table, reason):
                 attempts[name] += 1
         return reason
 
@@ -227,6 +240,8 @@ class _Seeding:
         free: Row = dict.fromkeys(table.nullable(reference))
         if reference in self._order.late[table.name]:
             return free
+        if row.keys() >= set(reference.columns):
+            return {}  # set by longer ones that share all columns
         attempt = max(attempts.get(name, 0) for name in reference.columns)
         chosen = self._choose(table, reference, number, attempt, self._keys(reference), row)
         if chosen is None:
@@ -266,9 +281,7 @@ class _Seeding:
 
     def _enter(self, ring: Sequence[str]) -> None:
         """The first row of each table of a ring that is empty, all at once."""
-        counts = {name: self._count(self._tables[name]) for name in ring}
-        self._had |= counts
-        empty = [self._tables[name] for name, count in counts.items() if not count]
+        empty = [table for table in map(self._tables.__getitem__, ring) if not self._look(table)]
         reason: str | None = None
         for attempt in range(_TRIES // 4 if empty else 0):
             reason = self._trying(partial(self._insert_ring, empty, attempt))
@@ -276,7 +289,7 @@ class _Seeding:
                 break
         if reason is not None:
             self._refused.update({table.name: reason for table in empty})
-        self._known = {x: keys for x, keys in self._known.items() if x.table not in counts}
+        self._forget(set(ring))
 
     def _insert_ring(self, tables: Sequence[Table], attempt: int) -> None:
         rows: dict[str, Row] = {}
@@ -301,7 +314,8 @@ class _Seeding:
             for name, reference in inner:
                 other = rows[reference.table]
                 pairs = zip(reference.columns, reference.referred, strict=True)
-                rows[name].update({ours: other[theirs] for ours, theirs in pairs})
+                # What the database alone gives is not known before.
+                rows[name].update({ours: other[x] for ours, x in pairs if x in other})
         with self._keys_unchecked():
             for name, row in rows.items():
                 self._connection.execute(sa.insert(_table(name, row)), row)
@@ -340,7 +354,7 @@ class _Seeding:
         names = (*key, *columns, *(reference.referred if own else ()))
         parents = [] if own else list(self._keys(reference))
         changes: list[dict[str, Any]] = []
-        for number, line in enumerate(sorted(self._read(table.name, names), key=repr)):
+        for number, line in enumerate(sorted(self._read(table.name, names), key=_place)):
             mine, now = line[: len(key)], line[len(key) : len(key) + len(columns)]
             if mine not in self._before[table.name] and None in now:
                 held = {n: v for n, v in zip(columns, now, strict=True) if v is not None}
@@ -416,6 +430,11 @@ class _Seeding:
         """PostgreSQL's drivers read and write text alike, and no two of them the other types."""
         postgresql = self._connection.dialect.name == "postgresql"
         return sa.cast(column, sa.Text) if postgresql else column
+
+
+def _place(key: Key) -> list[tuple[int, str]]:
+    """Sorts keys of any type, numbers by their size."""
+    return [(len(text), text) for text in map(str, key)]
 
 
 def _table(name: str, columns: Any, schema: str | None = None) -> Any:

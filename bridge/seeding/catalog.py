@@ -190,7 +190,9 @@ def _sqlite(connection: Connection, found: _Found) -> None:
             found.partial[table].append(Rule(_called(table, parts), tuple(parts)))
         else:
             found.unique[table][_called(table, parts)] = parts
+    # Names are written in any case there.
     names = {name.lower(): name for name in found.columns}
+    named = {(t, c.name.lower()): c.name for t, columns in found.columns.items() for c in columns}
     sql = (
         f"SELECT m.name, f.* FROM {_TABLES}, pragma_foreign_key_list(m.name) f "
         "ORDER BY m.name, f.id, f.seq"
@@ -199,6 +201,7 @@ def _sqlite(connection: Connection, found: _Found) -> None:
         to = names.get(to.lower(), to)
         # Without columns, it is the other table's primary key that is meant.
         theirs = theirs or (found.primary[to] or ["rowid"])[place]
+        theirs = named.get((to, theirs.lower()), theirs)
         found.references[table][number, None, to].append((ours, theirs))
     for table, sql in _rows(connection, f"SELECT name, sql FROM {_TABLES}"):
         found.checks[table] = [Rule(name, (), text) for name, text in _checks(sql)]
@@ -225,7 +228,9 @@ def _checks(sql: str) -> Iterator[tuple[str, str]]:
             if not depth:
                 condition = sql[start : token.start()].strip()
                 named = words[-3:-2] == ["constraint"]
-                yield words[-2].strip("'\"`[]") if named else condition, condition
+                # Messages are read up to the end of their first line.
+                called = words[-2].strip("'\"`[]") if named else condition.partition("\n")[0]
+                yield called, condition
                 start = 0
                 words = []
         elif text == "(" and words[-1:] == ["check"]:
