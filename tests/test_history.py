@@ -31,9 +31,10 @@ def test_every_step_of_a_run_is_there_with_its_ends(sample: Project, database: D
     assert run.ended
     assert [step.name for step in run.steps] == [str(step) for step, _seconds in report.steps]
     assert {step.status for step in run.steps} == {"done"}
-    first, stamp, upgrade = (run.steps[number] for number in (0, 7, 8))
+    first, verify, stamp, upgrade = (run.steps[number] for number in (0, 7, 8, 9))
     assert (first.name, first.start, first.end) == ("legacy core 8", ("7",), ("8",))
     assert (first.how, first.one) == ("replay", database.dialect != "mariadb")
+    assert (verify.kind, verify.end) == ("verify_schema", ("14",))
     assert (stamp.kind, stamp.end) == ("stamp", ("core_base",))
     assert (upgrade.start, upgrade.end) == (("core_base",), ("core_media_license",))
     # What a step leaves is what the next one finds.
