@@ -24,7 +24,7 @@ from bridge.dbupdate import LOCK_SECONDS, Bridge
 from bridge.discretion import discreet_streams
 from bridge.errors import BridgeError, DriftError, NotConfirmedError
 from bridge.model import Plan
-from bridge.report import Output
+from bridge.report import Output, TextProgress
 from bridge.ways import Ways
 
 # What few commands need is imported where it is needed: every command waits for what is here.
@@ -166,8 +166,9 @@ def common(command: Command) -> Command:
         output = Output(
             as_json=as_json, debug=debug, program=program() if app else "bridge", hide=hide
         )
-        # Whatever scripts, env.py and hooks print must not mix with the JSON.
-        clean = contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext()
+        # Whatever scripts, env.py and hooks print must not mix with the JSON, or the SQL.
+        alone = as_json or rest.get("sql")
+        clean = contextlib.redirect_stdout(sys.stderr) if alone else contextlib.nullcontext()
         # SQL that Alembic writes is data, in which a word may be that of a password.
         prints = "--sql" not in rest.get("arguments", ())
         with handled(output), clean, discreet_streams(hide, output=prints):
@@ -287,6 +288,19 @@ def plan(bridge: Bridge, output: Output, ways: Ways) -> None:
     help="Run it all on a copy, and tell what came of it. Asks nobody, makes no backup and does "
     "not wait for other runs.",
 )
+@click.option(
+    "--sql",
+    is_flag=True,
+    help="Print it all as an SQL script, for the database's own client, and change nothing.",
+)
+@click.option(
+    "--from",
+    "starts",
+    multiple=True,
+    metavar="START",
+    help="With --sql: where the database stands, which then is not looked at. NAME=VERSION of each "
+    "legacy repository, an Alembic revision, or base for an empty database.",
+)
 @click.option("--yes", is_flag=True, help="Do not ask before the first write.")
 @legacy_option
 @accept_option
@@ -298,6 +312,8 @@ def dbupdate(
     output: Output,
     dry_run: bool,
     rehearse: bool,
+    sql: bool,
+    starts: Sequence[str],
     yes: bool,
     ways: Ways,
     accept_drift: Sequence[str],
@@ -305,8 +321,18 @@ def dbupdate(
     lock_timeout: float,
 ) -> None:
     """Take the database to the Alembic heads, from wherever it stands."""
-    if dry_run and rehearse:
-        raise click.UsageError("--dry-run and --rehearse are two things: give one of them.")
+    given = {"--dry-run": dry_run, "--rehearse": rehearse, "--sql": sql}
+    several = [name for name, wanted in given.items() if wanted]
+    if len(several) > 1:
+        raise click.UsageError(f"{' and '.join(several)} are two things: give one of them.")
+    if starts and not sql:
+        raise click.UsageError("--from is for --sql: a run looks at the database itself.")
+    if sql and ways == "live":
+        raise click.UsageError("--sql has only what is frozen, and --legacy live has none of it.")
+    if sql:
+        remarks = TextProgress(output.errors)
+        output.sql(bridge.sql(starts=starts or None, accept_drift=accept_drift, progress=remarks))
+        return
     if dry_run:
         output.plan(bridge.plan(ways=ways))
         return

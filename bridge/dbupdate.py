@@ -22,6 +22,7 @@ from bridge.errors import (
     ConfigError,
     DatabaseError,
     NotConfirmedError,
+    RevisionsError,
     StalePlanError,
     StateError,
 )
@@ -320,6 +321,82 @@ class Bridge:
                 engine, plan, make, confirm, progress, backup, lock_timeout,
                 from_statement=from_statement, accept_drift=accept_drift,
             )  # fmt: skip
+
+    def sql(
+        self,
+        database: Database | None = None,
+        *,
+        starts: Iterable[str] | None = None,
+        accept_drift: Sequence[str] = (),
+        progress: Progress | None = None,
+    ) -> str:
+        """What `dbupdate` would do as a script, which the database's own client runs; reads only.
+
+        :param starts: where the database stands, which then is not looked at: versions, such as
+            ``core=3``, one for each legacy repository that is in it; Alembic revisions; or
+            ``base`` for an empty one. None to look.
+        :param accept_drift: as for `dbupdate`.
+        :param progress: is told what the script cannot do.
+        :raises NotReplayableError: legacy versions cannot be written as SQL; all are named.
+        :raises NotOfflineError: revisions cannot be written as SQL; all are named.
+        :raises ConfigError: `starts` names what is not there.
+        :raises BridgeError: as for `plan`.
+        """
+        from bridge.execute import Silent
+        from bridge.offline import write_script
+
+        self._read_scripts()
+        progress = progress or Silent()
+        if starts is None:
+            with self.engine(database) as engine:
+                state, url = self._detect(engine), engine.url
+                if getattr(engine.dialect, "is_mariadb", False):
+                    # Only the server has said so.
+                    url = url.set(drivername=url.drivername.replace("mysql", "mariadb", 1))
+        else:
+            url = self._named_url(database)
+            state = self._started(starts, url, progress)
+        with discreet(lambda text: scrub(self.scrub(text), url)):
+            return write_script(
+                self.plan_from(state), self.config, self.revisions, self.histories, url,
+                accept_drift=accept_drift, tell=progress.note,
+            )  # fmt: skip
+
+    def _started(self, starts: Iterable[str], url: URL, progress: Progress) -> State:
+        """The state of a database that nobody looks at."""
+        from bridge.offline import facts_of
+
+        versions: dict[str, int] = {}
+        revisions: set[str] = set()
+        for start in starts:
+            name, equals, number = start.rpartition("=")
+            if equals and name not in self.repositories:
+                raise self._no_repository(name)
+            if equals and not (number.isascii() and number.isdigit()):
+                raise ConfigError(
+                    f"{start} is not NAME=VERSION, such as {name}=12.", help="See: bridge status"
+                )
+            if equals:
+                versions[name] = int(number)
+            elif start != "base":
+                revisions |= self._found(start)
+        facts = facts_of(
+            shown(url), url.get_dialect().name, versions, self.graph.effective(revisions),
+            self.repositories, self.histories,
+        )  # fmt: skip
+        state = classify(facts, self.repositories, self.graph, self.config)
+        absent = [n for n, s in state.legacy.items() if s.enabled and s.version is None]
+        if versions and absent:
+            progress.note(f"Taken for not in the database: the legacy {', '.join(absent)}.")
+        return state
+
+    def _found(self, name: str) -> set[str]:
+        try:
+            return self.revisions.resolve(name)
+        except RevisionsError:
+            raise ConfigError(
+                f"There is no Alembic revision {name}.", help="See: bridge alembic history"
+            ) from None
 
     def remove_module(
         self,
@@ -743,22 +820,32 @@ class Bridge:
         """
         urls: list[URL | str] = []
         with discreet(lambda text: scrub(self.scrub(text), *urls)):
-            database = database or self._url()
+            database = self._named(database)
             if isinstance(database, Engine):
                 urls.append(database.url)
                 yield database
                 return
-            if database is None:
-                raise DatabaseError(
-                    f"No database is named: there is no database.url in {self.config.source}.",
-                    help="Give one: --url URL, BRIDGE_DATABASE_URL, or database.url",
-                )
             urls.append(database)
             engine = make_engine(parse_url(database))
             try:
                 yield engine
             finally:
                 engine.dispose()
+
+    def _named(self, database: Database | None) -> Database:
+        database = database or self._url()
+        if database is None:
+            raise DatabaseError(
+                f"No database is named: there is no database.url in {self.config.source}.",
+                help="Give one: --url URL, BRIDGE_DATABASE_URL, or database.url",
+            )
+        return database
+
+    def _named_url(self, database: Database | None) -> URL:
+        """The URL of a database that is not opened."""
+        with discreet(self.scrub):
+            database = self._named(database)
+            return database.url if isinstance(database, Engine) else parse_url(database)
 
     def scrub(self, text: str) -> str:
         """`text` without the passwords of the database that this object knows of."""

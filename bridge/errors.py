@@ -260,6 +260,12 @@ class RevisionFailedError(RevisionsError):
     code = "revision-failed"
 
 
+class NotOfflineError(RevisionsError):
+    """Alembic revisions cannot be written as SQL, because they need a database."""
+
+    code = "not-offline"
+
+
 class VersionTableMismatchError(RevisionsError):
     """The env.py wrote its version somewhere else than the configuration says."""
 

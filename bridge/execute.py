@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -32,8 +32,9 @@ from bridge.errors import (
 )
 from bridge.fingerprint import fingerprint
 from bridge.frozen import Frozen, FrozenDialect, drift
+from bridge.graph import Graph
 from bridge.guard import Guard
-from bridge.hooks import load_foundations, load_models
+from bridge.hooks import Models, load_foundations, load_models
 from bridge.journal import Journal, this_process
 from bridge.legacy.client import LegacyClient
 from bridge.legacy.runtime import ready_runtime
@@ -54,6 +55,7 @@ from bridge.model import (
     Step,
     Upgrade,
     VerifySchema,
+    VersionStore,
     done_as_dict,
     name_in_journal,
 )
@@ -510,24 +512,12 @@ class Executor:
     def _set_version(self, step: SetVersion) -> None:
         """As the history's own manager would: it looks for its row in later releases too."""
         repository = self._repositories[step.repository]
-        store = repository.store
-        columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]
-        if store.path_column:
-            columns.append(sa.Column(store.path_column, sa.Text))
-        columns.append(sa.Column(store.version_column, sa.Integer))
-        table = sa.Table(store.table, sa.MetaData(), *columns)
-        name = table.c[store.id_column]
+        table = version_table(repository.store)
         with self._connection.begin():
             table.create(self._connection, checkfirst=True)
-            self._connection.execute(table.delete().where(name.in_(repository.ids)))
+            self._connection.execute(table.delete().where(rows_of(table, repository)))
             if step.version is not None:
-                row = {
-                    store.id_column: repository.repository_id,
-                    store.version_column: step.version,
-                }
-                if store.path_column:
-                    row[store.path_column] = str(repository.path or "")
-                self._connection.execute(table.insert().values(row))
+                self._connection.execute(version_row(repository, None, step.version))
             self._journal.done(self._connection)
 
     def _upgrade(self, step: Upgrade) -> None:
@@ -575,14 +565,8 @@ class Executor:
         return f"{self._finished_steps()} {left}".strip()
 
     def _create_models(self, _step: CreateModels) -> None:
-        graph = self._revisions.graph
-        stamped = {graph.module(r) or CORE for r in graph.ancestors(graph.targets())} | {CORE}
-        owned: dict[int, tuple[sa.MetaData, list[sa.Table]]] = {}
-        # Of a module that no stamp is for, the first revision is still to come: it creates them.
-        for table in (t for m in self._models if m.component in stamped for t in m.tables):
-            owned.setdefault(id(table.metadata), (table.metadata, []))[1].append(table)
         with self._connection.begin():
-            for metadata, tables in owned.values():
+            for metadata, tables in tables_to_create(self._models, self._revisions.graph):
                 metadata.create_all(self._connection, tables=tables)
             self._journal.done(self._connection)
 
@@ -616,26 +600,59 @@ def drifted(step: VerifySchema, differences: Sequence[Difference], state: str) -
     return error
 
 
-def write_version(
-    connection: Connection, repository: Repository, before: int | None, version: int
-) -> None:
-    """Write a version's number into the version table, as the legacy runtime would.
+def tables_to_create(
+    models: Iterable[Models], graph: Graph
+) -> list[tuple[sa.MetaData, list[sa.Table]]]:
+    """The tables that a fresh database gets from the models, by their `MetaData`."""
+    stamped = {graph.module(r) or CORE for r in graph.ancestors(graph.targets())} | {CORE}
+    owned: dict[int, tuple[sa.MetaData, list[sa.Table]]] = {}
+    # Of a module that no stamp is for, the first revision is still to come: it creates them.
+    for table in (t for m in models if m.component in stamped for t in m.tables):
+        owned.setdefault(id(table.metadata), (table.metadata, []))[1].append(table)
+    return list(owned.values())
 
-    :raises LegacyError: the row is not at the version before any more.
+
+def version_table(store: VersionStore) -> sa.Table:
+    """A legacy version table, as sqlalchemy-migrate makes it."""
+    columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]
+    if store.path_column:
+        columns.append(sa.Column(store.path_column, sa.Text))
+    columns.append(sa.Column(store.version_column, sa.Integer))
+    return sa.Table(store.table, sa.MetaData(), *columns)
+
+
+def version_row(repository: Repository, before: int | None, version: int) -> Any:
+    """The statement that writes a version's number, as the legacy runtime would.
+
+    :param before: the version that the row has; None where there is no row yet.
     """
     store = repository.store
-    names = [store.id_column, store.version_column, *filter(None, [store.path_column])]
-    table = sa.table(store.table, *map(sa.column, names))
-    name_of, version_of = table.c[store.id_column], table.c[store.version_column]
+    table = version_table(store)
     if before is None:
         row = {store.id_column: repository.repository_id, store.version_column: version}
         if store.path_column:
             row[store.path_column] = str(repository.path or "")
-        connection.execute(table.insert().values(row))
-        return
-    at_last = name_of.in_(repository.ids) & (version_of == before)
-    update = table.update().where(at_last).values({store.version_column: version})
-    if connection.execute(update).rowcount != 1:
+        return table.insert().values(row)
+    at_last = rows_of(table, repository, before)
+    return table.update().where(at_last).values({store.version_column: version})
+
+
+def rows_of(table: sa.Table, repository: Repository, version: int | None = None) -> Any:
+    """The condition of a repository's rows in its version table, of those at `version` if given."""
+    store = repository.store
+    own = table.c[store.id_column].in_(repository.ids)
+    return own if version is None else own & (table.c[store.version_column] == version)
+
+
+def write_version(
+    connection: Connection, repository: Repository, before: int | None, version: int
+) -> None:
+    """Write a version's number into the version table.
+
+    :raises LegacyError: the row is not at the version before any more.
+    """
+    written = connection.execute(version_row(repository, before, version))
+    if before is not None and written.rowcount != 1:
         raise LegacyError(f"the version row of {repository.name} is not at {before} any more")
 
 

@@ -449,17 +449,16 @@ def _sql_text(dialect: str, history: FrozenDialect, mark: str) -> Iterator[str]:
         yield f"{mark} version {number} ({' '.join(how.split())})\n"
         for count, statement in enumerate(version.statements, 1):
             yield f"{mark} statement {count} of {len(version.statements)}\n"
-            yield from _ended(dialect, statement)
+            yield ended(dialect, statement)
 
 
-def _ended(dialect: str, statement: str) -> Iterator[str]:
-    """A statement as the database's own client reads it."""
+def ended(dialect: str, statement: str) -> str:
+    """A statement as the database's own client reads it, with its end."""
     if dialect == "mysql" and _BODY.match(statement) and ";" in statement:
-        yield f"DELIMITER ;;\n{statement}\n;;\nDELIMITER ;\n"
-    elif "--" in statement.rpartition("\n")[2]:  # it may end with a comment
-        yield f"{statement}\n;\n"
-    else:
-        yield f"{statement};\n"
+        return f"DELIMITER ;;\n{statement}\n;;\nDELIMITER ;\n"
+    if "--" in statement.rpartition("\n")[2]:  # it may end with a comment
+        return f"{statement}\n;\n"
+    return f"{statement};\n"
 
 
 def parse_sql(text: str, mark: str) -> dict[int, tuple[str, ...]]:

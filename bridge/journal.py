@@ -40,6 +40,8 @@ _TABLE = sa.Table(
     sa.Column("bridge_version", sa.String(32), nullable=False),
     sa.Column("details", _LONG),
 )
+# The present moment as the database tells it, in UTC; on MySQL as below.
+_UTC_NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"}
 JOURNAL_COLUMNS = frozenset(column.name for column in _TABLE.columns)
 """What makes a table bridge's own."""
 
@@ -212,6 +214,14 @@ class Journal:
         if self.step is not None:
             entries = [*entries, JournalEntry("step", self.step, details=details or {})]
         self.write(connection, entries)
+
+    def statements(self, entries: Iterable[JournalEntry], dialect: str) -> Iterator[Any]:
+        """What `write` does as statements for a script, whose moment the database's clock tells."""
+        yield sa.schema.CreateTable(_TABLE, if_not_exists=True)
+        now: Any = sa.literal_column(_UTC_NOW.get(dialect, "UTC_TIMESTAMP()"))
+        for entry in entries:
+            own = {"step": entry.step, "name": entry.name, "status": entry.status}
+            yield _TABLE.insert().values({**self.common, **own, "at": now})
 
     def forget_statements(self, connection: Connection) -> None:
         """Take out the records of statements: of steps that are done, or that nobody will run."""

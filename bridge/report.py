@@ -389,6 +389,19 @@ class Output:
         rows = [(str(n), *step_words(step)) for n, step in enumerate(plan.steps, 1)]
         self._table(("", "step", "what", ""), rows)
 
+    def sql(self, text: str) -> None:
+        """Print a script, as it is: in a value, too, no word may become another one."""
+        if self.as_json:
+            text = json.dumps({"sql": text}, indent=2, ensure_ascii=False) + "\n"
+        # Bytes: the script is UTF-8, whatever the terminal's or the shell's language is.
+        self.console.file.flush()
+        stream = getattr(self.console.file, "buffer", None)
+        if stream is None:
+            self.console.file.write(text)
+        else:
+            stream.write(text.encode())
+            stream.flush()
+
     def report(self, report: Report) -> None:
         """Print how a run ended."""
         if self.as_json:

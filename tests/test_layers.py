@@ -17,16 +17,18 @@ LAYERS = (
     {"comparison", "config", "discretion", "drawing", "drift", "drivers", "frozen", "graph"}
     | {"guard", "pictures", "plan", "recorder", "report", "state", "ways"},
     {"backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
-    | {"inspection", "journal", "modules", "replay", "rows", "scratch", "sqlite", "telling"}
+    | {"inspection", "journal", "modules", "rendering", "replay", "rows", "scratch", "sqlite"}
+    | {"telling"}
     | {"schema", "schema.document", "schema.mysql", "schema.postgresql", "schema.sqlite"}
     | {"schema.tokens", "seeding", "seeding.catalog", "seeding.domains"}
     | {"seeding.order", "seeding.values"},
     {"legacy", "legacy.capture", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
-    | {"revisions.ini", "revisions.ownership", "revisions.running", "revisions.scripts"},
+    | {"revisions.ini", "revisions.offline", "revisions.ownership", "revisions.running"}
+    | {"revisions.scripts"},
     {"detect"},
     {"execute", "recording"},
-    {"freeze", "rehearsal", "verify"},
+    {"freeze", "offline", "rehearsal", "verify"},
     {"dbupdate"},
     {"cli", "__main__"},
     {"click"},
@@ -67,6 +69,7 @@ NEIGHBOURS = {
     ("dumps", "database"),
     ("revisions", "revisions.commands"),
     ("revisions", "revisions.environment"),
+    ("revisions", "revisions.offline"),
     ("revisions", "revisions.running"),
     ("revisions", "revisions.scripts"),
     ("revisions.commands", "revisions.ownership"),
@@ -74,6 +77,8 @@ NEIGHBOURS = {
     ("revisions.environment", "revisions.ini"),
     ("revisions.environment", "revisions.running"),
     ("revisions.environment", "revisions.scripts"),
+    ("revisions.offline", "revisions.running"),
+    ("revisions.offline", "revisions.scripts"),
     ("revisions.running", "revisions.scripts"),
     ("revisions.scripts", "revisions.diagnosis"),
     ("revisions.scripts", "revisions.ini"),

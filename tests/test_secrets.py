@@ -516,6 +516,13 @@ def command_of_alembics_that_fails(stage: Stage) -> None:
     stage.command = ["alembic", "upgrade", "shop_notes"]
 
 
+@provokes("not-offline")
+def revision_that_fails_in_a_script(stage: Stage) -> None:
+    stage.revision("app_of_tests.fail(app_of_tests.given())", "import app_of_tests\n")
+    write_revisions(stage.database, ["shop_base"])
+    stage.command = ["dbupdate", "--sql"]
+
+
 @provokes("version-table-mismatch")
 def env_of_its_own(stage: Stage) -> None:
     stage.at(3)

@@ -52,7 +52,31 @@ def entries_of_stamp(graph: Graph, stamped: Iterable[str]) -> list[JournalEntry]
     return [JournalEntry.of("stamp", graph.revisions[revision]) for revision in ids]
 
 
-class _Step(RevisionStep):
+def remembering(revisions: Revisions, remembered: Sequence[Revision]) -> Graph:
+    """The graph with revisions that only the journal knows; Alembic is told of these too."""
+    graph = revisions.graph.remembering(remembered)
+    gone = [revision.id for revision in graph.revisions.values() if revision.gone]
+    for revision in graph.pending((), gone):
+        if revision.gone and revision.id not in revisions.told_to_alembic:
+            # Alembic must find the rows that it does not touch.
+            revisions.told_to_alembic.add(revision.id)
+            revisions.script.revision_map.add_revision(
+                AlembicRevision(revision.id, revision.down or None, revision.depends or None)
+            )
+    return graph
+
+
+def version_table(name: str) -> sa.Table:
+    """Alembic's version table, as Alembic makes it."""
+    return sa.Table(
+        name,
+        sa.MetaData(),
+        sa.Column("version_num", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("version_num", name=f"{name}_pkc"),
+    )
+
+
+class OneStep(RevisionStep):
     """One revision up or down, with the rows that the version table has afterwards.
 
     Alembic works these out from the neighbours of the revision alone, and stops at a KeyError where
@@ -103,15 +127,7 @@ class Runner:
         self, revisions: Revisions, journal: Journal, remembered: Sequence[Revision] = ()
     ) -> None:
         self._revisions, self._journal = revisions, journal
-        self.graph = revisions.graph.remembering(remembered)
-        gone = [revision.id for revision in self.graph.revisions.values() if revision.gone]
-        for revision in self.graph.pending((), gone):
-            if revision.gone and revision.id not in revisions.told_to_alembic:
-                # Alembic must find the rows that it does not touch.
-                revisions.told_to_alembic.add(revision.id)
-                revisions.script.revision_map.add_revision(
-                    AlembicRevision(revision.id, revision.down or None, revision.depends or None)
-                )
+        self.graph = remembering(revisions, remembered)
 
     # --- stamping -------------------------------------------------------------------------
 
@@ -123,13 +139,7 @@ class Runner:
 
         :raises AheadError: there is a row of another program.
         """
-        name = self._revisions.config.alembic.version_table
-        table = sa.Table(
-            name,
-            sa.MetaData(),
-            sa.Column("version_num", sa.String(32), nullable=False),
-            sa.PrimaryKeyConstraint("version_num", name=f"{name}_pkc"),
-        )
+        table = version_table(self._revisions.config.alembic.version_table)
         with connection.begin():
             table.create(connection, checkfirst=True)
             found = {row[0] for row in connection.execute(sa.select(table.c.version_num))}
@@ -178,7 +188,7 @@ class Runner:
         record = recorder(self._revisions, self._journal)
 
         def steps(_heads: Any, migration: Any) -> Any:
-            step = _Step(directory.revision_map, script, up, self.graph)
+            step = OneStep(directory.revision_map, script, up, self.graph)
             step.migration_fn = checking_foreign_keys(step.migration_fn, connection)
             migration.on_version_apply_callbacks = (*migration.on_version_apply_callbacks, record)
             return [step]

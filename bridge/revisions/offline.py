@@ -1,0 +1,162 @@
+"""Writes stamps and revisions as SQL, for a database that is not there."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic.runtime.environment import EnvironmentContext
+from sqlalchemy.engine import URL
+from sqlalchemy.engine.mock import MockConnection
+
+from bridge.errors import RevisionsError, VersionTableMismatchError
+from bridge.guard import SIGN, Guard, OutsideError
+from bridge.model import Revision
+from bridge.rendering import count, rendered, script_dialect, unescaped
+from bridge.revisions.running import OneStep, remembering, version_table
+from bridge.revisions.scripts import Revisions
+from bridge.telling import place, said
+
+
+class OfflineRunner:
+    """Writes what a `Runner` would do, one step after the other.
+
+    :param rows: the revisions in the version table before the first of them.
+    :param remembered: revisions that only the journal knows, as the database has rows of them.
+    """
+
+    def __init__(
+        self,
+        revisions: Revisions,
+        url: URL,
+        rows: Iterable[str],
+        remembered: Sequence[Revision] = (),
+    ) -> None:
+        self._revisions, self._url = revisions, url
+        self._dialect = script_dialect(url)
+        self.graph = remembering(revisions, remembered)
+        self._rows = set(rows)
+        self._table = version_table(revisions.config.alembic.version_table)
+
+    @property
+    def start(self) -> str | None:
+        """A condition that the version table has these rows and no others, None without any."""
+        if not self._rows:
+            return None
+        these = self._table.c.version_num.in_(sorted(self._rows))
+        return (
+            f"{count(self._table, these, self._dialect)} = {len(self._rows)}"
+            f" AND {count(self._table, ~these, self._dialect)} = 0"
+        )
+
+    def stamp(self, revisions: Sequence[str]) -> str:
+        """Write the effective heads of what is there and `revisions`."""
+        after = set(self.graph.effective(self._rows | set(revisions)))
+        name = self._table.c.version_num
+        # An earlier run may have left it there, without rows.
+        statements: list[Any] = [sa.schema.CreateTable(self._table, if_not_exists=True)]
+        if self._rows - after:
+            statements.append(self._table.delete().where(name.in_(sorted(self._rows - after))))
+        for row in sorted(after - self._rows):
+            statements.append(self._table.insert().values(version_num=row))
+        self._rows = after
+        return "".join(rendered(statement, self._dialect) for statement in statements)
+
+    def upgrade(self, revision: str) -> str:
+        """Write one revision with its version row, through the application's env.py.
+
+        :raises RevisionsError: it needs a database, or it fails.
+        """
+        before = self._rows
+        self._rows = set(self.graph.effective({*before, revision}))
+        alembic, directory = self._revisions.alembic, self._revisions.script
+        script = self._revisions.scripts[revision]
+        ran = []
+
+        def steps(_heads: Any, _migration: Any) -> Any:
+            ran.append(revision)
+            return [OneStep(directory.revision_map, script, True, self.graph)]
+
+        alembic.attributes["recorded"] = True
+        self._revisions.set_url(self._url)
+        output = io.StringIO()
+        environment: Any = EnvironmentContext(alembic, directory, fn=steps, as_sql=True)
+        environment.configure = self._configuring(environment, sorted(before), output)
+        folders = [Path(script.path).resolve().parent, Path(directory.dir).resolve()]
+        try:
+            # No copy: every database is another one.
+            with Guard("", None, None), environment:
+                directory.run_env()
+            if not ran:
+                raise RevisionsError("env.py runs no migrations when it is offline")
+        except OutsideError as error:
+            what = str(error).removeprefix(f"{SIGN}, and this uses ")
+            raise RevisionsError(f"it connects to {what}{place(error, folders)}") from error
+        except RevisionsError:
+            raise
+        except (Exception, SystemExit) as error:
+            raise RevisionsError(f"{said(error)}{place(error, folders)}") from error
+        finally:
+            del alembic.attributes["recorded"]
+        text = output.getvalue()
+        if not before:
+            text = text.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1)
+        return text.strip() + "\n"
+
+    def _configuring(
+        self, environment: EnvironmentContext, rows: Sequence[str], output: io.StringIO
+    ) -> Callable[..., None]:
+        """What env.py calls to configure: Alembic's own, with SQL written as bridge wants it."""
+        configure = environment.configure
+
+        def configured(_connection: Any = None, **given: Any) -> None:
+            ours: dict[str, Any] = {
+                "connection": None,
+                "dialect_name": None,
+                "url": self._url,
+                "dialect_opts": {**(given.get("dialect_opts") or {}), "paramstyle": "named"},
+                "output_buffer": output,
+                "starting_rev": rows,
+                # SQLite's too is one transaction with its version row.
+                "transactional_ddl": self._url.get_backend_name() in ("sqlite", "postgresql"),
+                "transaction_per_migration": True,
+            }
+            configure(**{**given, **ours})
+            context = environment.get_context()
+            if context.version_table != self._table.name:
+                raise VersionTableMismatchError(
+                    f"env.py uses the version table {context.version_table}, and not "
+                    f"{self._table.name} as the configuration says"
+                )
+            _write_ourselves(context)
+
+        return configured
+
+
+def _write_ourselves(context: Any) -> None:
+    """Instead of Alembic, which changes tabs, loses values and cannot end a trigger's body."""
+    dialect = unescaped(context.dialect)
+
+    def write(statement: Any, *_options: Any, **_more: Any) -> None:
+        statement = sa.text(statement) if isinstance(statement, str) else statement
+        context.impl.static_output(rendered(statement, dialect).rstrip("\n"))
+
+    def execute(statement: Any, *values: Any, **named: Any) -> None:
+        """What revisions call on `op.get_bind()`."""
+        rows = [*(values[0] if values and isinstance(values[0], list) else values), named]
+        for row in [row for row in rows if row] or [None]:
+            write(statement if row is None else _with_values(statement, row))
+
+    context.impl._exec = write
+    context.impl.connection = context.connection = MockConnection(dialect, execute)
+
+
+def _with_values(statement: Any, values: Mapping[str, Any]) -> Any:
+    if isinstance(statement, sa.sql.elements.TextClause):
+        return statement.bindparams(**values)
+    if isinstance(statement, sa.sql.dml.Insert):
+        return statement.values(**values)
+    raise TypeError("values for this kind of statement cannot be written into it")
