@@ -625,6 +625,7 @@ def adopt(
     help="A server to record on, besides SQLite; databases are made there, and dropped. Also from "
     f"{SCRATCH_VARIABLE}, several with spaces between.",
 )
+@click.option("--sqlite/--no-sqlite", default=True, help="Whether to record on SQLite.")
 @click.option(
     "--seed-from",
     "snapshots",
@@ -647,6 +648,7 @@ def freeze(
     bridge: Bridge,
     output: Output,
     urls: Sequence[str],
+    sqlite: bool,
     snapshots: Sequence[Path],
     check: bool,
     update: Sequence[str],
@@ -661,6 +663,7 @@ def freeze(
             update=update,
             check=check,
             snapshots=snapshots,
+            sqlite=sqlite,
             progress=output.freeze_progress(),
         )
     )

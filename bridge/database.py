@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine, make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
 
 from bridge.drivers import driver_of, with_installed_driver
 from bridge.errors import DatabaseError, DriverMissingError
@@ -155,13 +155,17 @@ def sqlite_file(url: URL) -> Path | None:
     return Path(name)
 
 
-def make_engine(url: URL) -> Engine:
+def make_engine(url: URL, *, pooled: bool = False) -> Engine:
     """An engine of bridge's own, without a pool.
 
+    :param pooled: one connection stays open, until the engine is disposed of.
     :raises DriverMissingError: the driver or the dialect is not installed.
     """
     try:
-        engine = sa.create_engine(url, poolclass=None if _in_memory(url) else NullPool)
+        if pooled:
+            engine = sa.create_engine(url, poolclass=QueuePool, pool_size=1)
+        else:
+            engine = sa.create_engine(url, poolclass=None if _in_memory(url) else NullPool)
     except (ImportError, NoSuchModuleError) as error:
         if driver_of(url) == "psycopg" and isinstance(error, NoSuchModuleError):
             raise DriverMissingError(

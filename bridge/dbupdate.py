@@ -689,6 +689,7 @@ class Bridge:
         update: Iterable[str] = (),
         check: bool = False,
         snapshots: Sequence[Path | str] = (),
+        sqlite: bool = True,
         progress: FreezeProgress | None = None,
     ) -> Freeze:
         """Record what every legacy version emits, decide what can be replayed, and seal it.
@@ -698,6 +699,7 @@ class Bridge:
         :param urls: servers on which databases may be made and dropped.
         :param snapshots: files with old databases, or dumps of them: versions are tried with their
             rows too, and a history whose first version needs tables begins with the oldest.
+        :param sqlite: whether to record on SQLite.
         :param update: names of repositories whose seal is made anew, whatever has changed.
         :param check: write nothing. What is sealed must be as it was; where there are `urls`, and
             on SQLite then too, what is recorded must be what is sealed.
@@ -722,6 +724,7 @@ class Bridge:
                 update=update,
                 check=check,
                 snapshots=[Path(path) for path in snapshots],
+                sqlite=sqlite,
                 progress=progress,
             )
 

@@ -468,7 +468,7 @@ class Executor:
                 help="Mend what it complains of, then run: bridge dbupdate",
                 state_of_data=self._refused_in(step),
             ) from error
-        if leaves_settings(connection, statements):
+        if leaves_settings(connection.dialect.name, statements):
             del self.__dict__["_connection"]  # the next one is another session
 
     def _told(self, error: BaseException) -> str:

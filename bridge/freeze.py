@@ -80,6 +80,7 @@ def freeze(
     update: Iterable[str] = (),
     check: bool = False,
     snapshots: Sequence[Path] = (),
+    sqlite: bool = True,
     progress: FreezeProgress,
 ) -> Freeze:
     """Record every version of every repository on each kind of database, and seal what comes of it.
@@ -87,6 +88,7 @@ def freeze(
     :param urls: servers to record on, besides SQLite.
     :param update: the repositories whose seal is made anew, whatever has changed.
     :param snapshots: old databases, SQLite files or dumps, with whose rows versions are tried.
+    :param sqlite: whether SQLite is one of them.
     :param check: write nothing: what is recorded must be what is sealed.
     :raises FreezeError: a recording is not what is sealed, or a ported version does something else.
     :raises SealBrokenError: a sealed file has changed.
@@ -108,7 +110,7 @@ def freeze(
     steps = _steps(own, config)
     kinds = _kinds(snapshots)
     recordings = []
-    for url in (None, *urls):
+    for url in (*([None] if sqlite else []), *urls):
         with scratch(url) as place:
             progress.note(f"Recording {len(steps)} versions on {place.name}.")
             recordings.append(

@@ -28,7 +28,7 @@ from bridge.errors import LegacyError
 from bridge.frozen import FrozenVersion, Recorded, Recording, Schema, changed, schema_sum
 from bridge.legacy.client import LegacyClient, Ran
 from bridge.model import LegacyState, Repository, RunLegacy
-from bridge.replay import load_ported, run_frozen
+from bridge.replay import leaves_settings, load_ported, run_frozen
 from bridge.schema import only, read_schema
 from bridge.scratch import Scratch
 from bridge.seeding import seed
@@ -87,6 +87,7 @@ class Recorder:
             self._stack = stack
             self._snapshots = [self._load(path) for path in self._files]
             self._base: Engine | None = None
+            self._before: Schema | None = None  # the next version's, as far as it is known
             self._empty = self._new()
             self._filled, self._replayed = self._new(), self._scratch.create()
             self._live = self._client(self._empty, EMPTY)
@@ -193,6 +194,7 @@ class Recorder:
                 connection.exec_driver_sql("SET foreign_key_checks = 0")
             for table in tables:
                 connection.exec_driver_sql(f"DELETE FROM {table}")
+        engine.dispose()  # another session has its own settings
 
     def _with_plain_rows(self) -> Engine:
         """A database at the versions that are reached, with ordinary rows only."""
@@ -235,7 +237,8 @@ class Recorder:
     def _one(self, step: RunLegacy) -> None:
         name, number = step.repository, step.version
         self._take_snapshot()
-        before = self._schema(self._empty)
+        before = self._before if self._before is not None else self._schema(self._empty)
+        self._before = None
         ran = self._run_live(step)
         if ran is None:
             return
@@ -273,6 +276,7 @@ class Recorder:
         self._recording.versions.append(recorded)
         self._recording.changes.setdefault(name, {})[number] = changed(before, after)
         self._versions[name] = number
+        self._before = after
         self._left.pop(0)
         self._fill(f"{name} {number}")
         done = len(self._recording.versions)
@@ -343,6 +347,8 @@ class Recorder:
         except SQLAlchemyError as error:
             return None, f"replayed, it fails: {' '.join(cause(error, self._replayed.url).split())}"
         seconds = time.monotonic() - begun
+        if leaves_settings(self._replayed.dialect.name, statements):
+            self._replayed.dispose()  # the next version gets another session
         found = self._unlike(self._replayed)
         return seconds, found and f"replayed, it leaves something else: {found}"
 

@@ -39,9 +39,9 @@ def run_frozen(
         then()
 
 
-def leaves_settings(connection: Connection, statements: Iterable[str]) -> bool:
+def leaves_settings(dialect: str, statements: Iterable[str]) -> bool:
     """Whether the session is not what it was after them: on a server it has settings of its own."""
-    return connection.dialect.name != "sqlite" and any(map(_SET.match, statements))
+    return dialect != "sqlite" and any(map(_SET.match, statements))
 
 
 @contextmanager

@@ -116,12 +116,13 @@ class _Files(Scratch):
         return path
 
     def create(self) -> Engine:
-        return make_engine(URL.create("sqlite", database=str(self._new())))
+        return make_engine(URL.create("sqlite", database=str(self._new())), pooled=True)
 
     def copy(self, source: Engine) -> Engine:
         path = self._new()
+        source.dispose()
         write_sqlite(source, path)
-        return make_engine(source.url.set(database=str(path)))
+        return make_engine(source.url.set(database=str(path)), pooled=True)
 
     def load(self, path: Path) -> Engine:
         new = self._new()
@@ -135,7 +136,7 @@ class _Files(Scratch):
                 raise DatabaseError(
                     f"{path} cannot be loaded: {error}", help="Name a file that is whole."
                 ) from None
-        return make_engine(URL.create("sqlite", database=str(new)))
+        return make_engine(URL.create("sqlite", database=str(new)), pooled=True)
 
     def drop(self, engine: Engine) -> None:
         engine.dispose()
@@ -174,7 +175,7 @@ class _Server(Scratch):
                 f"No scratch database can be made on {shown(self._url)}: {cause(error, self._url)}",
                 help="Give the URL of a server on which this user may create and drop databases.",
             ) from None
-        engine = self._engines[name] = make_engine(self._url.set(database=name))
+        engine = self._engines[name] = make_engine(self._url.set(database=name), pooled=True)
         return engine
 
     def _claim(self, name: str) -> None:
@@ -226,6 +227,7 @@ class _PostgreSQL(_Server):
         )
 
     def copy(self, source: Engine) -> Engine:
+        source.dispose()
         self._close(self._session, str(source.url.database))
         return self._marked(f"TEMPLATE {source.url.database}")
 
@@ -261,6 +263,7 @@ class _MySQL(_Server):
         )
 
     def copy(self, source: Engine) -> Engine:
+        source.dispose()
         target = self.create()
         with tempfile.TemporaryDirectory(prefix="bridge-scratch-") as folder:
             dump = Path(folder) / "dump"

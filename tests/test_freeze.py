@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from databases import Database
-from legacy_projects import CREATE_NOTES, LegacyProject, add_note, notes, versions
+from legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, add_note, notes, versions
 from projects import write_versions
 
 from bridge import Bridge, BridgeError
@@ -104,17 +104,14 @@ def freeze(database: Database) -> Callable[..., dict[int, tuple[str, str | None]
     """`freeze(project)`: how each version can be run on the database's kind, and why not."""
 
     def run(project: LegacyProject, **given: Any) -> dict[int, tuple[str, str | None]]:
-        urls = [] if database.dialect == "sqlite" else [database.url]
-        frozen_on(project.bridge(database), urls, **given)
+        on_sqlite = database.dialect == "sqlite"
+        urls = [] if on_sqlite else [database.url]
+        project.bridge(database).freeze(urls, sqlite=on_sqlite, **given)
         history = history_of(project).on(family(database.dialect))
         assert history is not None
         return {n: (version.how, version.reason) for n, version in history.versions.items()}
 
     return run
-
-
-def frozen_on(bridge: Bridge, urls: list[str], **given: Any) -> Any:
-    return bridge.freeze(urls, **given)
 
 
 def history_of(project: LegacyProject, name: str = "app") -> Frozen:
@@ -155,6 +152,7 @@ def test_a_version_is_replayed_if_that_is_the_same(
     assert without_chance(database) == without_chance(other)
 
 
+@LEGACY_SIDE
 def test_freezing_again_finds_the_same_and_other_scripts_something_else(
     project: LegacyProject, database: Database, freeze: Callable[..., Any]
 ) -> None:
@@ -193,6 +191,7 @@ def test_nothing_is_written_when_a_seal_is_broken(
     assert sqlite_database.contents() == before
 
 
+@LEGACY_SIDE
 def test_a_history_ends_where_its_scripts_do(
     project: LegacyProject, database: Database, freeze: Callable[..., Any]
 ) -> None:
@@ -208,6 +207,7 @@ def test_a_history_ends_where_its_scripts_do(
     assert str(project.root) not in history.error
 
 
+@LEGACY_SIDE
 def test_a_version_that_fails_on_made_up_rows_runs_live(
     project: LegacyProject, sqlite_database: Database
 ) -> None:
@@ -334,6 +334,7 @@ def upgrade(connection):
 """
 
 
+@LEGACY_SIDE
 def test_a_port_is_taken_if_it_does_the_same(
     project: LegacyProject, database: Database, freeze: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -385,20 +386,24 @@ def squashed(project: LegacyProject) -> LegacyProject:
         {
             "007_a": 'Column("more", Integer).create('
             'Table("notes", MetaData(bind=migrate_engine), autoload=True))',
-            "008_b": add_note("eight"),
+            "008_b": "migrate_engine.execute(text(\"INSERT INTO notes (id, text) VALUES (800, 'x')\"))",
         },
         squashed=False,
     )
     return project
 
 
+@LEGACY_SIDE
 def test_a_squashed_history_begins_with_an_old_database(
     squashed: LegacyProject, database: Database, make_database: Callable[[str], Database],
     freeze: Callable[..., Any], tmp_path: Path,
 ) -> None:  # fmt: skip
     assert freeze(squashed) == {}
     old = make_database(database.dialect)
-    old.execute("INSERT INTO notes (id, text) VALUES (70, 'real')")
+    old.execute(
+        "CREATE TABLE notes (id INTEGER NOT NULL PRIMARY KEY, text VARCHAR(80), more INTEGER)",
+        "INSERT INTO notes (id, text) VALUES (70, 'real')",
+    )
     write_versions(old, ("app", 7))
     if database.dialect == "sqlite":
         file = tmp_path / "old.db"

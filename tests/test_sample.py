@@ -169,8 +169,9 @@ def test_the_sample_needs_no_legacy_runtime(name: str, dialect: str) -> None:
 
 @LEGACY_SIDE
 def test_what_is_sealed_is_what_the_scripts_do(sample: Project, database: Database) -> None:
-    urls = [] if database.dialect == "sqlite" else [database.url]
-    found = sample.bridge(database).freeze(urls, check=True)
+    on_sqlite = database.dialect == "sqlite"
+    urls = ["sqlite:///"] if on_sqlite else [database.url]
+    found = sample.bridge(database).freeze(urls, sqlite=False, check=True)
     assert [(one.repository, one.outcome) for one in found.sealed] == [
         ("core", "unchanged"),
         ("likes", "unchanged"),
