@@ -386,7 +386,7 @@ def squashed(project: LegacyProject) -> LegacyProject:
         {
             "007_a": 'Column("more", Integer).create('
             'Table("notes", MetaData(bind=migrate_engine), autoload=True))',
-            "008_b": "migrate_engine.execute(text(\"INSERT INTO notes (id, text) VALUES (800, 'x')\"))",
+            "008_b": 'migrate_engine.execute("INSERT INTO notes (id, more) VALUES (800, 8)")',
         },
         squashed=False,
     )

@@ -86,7 +86,12 @@ def seal(
         history = FrozenDialect(
             {
                 number: FrozenVersion(
-                    number not in (live or {}), (live or {}).get(number), False, tuple(found), ""
+                    replay=number not in (live or {}),
+                    reason=(live or {}).get(number),
+                    ported=False,
+                    statements=tuple(found),
+                    count=len(found),
+                    schema="",
                 )
                 for number, found in statements.items()
             },
