@@ -251,6 +251,11 @@ class Nearest:
     version: int
     differences: tuple[Difference, ...]
 
+    def __str__(self) -> str:
+        count = len(self.stops)
+        how = f"with {count} difference{'s' if count > 1 else ''}" if count else "exactly"
+        return f"version {self.version} of {self.repository} ({how})"
+
     @property
     def stops(self) -> tuple[Difference, ...]:
         """Those that keep the database from being taken for that version."""

@@ -169,10 +169,7 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
     ]
     if state.interrupted:
         rows.append(("Cut short", f"in the step '{state.interrupted}'; the next run goes on in it"))
-    for found in state.nearest:
-        count = len(found.stops)
-        words = f"with {count} difference{'s' if count > 1 else ''}" if count else "exactly"
-        rows.append(("Most like", f"version {found.version} of {found.repository}, {words}"))
+    rows += [("Most like", str(found)) for found in state.nearest]
     rows.append(("Pending", _pending_words(pending)))
     return rows
 

@@ -493,14 +493,9 @@ def unmanaged(problem: BridgeError | None, versions: tuple[Nearest, ...]) -> Bri
     """The problem of an unmanaged database of which it is known what it is most like."""
     if problem is None or not versions:
         return problem
-    said = []
-    for version in versions:
-        count = len(version.stops)
-        words = f"with {count} difference{'s' if count > 1 else ''}" if count else "exactly"
-        said.append(f"version {version.version} of {version.repository} ({words})")
     switches = " ".join(f"--legacy {v.repository}={v.version}" for v in versions)
     return UnmanagedError(
-        f"{problem.message} It is most like {' and '.join(said)}.",
+        f"{problem.message} It is most like {' and '.join(map(str, versions))}.",
         help=f"If it is that, write it down: bridge adopt {switches}. "
         + (problem.help or "").partition(" If they are the app's")[0],
     )
