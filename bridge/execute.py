@@ -465,7 +465,8 @@ class Executor:
             raise LegacyError(
                 f"Version {step.version} of the legacy repository {step.repository} failed "
                 f"({step.how}): {self._told(error)}",
-                help="Mend what it complains of, then run: bridge dbupdate",
+                help="Mend what it complains of, then run: bridge dbupdate. Or let the scripts run "
+                "themselves: bridge dbupdate --legacy live",
                 state_of_data=self._refused_in(step),
             ) from error
         if leaves_settings(connection.dialect.name, statements):

@@ -8,7 +8,7 @@ from sqlalchemy.engine import Engine
 
 from bridge.database import read_only
 from bridge.drift import compare
-from bridge.frozen import Frozen, Schema, drift
+from bridge.frozen import Frozen, FrozenDialect, drift
 from bridge.graph import Graph
 from bridge.model import Difference, State, Verification
 from bridge.rows import Choose
@@ -29,31 +29,32 @@ def verify(
 
     :raises DatabaseError: it cannot be read.
     """
-    with read_only(engine) as connection:
-        schema = read_schema(connection)
-    compared: list[str] = []
+    versions: dict[str, tuple[FrozenDialect, int]] = {}
     missing: list[str] = []
-    differences: list[Difference] = []
-    known: set[str] = set()
     for name, legacy in state.legacy.items():
         history = histories[name].on(state.dialect) if name in histories else None
         stamped = legacy.handed_over and _only_stamped(state, graph, legacy.repository.stamp)
         version = legacy.version if stamped or not legacy.handed_over else None
         if version is None:
             continue
-        what = f"version {version} of {name}"
         if history is None or version not in history.versions:
-            missing.append(what)
-            continue
-        compared.append(what)
+            missing.append(f"version {version} of {name}")
+        else:
+            versions[name] = (history, version)
+    if not versions:
+        missing += [f"revision {revision}" for revision in state.current]
+        return Verification((), tuple(missing), ())
+    with read_only(engine) as connection:
+        schema = read_schema(connection)
+    differences: list[Difference] = []
+    known: set[str] = set()
+    for history, version in versions.values():
         differences += drift(history, version, schema)
         known |= history.tables
-    at = [] if compared else [f"revision {revision}" for revision in state.current]
-    if compared:
-        tables = {n: t for n, t in schema["tables"].items() if n in {*choose(schema["tables"])}}
-        own: Schema = {"tables": {n: t for n, t in tables.items() if n not in known}}
-        differences += compare({"tables": {}}, own)
-    return Verification(tuple(compared), (*missing, *at), tuple(differences))
+    own = {*choose(schema["tables"])} - known
+    differences += compare({"tables": {}}, {"tables": {n: schema["tables"][n] for n in own}})
+    compared = [f"version {version} of {name}" for name, (_, version) in versions.items()]
+    return Verification(tuple(compared), tuple(missing), tuple(differences))
 
 
 def _only_stamped(state: State, graph: Graph, stamp: Mapping[int, tuple[str, ...]]) -> bool:
