@@ -669,10 +669,15 @@ class Bridge:
             return adoption(state, versions, self.histories)
 
         with self.engine(database) as engine:
-            return self._execute(
-                engine, self._first_plan(engine, make), make, confirm, progress, backup,
-                lock_timeout, "adopted", accept_drift=accept_drift,
-            )  # fmt: skip
+            try:
+                return self._execute(
+                    engine, self._first_plan(engine, make), make, confirm, progress, backup,
+                    lock_timeout, "adopted", accept_drift=accept_drift,
+                )  # fmt: skip
+            except BridgeError as error:
+                given = " ".join(f"--legacy {name}={versions[name]}" for name in versions)
+                error.help = error.help.replace("bridge dbupdate", f"bridge adopt {given}")
+                raise
 
     def _no_repository(self, name: str) -> ConfigError:
         names = ", ".join(self.repositories) or "none"

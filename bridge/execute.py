@@ -592,7 +592,7 @@ def drifted(step: VerifySchema, differences: Sequence[Difference], state: str) -
     if len(differences) > 5:
         switches = "--accept-drift '*'"
     error = DriftError(
-        f"The schema is not that of {what}, which is to be stamped:\n{lines}",
+        f"The schema is not that of {what}:\n{lines}",
         help="Mend the schema, then run: bridge dbupdate. Or, if the app can live with what is "
         f"listed: bridge dbupdate {switches}",
         state_of_data=state,

@@ -408,6 +408,11 @@ class Output:
         if report.outcome == "nothing_to_do":
             self.console.print(f"Nothing to do: the database is at {escape(rows)}.")
             return
+        if report.outcome == "adopted":
+            versions = [s for s, _seconds in report.steps if isinstance(s, SetVersion)]
+            told = " and ".join(f"version {s.version} of {s.repository}" for s in versions)
+            self.console.print(f"[green]Adopted[/] at {escape(told)}; run: bridge dbupdate")
+            return
         self.console.print(
             f"[green]Done[/]: {_steps_words(report)}; the database is at {escape(rows)}."
         )

@@ -80,12 +80,18 @@ def _steps(plan: Plan, histories: Mapping[str, Frozen], ways: Ways) -> Iterator[
         yield step
 
 
-def _in_the_way(drift: Iterable[Difference]) -> list[Difference]:
+def _in_the_way(drift: Iterable[Difference], dialect: str) -> list[Difference]:
     """Of differences, those with which what is frozen might not do what the script does.
 
-    A table without a character set of its own has the server's.
+    A table without a character set of its own has the server's. What an administrator has added
+    stays as it is, but on SQLite, where a script rebuilds a table with all that belongs to it.
     """
-    return [d for d in drift if not (d.own and d.what in ("character set", "collation"))]
+    return [
+        d
+        for d in drift
+        if not (d.own and d.what in ("character set", "collation"))
+        and not (d.own and d.kind == "extra" and dialect != "sqlite")
+    ]
 
 
 def _known(frozen: Frozen | None, dialect: str, version: int) -> bool:
@@ -98,7 +104,7 @@ def _way(
 ) -> tuple[Literal["live", "replay", "ported"], str | None]:
     """How a version is run, and why live."""
     history = frozen.on(plan.state.dialect)
-    drift = _in_the_way(plan.state.legacy[step.repository].drift or ())
+    drift = _in_the_way(plan.state.legacy[step.repository].drift or (), plan.state.dialect)
     why = None
     if ways == "live":
         why = "as --legacy says"
