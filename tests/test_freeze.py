@@ -452,7 +452,8 @@ def test_a_database_of_another_schema_is_not_adopted(
     bridge = three.bridge(sqlite_database)
     with pytest.raises(DriftError, match=r"missing column notes\.id") as error:
         bridge.adopt({"app": 3})
-    assert "bridge adopt --legacy app=3 --accept-drift notes.id" in error.value.help
+    assert "bridge adopt --legacy app=3 --accept-drift " in error.value.help
+    assert "--accept-drift notes.id" in error.value.help
     for versions_given, said in (({"app": 9}, "Version 9 of app is not frozen"),
                                  ({"other": 1}, "no legacy repository other")):  # fmt: skip
         with pytest.raises(BridgeError, match=said):
