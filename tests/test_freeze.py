@@ -322,6 +322,31 @@ def test_no_legacy_runtime_is_started_for_what_is_replayed(
     assert notes(database) == ["two"]
 
 
+# What a version sets, and what the next one sees of it if nothing of it has stayed.
+SETTINGS = {
+    "sqlite": ("PRAGMA recursive_triggers = ON", "SELECT * FROM pragma_recursive_triggers", "0"),
+    "postgresql": ("SET statement_timeout = 77000", "SELECT current_setting('statement_timeout')",
+                   "0"),
+    "mariadb": ("SET foreign_key_checks = 0", "SELECT @@foreign_key_checks", "1"),
+}  # fmt: skip
+
+
+def test_what_a_version_sets_ends_with_it(
+    project: LegacyProject, database: Database, freeze: Callable[..., Any]
+) -> None:
+    setting, seen, before = SETTINGS[database.dialect]
+    run = "migrate_engine.execute({!r})"
+    scripts = {
+        "001_a": CREATE_NOTES,
+        "002_b": run.format(setting),
+        "003_c": run.format(f"INSERT INTO notes (text) {seen}"),
+    }
+    project.repository(scripts)
+    assert {how for how, _why in freeze(project).values()} == {"replay"}
+    project.update(database)
+    assert notes(database) == [before]
+
+
 # --- ported versions ----------------------------------------------------------------------
 
 PORT = """
