@@ -21,8 +21,19 @@ from databases import (
     running,
 )
 from filelock import FileLock
+from legacy_projects import LEGACY_SIDE, ONCE
 from projects import Project, copy_sample
 from servers import MariaDB, PostgreSQL
+
+WORLDS = {mark.kwargs["reason"] for mark in (LEGACY_SIDE.mark, ONCE.mark)}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """A test that is for the one world and for the other would run in none."""
+    for item in items:
+        if {mark.kwargs.get("reason") for mark in item.iter_markers("skipif")} >= WORLDS:
+            raise pytest.UsageError(f"{item.nodeid} would run in no world")
+
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 

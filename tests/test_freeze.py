@@ -11,7 +11,15 @@ from typing import Any
 
 import pytest
 from databases import Database
-from legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, add_note, notes, versions
+from legacy_projects import (
+    CREATE_NOTES,
+    LEGACY_SIDE,
+    ONCE,
+    LegacyProject,
+    add_note,
+    notes,
+    versions,
+)
 from projects import write_versions
 
 from bridge import Bridge, BridgeError
@@ -134,6 +142,7 @@ def without_chance(database: Database) -> Any:
     return database.schema(), rows
 
 
+@ONCE
 def test_a_version_is_replayed_if_that_is_the_same(
     project: LegacyProject, database: Database, make_database: Callable[[str], Database],
     freeze: Callable[..., Any], recwarn: Any,

@@ -12,9 +12,12 @@ from pathlib import Path
 import pytest
 from alembic_projects import create_table, write_env, write_revision
 from databases import Database
+from legacy_projects import ONCE
 
 from bridge import Bridge, graph_cache
 from bridge.graph_cache import WORTHWHILE
+
+pytestmark = ONCE
 
 COUNT = WORTHWHILE + 1
 LAST = f"one{COUNT:03}"

@@ -21,6 +21,7 @@ import pytest
 import sqlalchemy as sa
 from alembic_projects import CLASSIC_ENV, OUR_ENV
 from databases import MARIADB_LOCK, Database
+from legacy_projects import ONCE
 from projects import Project, copy_project, invoke, write_shop, write_versions
 
 from bridge.errors import (
@@ -312,6 +313,7 @@ def test_what_alembic_writes_waits_too(
 # --- a run that is gone -------------------------------------------------------------------
 
 
+@ONCE
 @servers
 def test_nobody_runs_while_a_statement_of_a_killed_run_is_still_running(
     project: Project, on_server: Database, start: Callable[[Database], subprocess.Popen[str]]
@@ -346,6 +348,7 @@ def test_nobody_runs_while_a_statement_of_a_killed_run_is_still_running(
     assert marked(on_server) == 0
 
 
+@ONCE
 def test_on_sqlite_a_killed_run_takes_its_statement_along(
     project: Project,
     sqlite_database: Database,
@@ -437,6 +440,7 @@ def test_every_session_that_writes_is_marked_as_long_as_the_run_has_it(
 # --- a lock that is lost ------------------------------------------------------------------
 
 
+@ONCE
 def test_a_run_that_has_lost_its_lock_stops_before_the_next_step(
     project: Project, old: Database
 ) -> None:
@@ -547,6 +551,7 @@ def test_a_lock_file_that_cannot_be_opened_is_told(
     )
 
 
+@ONCE
 def test_the_journal_says_how_a_run_ended(project: Project, sqlite_database: Database) -> None:
     at_version_1(sqlite_database)
     write_script(project, "raise ValueError('stop')")

@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from databases import Database
+from legacy_projects import ONCE
 from projects import Project, copy_project, write_revisions, write_shop, write_versions
 
 from bridge.model import State
+
+pytestmark = ONCE
 
 Make = Callable[[Project, Database], None]
 

@@ -15,11 +15,14 @@ import sqlalchemy as sa
 from databases import DIALECTS, Database
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from legacy_projects import ONCE
 from sqlalchemy.exc import SAWarning
 
 from bridge.database import connect
 from bridge.inspection import list_tables, rows_that_point_nowhere
 from bridge.seeding import Seeded, seed
+
+pytestmark = ONCE
 
 MakeDatabase = Callable[[str], Database]
 

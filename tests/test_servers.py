@@ -18,9 +18,12 @@ import pytest
 import servers
 import sqlalchemy as sa
 from databases import Database, ServerDatabase, SQLiteDatabase
+from legacy_projects import ONCE
 from servers import MariaDB, PostgreSQL, Server, ServerError, ServerMissingError
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.pool import NullPool
+
+pytestmark = ONCE
 
 MakeDatabase = Callable[[str], Database]
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 from databases import Database
-from legacy_projects import CREATE_NOTES, LegacyProject, add_note, notes, versions
+from legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, add_note, notes, versions
 from projects import write_versions
+
+pytestmark = LEGACY_SIDE
 
 
 @pytest.fixture
