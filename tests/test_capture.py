@@ -69,6 +69,7 @@ MOMENT = 981173106.789012
         ("'2001-02-03'", r"\d{4}-\d\d-\d\d"),
         ("'2001-02-03 09:35:06.789012'", r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6}"),
         ("981173106", r"\d{10}"),
+        ("981173106.789012e0", r"\d{10}\.\d+"),
         ("981173106.789012", r"\d{10}\.\d+"),
     ],
 )
@@ -99,6 +100,13 @@ def test_a_cast_of_the_drivers_stays_around_it() -> None:
     put = Times(Clock(MOMENT), "postgresql").put
     assert put("VALUES ('2001-02-03T04:05:06.789012'::timestamp)") == (
         "VALUES ((to_char(timezone('utc', now()), 'YYYY-MM-DD\"T\"HH24:MI:SS.US'))::timestamp)"
+    )
+
+
+def test_a_time_with_its_zone_keeps_it() -> None:
+    put = Times(Clock(MOMENT), "postgresql").put
+    assert put("'2001-02-03T04:05:06.789012+00:00'::timestamptz").endswith(
+        " || '+00:00'))::timestamptz"
     )
 
 

@@ -184,10 +184,16 @@ class Times:
         found[repr(clock.moment)] = self._seconds(whole=False)
         found[str(int(clock.moment))] = self._seconds(whole=True)
         self.forms = found
+        if dialect in ("sqlite", "postgresql"):  # with its zone, which others do not take
+            found |= {
+                f"{form[:-1]}+00:00'": f"({text} || '+00:00')"
+                for form, text in list(found.items())
+                if ":" in form and clock.utc.strftime("%H:%M") in form
+            }
         words = sorted(found, key=len, reverse=True)
-        # With what PostgreSQL's driver adds to a value of its own type.
+        # With what drivers add: PostgreSQL's a cast, MySQL's an exponent.
         self.pattern = re.compile(
-            rf"(?<![\w.'])({'|'.join(map(re.escape, words))})(::\w+)?(?![\w.'])"
+            rf"(?<![\w.'])({'|'.join(map(re.escape, words))})(::\w+|e0)?(?![\w.'])"
         )
 
     def put(self, sql: str) -> str:
@@ -196,7 +202,7 @@ class Times:
 
     def _of(self, form: str, cast: str) -> str:
         text = self.forms[form]
-        return f"({text}){cast}" if cast else text
+        return f"({text}){cast}" if cast.startswith("::") else text
 
     def _text(self, local: bool, part: str, letter: str, micro: bool = False) -> str:
         day = "%Y-%m-%d"
