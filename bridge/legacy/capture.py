@@ -185,11 +185,12 @@ class Times:
         found[str(int(clock.moment))] = self._seconds(whole=True)
         self.forms = found
         if dialect in ("sqlite", "postgresql"):  # with its zone, which others do not take
-            found |= {
+            zoned = {
                 f"{form[:-1]}+00:00'": f"({text} || '+00:00')"
                 for form, text in list(found.items())
                 if ":" in form and clock.utc.strftime("%H:%M") in form
             }
+            found.update(zoned)
         words = sorted(found, key=len, reverse=True)
         # With what drivers add: PostgreSQL's a cast, MySQL's an exponent.
         self.pattern = re.compile(
