@@ -316,9 +316,9 @@ class State:
     `strangers` are rows of the legacy version tables that no repository claims. `remembered` are
     the revisions that only the journal knows; `unlaid` the components whose foundations a run
     before this one left unlaid. `interrupted` is the step in the middle of which an earlier run was
-    cut short, where the next one goes on in it. `nearest` are the frozen versions that an unmanaged
-    database is most like. `problem` is set when an upgrade must be refused;
-    it says why and what mends it.
+    cut short, where the next one goes on in it, and `interrupted_how` how a legacy version was run.
+    `nearest` are the frozen versions that an unmanaged database is most like. `problem` is set when
+    an upgrade must be refused; it says why and what mends it.
     """
 
     kind: StateKind
@@ -332,6 +332,7 @@ class State:
     remembered: tuple[Revision, ...] = ()
     unlaid: tuple[str, ...] = ()
     interrupted: str | None = None
+    interrupted_how: str | None = None
     nearest: tuple[Nearest, ...] = ()
     problem: BridgeError | None = field(default=None, compare=False)
 

@@ -108,8 +108,15 @@ def classify(
         remembered=remembered,
         unlaid=_unlaid(facts, config),
         interrupted=facts.interrupted,
+        interrupted_how=_interrupted_how(facts),
         problem=finding[1] if finding else None,
     )
+
+
+def _interrupted_how(facts: Facts) -> str | None:
+    """How the step was run that was cut short, as it was written down when it began."""
+    its = (e for e in reversed(facts.journal) if e.step == "step" and e.name == facts.interrupted)
+    return next((e.details["how"] for e in its if "how" in e.details), None)
 
 
 def _remembered(facts: Facts) -> tuple[Revision, ...]:

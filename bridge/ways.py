@@ -99,12 +99,20 @@ def _known(frozen: Frozen | None, dialect: str, version: int) -> bool:
     return history is not None and version in history.versions
 
 
+def _cut_short(state: State, repository: str) -> bool:
+    """Whether a run was cut short in a version that did not run live: so it goes on."""
+    its = (state.interrupted or "").startswith(f"legacy {repository} ")
+    return its and state.interrupted_how in ("replay", "ported")
+
+
 def _way(
     step: RunLegacy, plan: Plan, frozen: Frozen, ways: Ways
 ) -> tuple[Literal["live", "replay", "ported"], str | None]:
     """How a version is run, and why live."""
     history = frozen.on(plan.state.dialect)
     drift = _in_the_way(plan.state.legacy[step.repository].drift or (), plan.state.dialect)
+    if _cut_short(plan.state, step.repository):
+        drift = []  # the schema was looked at in the middle of a version
     why = None
     if ways == "live":
         why = "as --legacy says"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from databases import Database
 from legacy_projects import (
     CREATE_NOTES,
@@ -354,6 +355,35 @@ def test_what_a_version_sets_ends_with_it(
     assert {how for how, _why in freeze(project).values()} == {"replay"}
     project.update(database)
     assert notes(database) == [before]
+
+
+def test_a_replay_that_is_cut_short_goes_on(
+    project: LegacyProject, make_database: Callable[[str], Database]
+) -> None:
+    """Where each change of the schema commits by itself: its middle is no version's schema."""
+    database = make_database("mariadb")
+    body = "".join(f'migrate_engine.execute("CREATE TABLE t{n} (x INTEGER)")\n' for n in range(4))
+    project.repository(
+        {"001_a": CREATE_NOTES, "002_b": body + "migrate_engine.execute('DROP TABLE notes')"}
+    )
+    bridge = project.bridge(database)
+    bridge.freeze([database.url], sqlite=False)
+    project.install(database)
+
+    def refuse(_connection: Any, _cursor: Any, sql: str, *_more: Any) -> None:
+        if sql.startswith("CREATE TABLE t2"):
+            raise OSError("no")
+
+    sa.event.listen(sa.engine.Engine, "before_cursor_execute", refuse)
+    try:
+        with pytest.raises(BridgeError, match=r"Version 2 .*no"):
+            bridge.dbupdate()
+    finally:
+        sa.event.remove(sa.engine.Engine, "before_cursor_execute", refuse)
+    assert {"t0", "t1", "notes"} <= {*database.rows()}
+    assert ways(bridge) == ["replay"]
+    assert bridge.dbupdate().outcome == "upgraded"
+    assert {*database.rows()} - {"migrate_version", "alembic_version"} == {"t0", "t1", "t2", "t3"}
 
 
 # --- ported versions ----------------------------------------------------------------------

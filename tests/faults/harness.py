@@ -80,7 +80,8 @@ class Harness:
     def _bridge(
         self, database: Database, kill_at: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        environment = {**os.environ, "PYTHONPATH": str(HERE)}
+        path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+        environment = {**os.environ, "PYTHONPATH": path}
         self._count.unlink(missing_ok=True)
         if kill_at is not None:
             environment |= {"FAULT_COUNT": str(self._count), "FAULT_AT": str(kill_at)}
