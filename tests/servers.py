@@ -488,7 +488,8 @@ class MariaDB(Server):
         return "mysql+pymysql"
 
     def _query(self) -> str:
-        return "?charset=utf8mb4"
+        # Without TLS: to load the certificates takes fifty times as long as to connect.
+        return "?charset=utf8mb4&ssl_disabled=1"
 
     def _quoted(self, identifier: str) -> str:
         return "`" + identifier.replace("`", "``") + "`"
