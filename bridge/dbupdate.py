@@ -719,7 +719,7 @@ class Bridge:
                 raise self._no_repository(name)
         progress = progress or Quiet()
         if check and not urls:
-            return Freeze((), check_seals(self.repositories))
+            return Freeze((), check_seals(self.histories))
         with discreet(lambda text: scrub(self.scrub(text), *urls)):
             return freeze(
                 self.config,

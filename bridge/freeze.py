@@ -27,12 +27,14 @@ from bridge.frozen import (
     dialect_files,
     family,
     manifest,
+    ported_file,
     read_frozen,
 )
 from bridge.legacy.runtime import ready_runtime
 from bridge.model import LegacyState, Repository, RunLegacy
 from bridge.plan import legacy_order
-from bridge.recording import Choose, Recorder
+from bridge.recording import Recorder
+from bridge.rows import Choose
 from bridge.scratch import kind_of, scratch
 
 
@@ -56,14 +58,12 @@ class Quiet:
         """Say nothing."""
 
 
-def check_seals(repositories: Mapping[str, Repository]) -> tuple[Sealed, ...]:
-    """The frozen histories, each as it was sealed.
+def check_seals(histories: Mapping[str, Frozen]) -> tuple[Sealed, ...]:
+    """The frozen histories, by the names of their repositories, each as it was sealed.
 
     :raises SealBrokenError: a file is not what was sealed.
     :raises ConfigError: no history is frozen.
     """
-    found = {name: read_frozen(repository.path) for name, repository in repositories.items()}
-    histories = {name: frozen for name, frozen in found.items() if frozen is not None}
     if not histories:
         raise ConfigError("No legacy history is frozen yet.", help="Run: bridge freeze")
     for frozen in histories.values():
@@ -159,7 +159,7 @@ def _kinds(snapshots: Sequence[Path]) -> dict[Path, str]:
 
 def _ported(repository: Repository, version: int) -> Path | None:
     assert repository.path is not None
-    path = repository.path / FOLDER / "ported" / f"{version:03}.py"
+    path = ported_file(repository.path, version)
     return path if path.is_file() else None
 
 

@@ -217,7 +217,12 @@ class Frozen:
 
     def ported(self, version: int) -> Path:
         """The file in which the developer has written a version anew."""
-        return self.home / FOLDER / PORTED / f"{version:03}.py"
+        return ported_file(self.home, version)
+
+
+def ported_file(home: Path, version: int) -> Path:
+    """Where the developer writes a version of the repository in `home` anew."""
+    return home / FOLDER / PORTED / f"{version:03}.py"
 
 
 def family(dialect: str) -> str:

@@ -29,6 +29,7 @@ from bridge.frozen import FrozenVersion, Recorded, Recording, Schema, changed, s
 from bridge.legacy.client import LegacyClient, Ran
 from bridge.model import LegacyState, Repository, RunLegacy
 from bridge.replay import leaves_settings, load_ported, run_frozen
+from bridge.rows import Choose
 from bridge.schema import only, read_schema
 from bridge.scratch import Scratch
 from bridge.seeding import seed
@@ -39,7 +40,6 @@ EMPTY, FILLED = 981173106.789012, 1223456789.654321
 ROWS = 3
 """How many rows each table has at least where there are to be some."""
 
-Choose = Callable[[Iterable[str]], Iterable[str]]
 _STRINGS = re.compile(r"'(?:[^']|'')*'")
 _CATALOGS = re.compile(
     r"\b(sqlite_master|sqlite_schema|information_schema|pg_\w+|pragma_\w+)\b", re.I

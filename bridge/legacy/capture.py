@@ -129,9 +129,10 @@ class Clock:
             def utcnow(cls) -> Any:
                 return utc
 
-        for name in ("combine", "fromisoformat", "fromordinal", "strptime", "fromtimestamp"):
-            setattr(StoppedDatetime, name, staticmethod(getattr(real_datetime, name)))
-        for name in ("utcfromtimestamp",):
+        for name in (
+            "combine", "fromisoformat", "fromordinal", "fromtimestamp", "strptime",
+            "utcfromtimestamp",
+        ):  # fmt: skip
             setattr(StoppedDatetime, name, staticmethod(getattr(real_datetime, name)))
         for name in ("fromisoformat", "fromordinal"):
             setattr(StoppedDate, name, staticmethod(getattr(real_date, name)))
