@@ -59,6 +59,15 @@ check-generated: $(VENV) ## fails when a file that is made from the code is stal
 benchmark: $(VENV) ## measures bridge beside Alembic on 1,000 revisions
 	.venv/bin/python benchmarks/branches.py
 
+.PHONY: benchmark-replay
+benchmark-replay: $(VENV) ## measures a replay beside sqlalchemy-migrate and the database's client
+	@scripts/install-servers
+	.venv/bin/python benchmarks/replay.py
+
+.PHONY: replays
+replays: $(VENV) ## replays a real history from every version, on every database (minutes)
+	REPLAY_EVERY=1 .venv/bin/python -m pytest -n auto -rP tests/real/test_replayed.py
+
 .PHONY: faults
 faults: $(VENV_14) ## kills a run at every statement, on every database, and runs it again (an hour)
 	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/test_faults.py tests/real/test_killed.py

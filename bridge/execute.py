@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
+from itertools import zip_longest
 from typing import Any, Protocol
 from uuid import uuid4
 
@@ -60,7 +61,7 @@ from bridge.model import (
     name_in_journal,
 )
 from bridge.recorder import DIALECTS, CannotResume, Recorder
-from bridge.replay import leaves_settings, load_ported, run_frozen
+from bridge.replay import Replay, leaves_settings, load_ported
 from bridge.revisions import Revisions, Runner
 from bridge.schema import read_schema
 from bridge.telling import said
@@ -123,11 +124,16 @@ class Executor:
         self.backup: Backup | None = None
         self._journal = Journal(str(uuid4()))
         self._finished: list[tuple[Step, float]] = []
+        self._kept = 0
+        self._begun: Step | None = None
+        self._next: Step | None = None
+        self._replay: Replay | None = None
         self._versions: dict[str, int | None] = {}
         self._ran_live: set[str] = set()
         self._at_rest = True
         self._interrupted: str | None = None
         self._recorder: Recorder | None = None
+        self._recorded_before: Recorder | None = None
         self._dispatch: Mapping[type, Callable[[Any], None]] = {
             RunLegacy: self._run_legacy,
             VerifySchema: self._verify,
@@ -154,18 +160,24 @@ class Executor:
             self._lock.check()
             self._begin(plan)
             try:
-                for number, step in enumerate(plan.steps, 1):
+                steps = zip_longest(plan.steps, plan.steps[1:])
+                for number, (step, self._next) in enumerate(steps, 1):
                     self._lock.check()
                     self._journal.step = name_in_journal(step)
-                    self._write_begun(step)
+                    if self._begun is not step:
+                        self._write_begun(step)
                     self._progress.begin(step, number, len(plan.steps))
                     begun = time.monotonic()
                     self._one(step)
+                    self._finished.append((step, 0.0))
+                    if self._begun is not self._next or (self._replay and self._replay.due):
+                        self._settle()
                     seconds = time.monotonic() - begun
-                    self._finished.append((step, seconds))
+                    self._finished[-1] = (step, seconds)
                     self._progress.done(step, seconds)
                     self._journal.step = None
             except BridgeError as error:
+                self._settle_what_can()
                 error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
                 if self.backup:
                     offer(error, self.backup)
@@ -216,6 +228,7 @@ class Executor:
             if step.how == "ported"
         }
         versions = [step for step in legacy if step.how == "live"]
+        self._runs_scripts = bool(versions)
         if versions:
             if self._engine.dialect.name == "sqlite" and sqlite_file(self._engine.url) is None:
                 raise DatabaseError(
@@ -271,11 +284,15 @@ class Executor:
             if isinstance(step, Foundations) and step.component not in state.unlaid
         ]
         self._write(JournalEntry("run", "", "begun", this_process()), *entries)
+        self._journal.there = True
         if state.interrupted and not plan.interrupted:
             with connect(self._engine) as connection, connection.begin():
                 self._journal.forget_statements(connection)
 
     def _write_begun(self, step: Step) -> None:
+        self._write(self._begins(step), schema=True)
+
+    def _begins(self, step: Step) -> JournalEntry:
         details: dict[str, Any] = {"kind": step.kind}
         if isinstance(step, RunLegacy):
             before = self._versions[step.repository]
@@ -290,7 +307,7 @@ class Executor:
             details["to"] = list(step.revisions)
         elif isinstance(step, SetVersion):
             details["to"] = [step.version]
-        self._write(JournalEntry("step", name_in_journal(step), "begun", details), schema=True)
+        return JournalEntry("step", name_in_journal(step), "begun", details)
 
     def _fail(self, code: str) -> None:
         # The error says more, and what it is may keep us from writing it down.
@@ -305,11 +322,14 @@ class Executor:
 
         :param schema: the last entry has the schema as it is now.
         """
+        self._settle()
         try:
             with ExitStack() as stack:
                 # The run's own connection is not opened for this: it would idle while scripts run.
-                own = self.__dict__.get("_connection")
-                connection = own or stack.enter_context(connect(self._engine))
+                open_now = "_connection" in self.__dict__ or not self._runs_scripts
+                connection = (
+                    self._connection if open_now else stack.enter_context(connect(self._engine))
+                )
                 with connection.begin():
                     *others, last = entries
                     if schema:
@@ -317,12 +337,34 @@ class Executor:
                         last = replace(last, details=details)
                     self._journal.write(connection, [*others, last])
         except SQLAlchemyError as error:
-            raise DatabaseRefusedError(
-                f"The database cannot be written to: {cause(error, self._engine.url)}",
-                help="Let this user create and change tables, and see that there is room on the "
-                "disk; then run: bridge dbupdate",
-                state_of_data=self._so_far(),
-            ) from error
+            raise self._cannot_be_written(error) from error
+
+    def _cannot_be_written(self, error: SQLAlchemyError) -> DatabaseRefusedError:
+        return DatabaseRefusedError(
+            f"The database cannot be written to: {cause(error, self._engine.url)}",
+            help="Let this user create and change tables, and see that there is room on the "
+            "disk; then run: bridge dbupdate",
+            state_of_data=self._so_far(),
+        )
+
+    def _settle(self) -> None:
+        """Commit what frozen versions have done together; where that fails, they have not run."""
+        if self._replay is not None and self._replay.open:
+            try:
+                self._lock.check()
+                self._replay.commit()
+            except (BridgeError, SQLAlchemyError) as error:
+                self._replay.roll_back()
+                del self._finished[self._kept :]
+                if isinstance(error, BridgeError):
+                    raise
+                raise self._cannot_be_written(error) from error
+        self._kept = len(self._finished)
+
+    def _settle_what_can(self) -> None:
+        """Before an error is told: what it says of the steps before must be so."""
+        with suppress(BridgeError):
+            self._settle()
 
     def _one(self, step: Step) -> None:
         try:
@@ -342,7 +384,7 @@ class Executor:
         """While it lasts, what a step does is written down, where the database needs it."""
         self._recorder = None
         runs_scripts = isinstance(step, Upgrade | Downgrade | CreateModels | Foundations) or (
-            isinstance(step, RunLegacy) and step.how != "live"
+            isinstance(step, RunLegacy) and step.how != "live" and self._does_something(step)
         )
         if self._engine.dialect.name not in DIALECTS or not runs_scripts:
             yield
@@ -353,6 +395,8 @@ class Executor:
             self._journal.common,
             self._take_from_statement(step),
             self._connection.connection,
+            self._recorded_before,
+            sealed=isinstance(step, RunLegacy),
         )
         try:
             with recorder:
@@ -360,8 +404,18 @@ class Executor:
                     self._tell_resumed(step, recorder.done)
                 self._journal.recorder = recorder
                 yield
+            self._recorded_before = None if recorder.blind else recorder
         finally:
             self._journal.recorder = None
+
+    def _does_something(self, step: RunLegacy) -> bool:
+        return step.how == "ported" or bool(self._statements(step))
+
+    def _statements(self, step: RunLegacy) -> tuple[str, ...]:
+        """What is replayed of a version, nothing of one that is run in another way."""
+        if step.how != "replay":
+            return ()
+        return self._history(step.repository).versions[step.version].statements
 
     def _take_from_statement(self, step: Step) -> int | None:
         """Where the administrator says that the step stands: of the one that was cut short."""
@@ -427,6 +481,7 @@ class Executor:
             on_resumed=lambda done: self._tell_resumed(step, done),
         )
         self._ran_live.add(step.repository)
+        self._recorded_before = None
         if not self._transactional_ddl or self._client.runs_apart(step):
             self._at_rest = False
         if step == self._last_live:
@@ -446,22 +501,26 @@ class Executor:
                 help="It can run live: bridge dbupdate",
                 state_of_data=self._so_far(),
             )
-        history = self._history(step.repository)
-        statements = history.versions[step.version].statements if step.how == "replay" else ()
+        statements = self._statements(step)
         connection = self._connection
+        if self._replay is None:
+            self._replay = Replay(connection)
 
         def act() -> None:
             if step.how == "ported":
                 self._ported[step](connection)
-            write_version(connection, self._repositories[step.repository], before, step.version)
+            self._versions[step.repository] = step.version
             details = {"one": self._transactional_ddl, "statements": len(statements)}
-            self._journal.done(connection, details=details)
+            self._journal.done(connection, details=details, then=self._begins_next(step))
+            # Last: then nobody needs to be able to go on behind it.
+            write_version(connection, self._repositories[step.repository], before, step.version)
 
         try:
-            run_frozen(connection, statements, act)
+            self._replay.run(statements, act)
         except CannotResume:
             raise
         except (Exception, SystemExit) as error:  # a ported version is the developer's code
+            self._settle_what_can()
             raise LegacyError(
                 f"Version {step.version} of the legacy repository {step.repository} failed "
                 f"({step.how}): {self._told(error)}",
@@ -469,8 +528,21 @@ class Executor:
                 "themselves: bridge dbupdate --legacy live",
                 state_of_data=self._refused_in(step),
             ) from error
+        if isinstance(self._next, RunLegacy) and self._next.how != "live":
+            self._begun = self._next
         if leaves_settings(connection.dialect.name, statements):
             del self.__dict__["_connection"]  # the next one is another session
+            self._replay = None
+
+    def _begins_next(self, step: RunLegacy) -> Iterator[JournalEntry]:
+        """That the next step begins, in the transaction of this one: a commit less.
+
+        What the schema is now is known: of another kind of step it is looked up.
+        """
+        if isinstance(self._next, RunLegacy) and self._next.how != "live":
+            schema = self._history(step.repository).versions[step.version].schema
+            entry = self._begins(self._next)
+            yield replace(entry, details={**entry.details, "schema": schema})
 
     def _told(self, error: BaseException) -> str:
         if isinstance(error, SQLAlchemyError):

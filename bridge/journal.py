@@ -42,6 +42,7 @@ _TABLE = sa.Table(
 )
 # The present moment as the database tells it, in UTC; on MySQL as below.
 _UTC_NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"}
+_INSERT = _TABLE.insert()
 JOURNAL_COLUMNS = frozenset(column.name for column in _TABLE.columns)
 """What makes a table bridge's own."""
 
@@ -183,10 +184,13 @@ class Journal:
         """The step that is at work, None outside a run's steps."""
         self.recorder: Recorder | None = None
         """What writes down the statements of that step, where the database needs it."""
+        self.there = False
+        """Whether the table is known to be there."""
 
     def write(self, connection: Connection, entries: Iterable[JournalEntry]) -> None:
         """Add the entries, in the transaction that the connection is in; makes the table."""
-        _TABLE.create(connection, checkfirst=True)
+        if not self.there:
+            _TABLE.create(connection, checkfirst=True)
         now = datetime.now(timezone.utc).replace(tzinfo=None)
         rows = [
             {
@@ -199,21 +203,25 @@ class Journal:
             }
             for entry in entries
         ]
-        if rows:
-            connection.execute(_TABLE.insert(), rows)
+        for row in rows:  # of two, a driver's way for many takes longer
+            connection.execute(_INSERT, row)
 
     def done(
         self,
         connection: Connection,
         entries: Iterable[JournalEntry] = (),
         details: Mapping[str, Any] | None = None,
+        then: Iterable[JournalEntry] = (),
     ) -> None:
-        """Write down that the step at work is done, with these entries, in its own transaction."""
+        """Write down that the step at work is done, with these entries, in its own transaction.
+
+        :param then: what is to stand behind it.
+        """
         if self.recorder is not None:
             self.recorder.finish(connection)
         if self.step is not None:
             entries = [*entries, JournalEntry("step", self.step, details=details or {})]
-        self.write(connection, entries)
+        self.write(connection, [*entries, *then])
 
     def statements(self, entries: Iterable[JournalEntry], dialect: str) -> Iterator[Any]:
         """What `write` does as statements for a script, whose moment the database's clock tells."""

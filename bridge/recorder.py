@@ -192,10 +192,16 @@ def words_of(sql: str) -> set[str]:
 
 
 class Schema:
-    """What every table, view, trigger and routine of the database is, as last looked at."""
+    """What every table, view, trigger and routine of the database is, as last looked at.
 
-    def __init__(self) -> None:
+    :param times: whether a table that was made anew as it was is another one. To read the times
+        takes most of the time, and only of statements that are not known is it needed.
+    """
+
+    def __init__(self, times: bool = True) -> None:
+        self.times = times
         self._texts: dict[str, str] = {}
+        self._others: dict[str, str] = {}
         self.engines: dict[str, str] = {}
         """The storage engine of each table."""
         self.prints: dict[str, str] = {}
@@ -207,6 +213,23 @@ class Schema:
         :param ask: runs a query and gives its rows.
         """
         touched = None if changed is None else set(changed)
+        made = self._made(ask) if self.times else dict.fromkeys(_tables(ask), "")
+        texts = {}
+        for name in made:
+            known = self._texts.get(name)
+            if known is None or touched is None or name.lower() in touched:
+                known = _definition(ask, name)
+            texts[name] = known
+        self._texts = texts
+        if not self.times:
+            self.engines = {name: _engine(text) for name, text in texts.items()}
+        if self.times or touched is None or self._others or touched & _OTHER_WORDS:
+            self._others = _others(ask)
+        self.prints = {name: _print(f"{made[name]} {text}") for name, text in texts.items()}
+        self.prints.update(self._others)
+
+    def _made(self, ask: Callable[..., list[Any]]) -> dict[str, str]:
+        """What each table is, and when it was made."""
         made = {}
         self.engines = {}
         for name, kind, engine, created in ask(
@@ -216,26 +239,7 @@ class Schema:
         ):
             made[name] = f"{kind} {created}"
             self.engines[name] = engine or ""
-        texts = {}
-        for name in made:
-            known = self._texts.get(name)
-            if known is None or touched is None or name.lower() in touched:
-                known = _definition(ask, name)
-            texts[name] = known
-        self._texts = texts
-        prints = {name: _print(f"{made[name]} {text}") for name, text in texts.items()}
-        for name, *body in ask(
-            "SELECT CONCAT('trigger ', event_object_table, '.', trigger_name), '', action_timing,"
-            " event_manipulation, action_statement FROM information_schema.triggers"
-            " WHERE trigger_schema = DATABASE()"
-            " UNION ALL SELECT CONCAT(LOWER(routine_type), ' ', routine_name), '', '', '',"
-            " routine_definition FROM information_schema.routines"
-            " WHERE routine_schema = DATABASE()"
-            " UNION ALL SELECT CONCAT('event ', event_name), '', '', '', event_definition"
-            " FROM information_schema.events WHERE event_schema = DATABASE()"
-        ):
-            prints[name] = _print(repr(body))
-        self.prints = prints
+        return made
 
     def touched(self, sql: str) -> set[str]:
         """The names that a statement may change: those in it, and what refers to these."""
@@ -247,6 +251,34 @@ class Schema:
             if any(f"`{other.lower()}`" in text.lower() for other in named)
         }
         return words | {name.lower() for name in named | referring}
+
+
+_OTHER_WORDS = {"trigger", "procedure", "function", "event", "package"}
+
+
+def _others(ask: Callable[..., list[Any]]) -> dict[str, str]:
+    """The fingerprints of triggers, routines and events."""
+    rows = ask(
+        "SELECT CONCAT('trigger ', event_object_table, '.', trigger_name), '', action_timing,"
+        " event_manipulation, action_statement FROM information_schema.triggers"
+        " WHERE trigger_schema = DATABASE()"
+        " UNION ALL SELECT CONCAT(LOWER(routine_type), ' ', routine_name), '', '', '',"
+        " routine_definition FROM information_schema.routines"
+        " WHERE routine_schema = DATABASE()"
+        " UNION ALL SELECT CONCAT('event ', event_name), '', '', '', event_definition"
+        " FROM information_schema.events WHERE event_schema = DATABASE()"
+    )
+    return {name: _print(repr(body)) for name, *body in rows}
+
+
+def _tables(ask: Callable[..., list[Any]]) -> list[str]:
+    return [name for (name,) in ask("SHOW TABLES") if name != TABLE]
+
+
+def _engine(definition: str) -> str:
+    """The storage engine of a table, nothing of a view."""
+    found = re.findall(r"\) ENGINE=(\w+)", definition)
+    return found[-1] if found else ""
 
 
 def _definition(ask: Callable[..., list[Any]], name: str) -> str:
@@ -459,6 +491,8 @@ class Recorder:
     :param from_statement: where the administrator has said that the step stands: statements with a
         smaller number are taken for done, and the others run.
     :param given: a connection of the engine's pool that is not in a transaction; it is watched too.
+    :param before: that of the step before, which is done: what it knows is not read again.
+    :param sealed: the step's statements are known: none makes a table anew as it was.
     """
 
     def __init__(
@@ -468,8 +502,12 @@ class Recorder:
         common: Mapping[str, str],
         from_statement: int | None = None,
         given: Any = None,
+        before: Recorder | None = None,
+        sealed: bool = False,
     ) -> None:
-        self._given = given
+        self._given, self._before, self._sealed = given, before, sealed
+        self._place: list[Any] = []
+        self._schema = Schema()
         self._engine, self._step, self._common = engine, step, common
         self._from = from_statement
         self._thread = threading.get_ident()
@@ -549,11 +587,26 @@ class Recorder:
     # --- connections ---
 
     def _look_around(self, connection: Any) -> None:
-        self._place = self._place_of(connection)
-        self._schema = Schema()
-        self._schema.look(_asker(connection))
+        ask, before, self._before = _asker(connection), self._before, None
+        if before is not None and before._schema.times == (not self._sealed):
+            self._place, self._schema = before._place, before._schema
+            self._schema.look(ask, before._stale or ())
+        else:
+            self._place, self._schema = self._place_of(connection), Schema(self._times(ask))
+            self._schema.look(ask)
         self._read_records(connection)
         connection.rollback()
+
+    def _times(self, ask: Callable[..., list[Any]]) -> bool:
+        """Whether times count: where there are records, as for these."""
+        for (text,) in ask(
+            f"SELECT details FROM {TABLE} WHERE step = %s AND name = %s AND status = %s",
+            STEP,
+            self._step,
+            "tables",
+        ):
+            return bool(json.loads(text).get("times", True))
+        return not self._sealed
 
     @contextlib.contextmanager
     def _own(self) -> Iterator[Any]:
@@ -971,7 +1024,7 @@ class Recorder:
             self._look(real)
             rows = [*self._failures, *self._reads, *changes, *more]
             if self._stored != self._schema.prints:
-                tables = {"prints": self._schema.prints}
+                tables = {"prints": self._schema.prints, "times": self._schema.times}
                 if self._stored is None:
                     rows.append({"kind": "tables", **tables})
                 else:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.errors import LegacyError
 from bridge.sqlite import foreign_keys_off, pragma
@@ -29,14 +31,98 @@ def run_frozen(
 
     :param then: what else belongs to the transaction.
     """
-    with (
-        foreign_keys_off(connection),
-        _settings_kept(connection, statements),
-        connection.begin(),
-    ):
-        for statement in statements:
+    with foreign_keys_off(connection), connection.begin():
+        _run(connection, statements, then)
+
+
+def _run(connection: Connection, statements: Sequence[str], then: Callable[[], None]) -> None:
+    with _settings_kept(connection, statements):
+        for statement in _sent(connection, statements):
             connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
         then()
+
+
+def _sent(connection: Connection, statements: Sequence[str]) -> Sequence[str]:
+    """What goes to the database at once: all of it, where the driver sends it as it is."""
+    if statements and connection.dialect.driver in ("psycopg", "psycopg2"):
+        return [";\n".join(f"{statement}\n" for statement in statements)]
+    return statements
+
+
+class Replay:
+    """Runs frozen versions one after the other, each with its row in one transaction.
+
+    On SQLite several may have one together: there a commit takes far longer than most versions.
+    One that fails is undone by itself. Nothing else may use the connection while one is `open`.
+
+    :param connection: not in a transaction.
+    """
+
+    SECONDS = 1.0
+    """How long a transaction goes on taking versions in: so much work is lost at most."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._several = connection.dialect.name == "sqlite"
+        self._whole = True
+        self._stack: ExitStack | None = None
+        self._begun = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether there are versions that have run and are not committed."""
+        return self._stack is not None
+
+    @property
+    def due(self) -> bool:
+        """Whether they ought to be committed."""
+        return self.open and time.monotonic() - self._begun > self.SECONDS
+
+    def run(self, statements: Sequence[str], then: Callable[[], None]) -> None:
+        """Run a version's statements, and what else belongs to the transaction."""
+        if not self._several:
+            run_frozen(self._connection, statements, then)
+            return
+        if self._stack is None:
+            self._begun = time.monotonic()
+            with ExitStack() as stack:
+                stack.enter_context(foreign_keys_off(self._connection))
+                stack.enter_context(self._connection.begin())
+                self._stack = stack.pop_all()
+        self._whole = False
+        point = self._connection.begin_nested()
+        try:
+            _run(self._connection, statements, then)
+            point.commit()
+        except BaseException:
+            if self._in_transaction:
+                point.rollback()
+                self._whole = True
+            raise
+        self._whole = True
+
+    @property
+    def _in_transaction(self) -> bool:
+        """Whether SQLite has not rolled back by itself, as it does where the disk is full."""
+        driver: Any = self._connection.connection.dbapi_connection
+        return bool(driver.in_transaction)
+
+    def commit(self) -> None:
+        """Commit what has run.
+
+        :raises SQLAlchemyError: the database does not; then nothing of it has run.
+        """
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            with stack:
+                if not (self._whole and self._in_transaction):
+                    raise SQLAlchemyError("the transaction was rolled back")
+
+    def roll_back(self) -> None:
+        """Undo what has run and is not committed."""
+        self._whole = False
+        with suppress(SQLAlchemyError):
+            self.commit()
 
 
 def leaves_settings(dialect: str, statements: Iterable[str]) -> bool:

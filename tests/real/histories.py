@@ -192,8 +192,14 @@ class Project:
         """bridge that stops where Alembic begins."""
         return self.bridge(database, alembic={"targets": [self.history.base]})
 
-    def migrate_alone(self, database: Database, version: int | None = None) -> None:
-        """Takes the database to a version, else the last, with sqlalchemy-migrate's own API."""
+    def migrate_alone(
+        self, database: Database, version: int | None = None, *, warm: bool = False
+    ) -> float:
+        """Takes the database to a version, else the last, with sqlalchemy-migrate's own API.
+
+        :param warm: what the scripts import has been imported before.
+        :returns: the seconds.
+        """
         bridge = self.bridge(database)
         request = {
             "url": legacy_url(database.engine().url),
@@ -201,6 +207,7 @@ class Project:
             "setup": self.history.setup,
             "repository": str(self.wheel / self.history.repository),
             "version": version,
+            "warm": warm,
         }
         done = subprocess.run(
             [str(ready_runtime(bridge.config).python), str(HERE / "reference.py")],
@@ -210,6 +217,7 @@ class Project:
             check=False,
         )
         assert done.returncode == 0, done.stderr
+        return float(done.stdout.split()[-1])
 
     def write_toml(self, path: Path) -> Path:
         """The configuration as a file, for the command line."""
