@@ -14,7 +14,6 @@ import argparse
 import contextlib
 import itertools
 import json
-import re
 import statistics
 import subprocess
 import sys
@@ -35,6 +34,7 @@ from histories import HISTORIES, Project, fetch  # noqa: E402
 from projects import write_versions  # noqa: E402
 from servers import MariaDB, PostgreSQL, Server  # noqa: E402
 
+from bridge.frozen import Recording, ended  # noqa: E402
 from bridge.model import RunLegacy  # noqa: E402
 
 WAYS = ("migrate", "replay", "call", "client")
@@ -74,18 +74,15 @@ def places(folder: Path, dialects: list[str]) -> Iterator[tuple[dict[str, Make],
         yield found, urls
 
 
-def write_script(project: Project, dialect: str, path: Path) -> Path:
-    """What the client reads: the frozen SQL, with each version and its row in a transaction."""
-    kind = "mysql" if dialect == "mariadb" else dialect
-    text = (project.wheel / project.history.repository / "frozen" / f"{kind}.sql").read_text()
-    parts = re.split(r"^-- bridge\d*: version (\d+) .*\n", text, flags=re.MULTILINE)[1:]
-    path.write_text(
-        "".join(
-            f"BEGIN;\n{sql}UPDATE migrate_version SET version = {number} "
-            f"WHERE version = {int(number) - 1};\nCOMMIT;\n"
-            for number, sql in zip(parts[::2], parts[1::2], strict=True)
-        )
-    )
+def write_script(recording: Recording, path: Path) -> Path:
+    """What the client reads: the recorded SQL, with each version and its row in a transaction."""
+    with path.open("w") as sql:
+        for version in recording.versions:
+            statements = (ended(recording.dialect, text) for text in version.statements)
+            sql.write(
+                f"BEGIN;\n{''.join(statements)}UPDATE migrate_version "
+                f"SET version = {version.version} WHERE version = {version.version - 1};\nCOMMIT;\n"
+            )
     return path
 
 
@@ -133,13 +130,17 @@ def main() -> None:
             wheel = work / "wheel"
             wheel.mkdir()
             fetch(history.wheel, wheel)
-        project = freeze(Project(history, wheel), work / "frozen", urls)
+        recordings = freeze(Project(history, wheel), work / "frozen", urls).recordings
+        project = Project(history, work / "frozen")
+        scripts = {
+            dialect: write_script(recording, work / f"{dialect}.sql")
+            for dialect, recording in zip(made, recordings, strict=True)
+        }
         for round_, (dialect, make) in itertools.product(range(options.rounds + 1), made.items()):
-            script = write_script(project, dialect, work / f"{dialect}.sql")
             for way in (
                 lambda database: by_migrate(project, database),
                 lambda database: by_bridge(project, database),
-                lambda database: by_client(script, database),  # noqa: B023
+                lambda database: by_client(scripts[dialect], database),  # noqa: B023
             ):
                 database = make()
                 write_versions(database, ("Glance Migrations", 0))

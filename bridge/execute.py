@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import zip_longest
 from typing import Any, Protocol
 from uuid import uuid4
@@ -685,6 +685,7 @@ def tables_to_create(
     return list(owned.values())
 
 
+@cache  # so that SQLAlchemy compiles what is written to it once, and not for each version
 def version_table(store: VersionStore) -> sa.Table:
     """A legacy version table, as sqlalchemy-migrate makes it."""
     columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]

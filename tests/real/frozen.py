@@ -9,12 +9,13 @@ from pathlib import Path
 from histories import HERE, Project
 
 from bridge import Bridge
+from bridge.frozen import Freeze
 
 PORTED = HERE / "ported"
 
 
-def freeze(project: Project, folder: Path, urls: Sequence[str] = ()) -> Project:
-    """A copy of the project in a folder, frozen on SQLite and on servers; its ports are in place.
+def freeze(project: Project, folder: Path, urls: Sequence[str] = ()) -> Freeze:
+    """Freeze a copy of the project in a folder, on SQLite and on servers; its ports are in place.
 
     :param urls: of databases on servers: of MariaDB's, the character set counts.
     """
@@ -23,5 +24,4 @@ def freeze(project: Project, folder: Path, urls: Sequence[str] = ()) -> Project:
     copy = Project(project.history, folder)
     home = folder / project.history.repository
     shutil.copytree(PORTED / project.history.name, home / "frozen" / "ported")
-    Bridge(root=HERE, **copy.tables()).freeze(urls)
-    return copy
+    return Bridge(root=HERE, **copy.tables()).freeze(urls)
