@@ -15,7 +15,7 @@ PACKAGE = Path(bridge.__file__).parent
 LAYERS = (
     {"errors", "model"},
     {"comparison", "config", "discretion", "drawing", "drift", "drivers", "frozen", "graph"}
-    | {"guard", "pictures", "plan", "recorder", "report", "state", "ways"},
+    | {"guard", "pictures", "plan", "proof", "recorder", "report", "state", "ways"},
     {"backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
     | {"inspection", "journal", "modules", "rendering", "replay", "rows", "scratch", "sqlite"}
     | {"telling"}
@@ -43,6 +43,7 @@ NEIGHBOURS = {
     ("model", "errors"),
     ("drawing", "graph"),
     ("pictures", "drawing"),
+    ("proof", "drawing"),
     ("report", "comparison"),
     ("report", "discretion"),
     ("report", "drawing"),
