@@ -180,6 +180,13 @@ def make_engine(url: URL, *, pooled: bool = False) -> Engine:
             if package
             else "Install the driver that the URL names, or name another one.",
         ) from None
+    if engine.dialect.driver == "psycopg" and "prepare_threshold" not in url.query:
+        # It would prepare a query that comes again and again, and the server refuses to run it
+        # after its table has changed.
+        @event.listens_for(engine, "connect")
+        def never_prepare(connection: Any, _record: Any) -> None:
+            connection.prepare_threshold = None
+
     return engine
 
 

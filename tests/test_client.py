@@ -28,7 +28,7 @@ from legacy_projects import (
 from projects import write_versions
 from sqlalchemy.engine import make_url
 
-from bridge.database import parse_url
+from bridge.database import connect, make_engine, parse_url
 from bridge.drivers import with_driver
 from bridge.errors import LegacyError, LegacyPreflightError, LegacyWorkerError
 from bridge.legacy import client
@@ -442,3 +442,17 @@ def test_a_cause_that_many_scripts_share_is_told_once(
     assert project.message(error) == (
         f"27 problems with the legacy scripts that this database needs:\n{first}- 7 more: {cause}"
     )
+
+
+# -- sessions -------------------------------------------------------------------------------------
+
+
+def test_a_query_may_come_again_after_its_table_has_changed(database: Database) -> None:
+    engine = make_engine(make_url(database.url))
+    database.execute("CREATE TABLE things (id INTEGER)")
+    with connect(engine) as connection:
+        for number in range(12):  # a driver may remember what comes often
+            with connection.begin():
+                rows = connection.exec_driver_sql("SELECT * FROM things")
+                assert len(rows.keys()) == 1 + number
+                connection.exec_driver_sql(f"ALTER TABLE things ADD COLUMN more_{number} INTEGER")
