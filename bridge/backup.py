@@ -24,9 +24,10 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.config import Config
 from bridge.database import connect, shown, sqlite_file, unreadable
+from bridge.dump_files import kind_of_backup
 from bridge.dumps import Dumper, MySQL, PostgreSQL
 from bridge.errors import BackupError, BridgeError
-from bridge.model import Backup
+from bridge.model import Backup, size_words
 
 ENDING = "bridge-backup"
 ROOM = 1 << 20
@@ -34,12 +35,6 @@ ROOM = 1 << 20
 
 _NAME = re.compile(
     rf"(?P<name>.+)\.(?P<time>\d{{8}}T\d{{6}}\.\d{{6}}Z)\.(?P<identity>[0-9a-f]{{8}})\.{ENDING}"
-)
-# How each kind begins. A dump of MariaDB's may say first that it is to be read in a sandbox.
-_KINDS = (
-    ("sqlite", re.compile(rb"SQLite format 3\0")),
-    ("postgresql", re.compile(rb"PGDMP")),
-    ("mysql", re.compile(rb"(/\*[^\n]*\*/;?\s*)?-- (MariaDB|MySQL) dump ")),
 )
 # What integrity_check says of rows that a constraint would refuse today. Old databases have such
 # rows, since SQLite lets a constraint be added over them; they are no damage.
@@ -77,11 +72,6 @@ def command(backup: Backup) -> str:
 def offer(error: BridgeError, backup: Backup) -> None:
     """Name the backup in an error of the run that made it."""
     error.help = f"{error.help}\nOr put back the backup: {command(backup)}".lstrip()
-
-
-def size_words(size: int) -> str:
-    """A number of bytes for people."""
-    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def backend(engine: Engine) -> str:
@@ -244,7 +234,7 @@ def write_sqlite(engine: Engine, path: Path) -> None:
             f"The database {shown(engine.url)} cannot be backed up: {error}",
             help=f"Mend what SQLite complains of, {_WITHOUT}",
         ) from None
-    finding = _finding(path)
+    finding = damage(path)
     if finding:
         raise BackupError(
             f"The database {shown(engine.url)} is damaged, as SQLite finds: {finding}",
@@ -271,7 +261,7 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
             help="Name one that is there: backups of SQLite are beside the database, those of "
             "servers in the folder backups beside the configuration, or in backup.folder.",
         ) from None
-    kind = next((name for name, mark in _KINDS if mark.match(begin)), None)
+    kind = kind_of_backup(begin)
     if kind != backend(engine):
         found = f"a backup of {kind}" if kind else "no backup that bridge knows"
         raise BackupError(
@@ -293,7 +283,7 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
     file = sqlite_file(engine.url)
     if file and file.exists() and file.samefile(path):
         raise BackupError(f"{path} is the database itself.", help="Name one of its backups.")
-    finding = _finding(path)
+    finding = damage(path)
     if finding:
         raise BackupError(
             f"The backup {path} is damaged, as SQLite finds: {finding}",
@@ -363,7 +353,7 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def _finding(path: Path) -> str:
+def damage(path: Path) -> str:
     """What SQLite finds wrong with a file; empty where nothing is."""
     try:
         with _opened(path) as connection:

@@ -50,6 +50,13 @@ class BackupConfig:
 
 
 @dataclass(frozen=True)
+class CheckConfig:
+    """`[check]`: where the old databases are that upgrades are tried with."""
+
+    snapshots: Path | None = None
+
+
+@dataclass(frozen=True)
 class AlembicConfig:
     """`[alembic]`: where the Alembic scripts are and what is to be reached."""
 
@@ -125,6 +132,12 @@ class Config:
     modules: Mapping[str, ModuleConfig]
     legacy_python: Path | None = None
     backup: BackupConfig = BackupConfig()
+    check: CheckConfig = CheckConfig()
+
+    @property
+    def snapshots(self) -> Path:
+        """The folder of the old databases."""
+        return self.check.snapshots or self.root / "snapshots"
 
     def enabled(self, repository: str) -> bool:
         """Whether a legacy repository is the core's own or of a module that is on."""
@@ -349,8 +362,9 @@ def parse(document: Mapping[str, Any], *, root: Path, source: str) -> Config:
         name: _module(name, inner) for name, inner in top.take("module", group, none).items()
     }
     backup = _backup(table("backup", top.take("backup", lambda _, v: v, {})))
+    check = _check(table("check", top.take("check", lambda _, v: v, {})))
     top.finish()
-    config = Config(root, source, database, alembic, legacy, modules, legacy_python, backup)
+    config = Config(root, source, database, alembic, legacy, modules, legacy_python, backup, check)
     _check_names(config, top)
     if database.fresh == "models" and not alembic.models:
         raise top.mistake("database.fresh", 'is "models", so alembic.models must name them')
@@ -363,6 +377,12 @@ def _backup(table: _Table) -> BackupConfig:
         servers=table.take("servers", table.flag, BackupConfig.servers),
         folder=table.take("folder", table.path, None),
     )
+    table.finish()
+    return result
+
+
+def _check(table: _Table) -> CheckConfig:
+    result = CheckConfig(snapshots=table.take("snapshots", table.path, None))
     table.finish()
     return result
 

@@ -21,12 +21,13 @@ from filelock import FileLock, Timeout
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.backup import Place, backend, check_room, dumper_of, size_of, size_words, write_sqlite
+from bridge.backup import Place, backend, check_room, dumper_of, size_of, write_sqlite
 from bridge.config import Config
 from bridge.database import cause, connect, make_engine, read_only, sqlite_file
 from bridge.dumps import Dumper
 from bridge.errors import BackupError, RehearsalError
 from bridge.guard import Guard
+from bridge.model import size_words
 
 ENDING = ".bridge-rehearsal"
 """The end of the name of the folder that a rehearsal works in."""

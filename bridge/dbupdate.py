@@ -30,11 +30,12 @@ from bridge.frozen import Freeze, Frozen, check_seal, read_frozen
 from bridge.graph import Graph
 from bridge.graph_cache import GraphCache, look
 from bridge.hooks import load_models
-from bridge.legacy.repository import read_apart, read_repository, version_table_of
+from bridge.legacy.repository import read_repository, version_table_of, with_apart
 from bridge.model import (
     CORE,
     Backup,
     Facts,
+    Imported,
     ModuleState,
     PastRun,
     Plan,
@@ -42,7 +43,7 @@ from bridge.model import (
     Report,
     Repository,
     Rows,
-    RunLegacy,
+    Snapshot,
     State,
     Verification,
 )
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
     from bridge.execute import Progress
     from bridge.freeze import FreezeProgress
     from bridge.revisions import Commands, Revisions
+    from bridge.snapshots import SnapshotProgress, Snapshots
 
 LOCK_SECONDS = 60.0
 """For how long a run waits for the end of another one."""
@@ -250,23 +252,7 @@ class Bridge:
         for name in self._legacy_in(plan) & {*self.histories}:
             check_seal(self.histories[name])
         plan = choose_ways(plan, self.histories, ways)
-        versions: dict[str, set[int]] = {name: set() for name in self.repositories}
-        for step in plan.steps:
-            if isinstance(step, RunLegacy) and step.how == "live":
-                versions[step.repository].add(step.version)
-        # Only of these the scripts are read.
-        apart = {
-            name: read_apart(self.repositories[name], state.dialect, numbers)
-            for name, numbers in versions.items()
-            if numbers
-        }
-        steps = tuple(
-            replace(step, apart=apart[step.repository].get(step.version))
-            if isinstance(step, RunLegacy) and step.how == "live"
-            else step
-            for step in plan.steps
-        )
-        return replace(plan, steps=steps)
+        return with_apart(plan, self.repositories)
 
     def _legacy_in(self, plan: Plan) -> set[str]:
         """The repositories of which the plan runs versions, or stamps what they equal."""
@@ -732,6 +718,100 @@ class Bridge:
                 sqlite=sqlite,
                 progress=progress,
             )
+
+    # --- snapshots ------------------------------------------------------------------------
+
+    def snapshots(self, folder: Path | str | None = None) -> tuple[Snapshot, ...]:
+        """The old databases in a folder.
+
+        :param folder: None for the one that the configuration names.
+        :raises DatabaseError: one cannot be read.
+        """
+        return self._snapshots(folder).found()
+
+    def create_snapshot(
+        self,
+        at: Mapping[str, int],
+        *,
+        kind: str | None = None,
+        urls: Sequence[URL | str] = (),
+        rows: int | None = None,
+        plain: bool = False,
+        folder: Path | str | None = None,
+        name: str | None = None,
+        force: bool = False,
+        progress: SnapshotProgress | None = None,
+    ) -> Snapshot:
+        """Make an old database up, at these legacy versions, and write it as a file.
+
+        :param at: the version of each repository. What these require comes along; other
+            repositories are not in it.
+        :param kind: "sqlite", "postgresql" or "mysql"; None for that of the first of the `urls`,
+            or SQLite if there are none.
+        :param urls: servers on which databases may be made and dropped.
+        :param rows: how many rows each table has at least.
+        :param plain: ordinary rows only, no edge values.
+        :param folder: None for the one that the configuration names.
+        :param name: of the file; None for one made of the versions.
+        :param force: put it in the place of one that is there.
+        :raises ConfigError: there are no such versions, or no upgrade comes by them together.
+        :raises LegacyError: a version fails.
+        :raises SnapshotError: the file is there already.
+        """
+        from bridge.scratch import scratch
+        from bridge.snapshots import ROWS, server_for
+
+        with discreet(lambda text: scrub(self.scrub(text), *urls)):
+            snapshots = self._snapshots(folder, progress)
+            with scratch(server_for(kind, [parse_url(url) for url in urls])) as place:
+                return snapshots.create(
+                    place, at, rows=rows or ROWS, plain=plain, name=name, force=force
+                )
+
+    def import_snapshot(
+        self,
+        path: Path | str,
+        *,
+        urls: Sequence[URL | str] = (),
+        anonymize: bool = False,
+        keep: Sequence[str] = (),
+        folder: Path | str | None = None,
+        name: str | None = None,
+        force: bool = False,
+        progress: SnapshotProgress | None = None,
+    ) -> Imported:
+        """Write an administrator's database as a snapshot; the file itself is only read.
+
+        :param path: a SQLite file, or what `.dump`, pg_dump or mariadb-dump wrote.
+        :param urls: servers on which databases may be made and dropped; a dump needs one of its
+            kind.
+        :param anonymize: scrub all texts.
+        :param keep: columns whose texts stay all the same, as ``TABLE.COLUMN``.
+        :raises DatabaseError: it cannot be loaded.
+        :raises StateError: it is no database of this app's that can be upgraded.
+        :raises SnapshotError: the file is there already, or cannot be anonymized.
+        """
+        from bridge.scratch import scratch
+        from bridge.snapshots import kind_of_file, server_for
+
+        with discreet(lambda text: scrub(self.scrub(text), *urls)):
+            snapshots = self._snapshots(folder, progress)
+            path, servers = Path(path), [parse_url(url) for url in urls]
+            with scratch(server_for(kind_of_file(path), servers)) as place:
+                return snapshots.take_in(
+                    place, path, anonymize=anonymize, keep=keep, name=name, force=force
+                )
+
+    def _snapshots(
+        self, folder: Path | str | None, progress: SnapshotProgress | None = None
+    ) -> Snapshots:
+        from bridge.execute import Silent
+        from bridge.snapshots import Snapshots
+
+        return Snapshots(
+            self.config, self.repositories, self.histories, self._of_the_app, self._detect,
+            self.config.snapshots if folder is None else Path(folder), progress or Silent(),
+        )  # fmt: skip
 
     # --- the developer's commands ---------------------------------------------------------
 

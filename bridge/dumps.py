@@ -58,6 +58,18 @@ class Dumper(Protocol):
         :raises BackupError: it failed; `state_of_data` says what is there.
         """
 
+    def write_script(self, path: Path) -> None:
+        """Write a script for people to read, with a line a row, without owners and rights.
+
+        :raises BackupError: the program is missing or failed.
+        """
+
+    def run_script(self, path: Path) -> None:
+        """Run a script of such a program's in a database that is empty.
+
+        :raises BackupError: it failed.
+        """
+
 
 # --- PostgreSQL ---------------------------------------------------------------------------
 
@@ -98,14 +110,7 @@ class PostgreSQL:
             raise
 
     def restore(self, path: Path) -> None:
-        """In one transaction: what is there now goes, what the backup has comes.
-
-        A script, which pg_dump writes too, can be read only into a new database.
-        """
-        with open(path, "rb") as stream:
-            if not stream.read(5).startswith(b"PGDMP"):
-                self._run_script(path)
-                return
+        """In one transaction: what is there now goes, what the backup has comes."""
         with connect(self.engine) as connection:
             try:
                 drops, kept = _drops(connection), _kept(connection)
@@ -130,7 +135,17 @@ class PostgreSQL:
             if not _piped(reader, writer, environment, first, said):
                 raise _restoring(_failure("psql", said, self.engine.url), path)
 
-    def _run_script(self, path: Path) -> None:
+    def write_script(self, path: Path) -> None:
+        """As pg_dump's plain format is."""
+        options = ["--format=plain", "--no-password", "--encoding=UTF8", "--no-owner",
+                   "--no-privileges", "--no-security-labels", "--no-tablespaces",
+                   "--no-publications", "--no-subscriptions"]  # fmt: skip
+        with self._login() as (database, environment):
+            given = [*options, f"--file={path}", database]
+            _run("pg_dump", given, self.engine.url, environment)
+
+    def run_script(self, path: Path) -> None:
+        """In one transaction."""
         options = ["--no-psqlrc", "--quiet", "--no-password", "--single-transaction"]
         options += ["--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={path}"]
         with self._login() as (database, environment):
@@ -249,6 +264,15 @@ def _piped(
             process.wait()
 
 
+def archive_script(archive: Path, path: Path) -> None:
+    """Write what is in an archive of pg_dump's as a script, without owners and rights.
+
+    :raises BackupError: the program is missing, or the archive is damaged.
+    """
+    options = ["--no-owner", "--no-privileges", f"--file={path}", str(archive)]
+    _run("pg_restore", options, None, _environment())
+
+
 # --- MySQL and MariaDB --------------------------------------------------------------------
 
 _SSL = {"ssl_ca": "ssl-ca", "ssl_capath": "ssl-capath", "ssl_cert": "ssl-cert",
@@ -271,6 +295,28 @@ class MySQL:
         with self._login() as (file, environment):
             given = [file, *options, "--", str(self.engine.url.database)]
             _run("mariadb-dump", given, self.engine.url, environment)
+
+    def write_script(self, path: Path) -> None:
+        """Rows in the order of their keys: of those without, in the server's."""
+        options = ["--single-transaction", "--quick", "--hex-blob", "--routines", "--triggers",
+                   "--no-tablespaces", "--skip-dump-date", "--skip-extended-insert",
+                   "--order-by-primary", "--skip-add-locks",
+                   f"--result-file={path}"]  # fmt: skip
+        with self._login() as (file, environment):
+            given = [file, *options, "--", str(self.engine.url.database)]
+            _run("mariadb-dump", given, self.engine.url, environment)
+
+    def run_script(self, path: Path) -> None:
+        """Each statement alone."""
+        with self._login() as (file, environment), _output() as said:
+            given = [_found("mariadb"), file, "--binary-mode", "--", str(self.engine.url.database)]
+            with open(path, "rb") as stream:
+                done = subprocess.run(
+                    given, stdin=stream, stdout=subprocess.DEVNULL, stderr=said, env=environment,
+                    check=False,
+                )  # fmt: skip
+            if done.returncode != 0:
+                raise _failure("mariadb", said, self.engine.url)
 
     def check(self, path: Path, *, thoroughly: bool) -> None:
         """Whether its last line is there."""
@@ -405,7 +451,9 @@ def _found(program: str) -> str:
     return found
 
 
-def _run(program: str, arguments: Sequence[str], url: URL, environment: Mapping[str, str]) -> str:
+def _run(
+    program: str, arguments: Sequence[str], url: URL | None, environment: Mapping[str, str]
+) -> str:
     """The output of a program that must succeed."""
     with _output() as said:
         done = subprocess.run(
@@ -421,9 +469,9 @@ def _run(program: str, arguments: Sequence[str], url: URL, environment: Mapping[
     return done.stdout.decode("utf-8", "replace")
 
 
-def _failure(program: str, said: IO[bytes], url: URL) -> BackupError:
+def _failure(program: str, said: IO[bytes], url: URL | None) -> BackupError:
     said.seek(0)
-    words = scrub(said.read().decode("utf-8", "replace").strip(), url)
+    words = scrub(said.read().decode("utf-8", "replace").strip(), *([url] if url else []))
     if "server version mismatch" in words:
         advice = f"Install {program} of the server's version (Debian: postgresql-client-VERSION)"
     else:

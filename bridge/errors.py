@@ -98,6 +98,12 @@ class BackupError(DatabaseError):
     code = "backup-failed"
 
 
+class SnapshotError(DatabaseError):
+    """A snapshot cannot be made, taken in, or read."""
+
+    code = "snapshot-refused"
+
+
 class RehearsalError(DatabaseError):
     """A rehearsal has no copy to run on, or would have reached beyond it."""
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from itertools import zip_longest
 from typing import Any, Protocol
 from uuid import uuid4
@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.backup import back_up, command, offer, prune, size_words
+from bridge.backup import back_up, command, offer, prune
 from bridge.config import Config
 from bridge.database import cause, connect, scrub, sqlite_file
 from bridge.drift import accepted, difference_document, difference_lines
@@ -49,22 +49,23 @@ from bridge.model import (
     Foundations,
     JournalEntry,
     Plan,
-    Repository,
     RunLegacy,
     SetVersion,
     Stamp,
     Step,
     Upgrade,
     VerifySchema,
-    VersionStore,
     done_as_dict,
     name_in_journal,
+    size_words,
 )
 from bridge.recorder import DIALECTS, CannotResume, Recorder
 from bridge.replay import Replay, leaves_settings, load_ported
 from bridge.revisions import Revisions, Runner
 from bridge.schema import read_schema
 from bridge.telling import said
+from bridge.version_table import rows_of, version_row, version_table, write_version
+from bridge.ways import in_the_way
 
 
 class Progress(Protocol):
@@ -494,13 +495,17 @@ class Executor:
             self._client.rest()  # what scripts left open may hold locks
             self._at_rest = True
         before = self._versions[step.repository]
-        if step.repository in self._ran_live and self._drift(step.repository, before):
-            raise StalePlanError(
-                f"What legacy version {before} of {step.repository} has left is not the frozen "
-                f"schema, so '{step}' cannot be replayed.",
-                help="It can run live: bridge dbupdate",
-                state_of_data=self._so_far(),
-            )
+        if step.repository in self._ran_live:
+            self._settle()
+            found = self._drift(step.repository, before)
+            if in_the_way(found, self._engine.dialect.name):
+                raise StalePlanError(
+                    f"What legacy version {before} of {step.repository} has left is not the frozen "
+                    f"schema, so '{step}' cannot be replayed: {found[0].name}.",
+                    help="It can run live: bridge dbupdate",
+                    state_of_data=self._so_far(),
+                )
+            self._ran_live.remove(step.repository)
         statements = self._statements(step)
         connection = self._connection
         if self._replay is None:
@@ -683,51 +688,6 @@ def tables_to_create(
     for table in (t for m in models if m.component in stamped for t in m.tables):
         owned.setdefault(id(table.metadata), (table.metadata, []))[1].append(table)
     return list(owned.values())
-
-
-@cache  # so that SQLAlchemy compiles what is written to it once, and not for each version
-def version_table(store: VersionStore) -> sa.Table:
-    """A legacy version table, as sqlalchemy-migrate makes it."""
-    columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]
-    if store.path_column:
-        columns.append(sa.Column(store.path_column, sa.Text))
-    columns.append(sa.Column(store.version_column, sa.Integer))
-    return sa.Table(store.table, sa.MetaData(), *columns)
-
-
-def version_row(repository: Repository, before: int | None, version: int) -> Any:
-    """The statement that writes a version's number, as the legacy runtime would.
-
-    :param before: the version that the row has; None where there is no row yet.
-    """
-    store = repository.store
-    table = version_table(store)
-    if before is None:
-        row = {store.id_column: repository.repository_id, store.version_column: version}
-        if store.path_column:
-            row[store.path_column] = str(repository.path or "")
-        return table.insert().values(row)
-    at_last = rows_of(table, repository, before)
-    return table.update().where(at_last).values({store.version_column: version})
-
-
-def rows_of(table: sa.Table, repository: Repository, version: int | None = None) -> Any:
-    """The condition of a repository's rows in its version table, of those at `version` if given."""
-    store = repository.store
-    own = table.c[store.id_column].in_(repository.ids)
-    return own if version is None else own & (table.c[store.version_column] == version)
-
-
-def write_version(
-    connection: Connection, repository: Repository, before: int | None, version: int
-) -> None:
-    """Write a version's number into the version table.
-
-    :raises LegacyError: the row is not at the version before any more.
-    """
-    written = connection.execute(version_row(repository, before, version))
-    if before is not None and written.rowcount != 1:
-        raise LegacyError(f"the version row of {repository.name} is not at {before} any more")
 
 
 def cannot_resume(step: str, number: int, found: str, expected: str) -> ResumeError:

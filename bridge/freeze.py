@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Protocol
 
 from sqlalchemy.engine import URL
 
 from bridge.config import Config
+from bridge.dump_files import kind_of
 from bridge.errors import ConfigError, FreezeError, SealBrokenError
 from bridge.frozen import (
     FOLDER,
@@ -31,11 +31,11 @@ from bridge.frozen import (
     read_frozen,
 )
 from bridge.legacy.runtime import ready_runtime
-from bridge.model import LegacyState, Repository, RunLegacy
-from bridge.plan import legacy_order
+from bridge.model import Repository
+from bridge.plan import every_version
 from bridge.recording import Recorder
 from bridge.rows import Choose
-from bridge.scratch import kind_of, scratch
+from bridge.scratch import scratch
 
 
 class FreezeProgress(Protocol):
@@ -107,7 +107,7 @@ def freeze(
         if frozen is not None and name not in update:
             check_seal(frozen)
     python = ready_runtime(config, tell=progress.note).python
-    steps = _steps(own, config)
+    steps = every_version(own, config)
     kinds = _kinds(snapshots)
     recordings = []
     for url in (*([None] if sqlite else []), *urls):
@@ -133,15 +133,6 @@ def freeze(
         for name in own
     )
     return Freeze(tuple(recordings), sealed)
-
-
-def _steps(repositories: Mapping[str, Repository], config: Config) -> list[RunLegacy]:
-    """Every version, in the order of an upgrade from nothing."""
-    states = {
-        name: LegacyState(replace(repository, hand_over="last"), repository.first - 1)
-        for name, repository in repositories.items()
-    }
-    return legacy_order(states, config)
 
 
 def _kinds(snapshots: Sequence[Path]) -> dict[Path, str]:

@@ -5,7 +5,7 @@ All are frozen dataclasses of plain values. Nothing here reads a database or a f
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -360,6 +360,49 @@ class Difference:
     meaning: str
     own: bool = False
     table: str = ""
+
+
+def size_words(size: int) -> str:
+    """A number of bytes for people."""
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
+
+
+def standing(versions: Mapping[str, int], revisions: Sequence[str] = ()) -> str:
+    """Where a database stands, for people: ``core 7, likes 2; revisions a1, b2``."""
+    parts = [", ".join(f"{name} {version}" for name, version in versions.items())]
+    if revisions:
+        parts.append(f"revisions {', '.join(revisions)}")
+    return "; ".join(filter(None, parts)) or "no version"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A file with an old database, of which it says itself where it stands.
+
+    `kind` is "sqlite", "postgresql" or "mysql"; `versions` are those of the legacy repositories in
+    it, None where the file does not say; `revisions` the Alembic ones; `size` is in bytes.
+    """
+
+    path: Path
+    kind: str
+    versions: Mapping[str, int] | None
+    revisions: tuple[str, ...]
+    size: int
+
+
+@dataclass(frozen=True)
+class Imported:
+    """What came of an administrator's database: a snapshot, and what in it is to be looked at.
+
+    `drift` has in what its schema differs from the frozen one of its versions; `scrubbed` counts
+    the texts that were replaced, None where none were to be; `kept` has the columns that are as
+    they were, each with why.
+    """
+
+    snapshot: Snapshot
+    drift: tuple[Difference, ...] = ()
+    scrubbed: int | None = None
+    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 # --- steps --------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from sqlalchemy.engine.mock import MockConnection
 from bridge.config import Config
 from bridge.drift import accepted
 from bridge.errors import NotOfflineError, NotReplayableError, ResumeError, RevisionsError
-from bridge.execute import drifted, rows_of, tables_to_create, version_row, version_table
+from bridge.execute import drifted, tables_to_create
 from bridge.frozen import Frozen, ended, family
 from bridge.hooks import load_models
 from bridge.journal import Journal
@@ -37,6 +37,7 @@ from bridge.model import (
 )
 from bridge.rendering import bare, count, rendered, script_dialect
 from bridge.revisions import OfflineRunner, Revisions
+from bridge.version_table import rows_of, version_row, version_table
 
 _RUN = {
     "sqlite": "sqlite3 DATABASE < SCRIPT",

@@ -6,6 +6,7 @@ Pure: no database, no files.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 
 from bridge.config import Config
 from bridge.errors import ConfigError, InconsistentError, ModuleNeededError, ResumeError, StateError
@@ -17,6 +18,7 @@ from bridge.model import (
     Foundations,
     LegacyState,
     Plan,
+    Repository,
     RunLegacy,
     SetVersion,
     Stamp,
@@ -175,11 +177,22 @@ def _goal(legacy: LegacyState) -> int:
     return legacy.repository.target(legacy.start)
 
 
-def legacy_order(states: Mapping[str, LegacyState], config: Config) -> list[RunLegacy]:
-    """Every version that is ahead of these states, in the order of an upgrade.
+def every_version(
+    repositories: Mapping[str, Repository],
+    config: Config,
+    versions: Mapping[str, int] | None = None,
+) -> list[RunLegacy]:
+    """Every version of these repositories up to the last, in the order of an upgrade.
 
+    :param versions: where the repositories are; None for before their first versions.
     :raises ConfigError: the order that `requires` asks for cannot be.
     """
+    states = {
+        name: LegacyState(
+            replace(repository, hand_over="last"), (versions or {}).get(name, repository.first - 1)
+        )
+        for name, repository in repositories.items()
+    }
     return _run_legacy(states, states, config)
 
 

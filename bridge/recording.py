@@ -35,6 +35,7 @@ from bridge.schema import only, read_schema
 from bridge.scratch import Scratch
 from bridge.seeding import seed
 from bridge.sqlite import foreign_keys_off
+from bridge.version_table import put_under_control
 
 # When the clock stands still: with parts of a second that tell them from what a script knows.
 EMPTY, FILLED = 981173106.789012, 1223456789.654321
@@ -102,19 +103,7 @@ class Recorder:
     def _new(self) -> Engine:
         """A new database under version control, at no version."""
         engine = self._scratch.create()
-        with connect(engine) as connection, connection.begin():
-            for repository in self._repositories.values():
-                store = repository.store
-                columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]
-                values: dict[str, Any] = {store.id_column: repository.repository_id}
-                if store.path_column:
-                    columns.append(sa.Column(store.path_column, sa.Text))
-                    values[store.path_column] = ""
-                columns.append(sa.Column(store.version_column, sa.Integer))
-                values[store.version_column] = repository.first - 1
-                table = sa.Table(store.table, sa.MetaData(), *columns)
-                table.create(connection, checkfirst=True)
-                connection.execute(table.insert().values(values))
+        put_under_control(engine, self._repositories.values())
         return engine
 
     def _load(self, path: Path) -> tuple[dict[str, int], Engine]:

@@ -41,6 +41,7 @@ from bridge.model import (
     Backup,
     Downgrade,
     Foundations,
+    Imported,
     LegacyState,
     ModuleState,
     PastRun,
@@ -50,6 +51,7 @@ from bridge.model import (
     Report,
     RunLegacy,
     SetVersion,
+    Snapshot,
     Stamp,
     State,
     Step,
@@ -57,12 +59,14 @@ from bridge.model import (
     Verification,
     VerifySchema,
     done_as_dict,
+    size_words,
+    standing,
     step_as_dict,
 )
 
 _COMMAND = re.compile(
     r"\bbridge(?= (?:status|plan|dbupdate|resume|restore|history|verify|adopt|freeze|revision"
-    r"|alembic|graph|modules|runtime|--help)\b)"
+    r"|alembic|graph|modules|runtime|snapshot|--help)\b)"
 )
 _COLOURS = {
     "fresh": "cyan",
@@ -128,6 +132,23 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 def backup_document(backup: Backup) -> dict[str, Any]:
     """A backup in JSON; its size in bytes."""
     return {"file": str(backup.path), "size": backup.size}
+
+
+def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
+    """A snapshot in JSON; its size in bytes, its versions null where it does not say."""
+    return {
+        "file": str(snapshot.path),
+        "kind": snapshot.kind,
+        "versions": None if snapshot.versions is None else dict(snapshot.versions),
+        "revisions": list(snapshot.revisions),
+        "size": snapshot.size,
+    }
+
+
+def _where(snapshot: Snapshot) -> str:
+    if snapshot.versions is None:
+        return "-"
+    return standing(snapshot.versions, snapshot.revisions)
 
 
 def report_document(report: Report) -> dict[str, Any]:
@@ -490,6 +511,44 @@ class Output:
             self.console.width = _UNBROKEN
         self.console.print(tree, soft_wrap=False)
 
+    def snapshots(self, found: Sequence[Snapshot]) -> None:
+        """Print which snapshots there are."""
+        if self.as_json:
+            self._json({"snapshots": [snapshot_document(snapshot) for snapshot in found]})
+            return
+        if not found:
+            self.console.print("There are no snapshots.")
+            return
+        rows = [(s.path.name, _where(s), s.kind, size_words(s.size)) for s in found]
+        self._table(("snapshot", "at", "", "size"), rows)
+
+    def snapshot(self, made: Snapshot) -> None:
+        """Print where a snapshot was written."""
+        if self.as_json:
+            self._json(snapshot_document(made))
+            return
+        size = size_words(made.size)
+        self.console.print(f"[green]Written[/]: {escape(str(made.path))} ({_where(made)}, {size})")
+
+    def imported(self, found: Imported) -> None:
+        """Print what came of a database that was taken in."""
+        if self.as_json:
+            document = snapshot_document(found.snapshot)
+            document["differences"] = difference_document(found.drift)
+            if found.scrubbed is not None:
+                document |= {"scrubbed": found.scrubbed, "kept": dict(found.kept)}
+            self._json(document)
+            return
+        if found.drift:
+            self.console.print("The schema is not the frozen one of its version:")
+            self._lines(difference_lines(found.drift))
+        if found.scrubbed is not None:
+            self.console.print(f"{found.scrubbed} texts are scrubbed.")
+        if found.kept:
+            self.console.print("As they were, for you to look at:")
+            self._lines(f"  {name}: {why}" for name, why in found.kept.items())
+        self.snapshot(found.snapshot)
+
     def revision(self, path: Path, kept: Sequence[str]) -> None:
         """Print where a new revision is, and what autogenerate has left alone."""
         self.console.print(f"[green]Written[/]: {escape(str(path))}")
@@ -502,6 +561,10 @@ class Output:
     def note(self, text: str) -> None:
         """Print a remark to standard error: standard output may be read by a program."""
         self.errors.print(escape(self._typed(text)))
+
+    def remarks(self) -> TextProgress:
+        """What notes of a command go to that prints its outcome at the end."""
+        return TextProgress(self.errors)
 
     def freeze_progress(self) -> FreezeText:
         """What shows the versions that are recorded; on standard error."""

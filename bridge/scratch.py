@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import secrets
 import shutil
 import sqlite3
@@ -19,9 +18,11 @@ from typing import ClassVar
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.backup import dumper_of, write_sqlite
+from bridge.backup import damage, dumper_of, write_sqlite
 from bridge.database import cause, connect, make_engine, shown, unreachable
-from bridge.errors import DatabaseError
+from bridge.dump_files import POSTGRESQL_ARCHIVE, SQLITE_FILE, mysql_lines, postgresql_lines
+from bridge.dumps import archive_script
+from bridge.errors import BackupError, DatabaseError
 
 PREFIX = "bridge_scratch_"
 """The begin of the name of a database on a server; 16 hexadecimal digits follow."""
@@ -58,29 +59,6 @@ class Scratch:
         raise NotImplementedError
 
 
-# How the files begin.
-_KINDS = (
-    ("sqlite", re.compile(rb"SQLite format 3\0|(--[^\n]*\n|\s)*(PRAGMA|BEGIN TRANSACTION)\b")),
-    ("postgresql", re.compile(rb"PGDMP|(--[^\n]*\n|\s)*?-- PostgreSQL database dump")),
-    ("mysql", re.compile(rb"(/\*[^\n]*\*/;?\s*)?-- (MariaDB|MySQL) dump ")),
-)
-
-
-def kind_of(path: Path) -> str | None:
-    """The kind of database that a file was made of, None where it is none that bridge knows.
-
-    :raises DatabaseError: it cannot be read.
-    """
-    try:
-        with open(path, "rb") as stream:
-            begin = stream.read(400)
-    except OSError as error:
-        raise DatabaseError(
-            f"{path} cannot be read: {error.strerror or error}", help="Name a file that is there."
-        ) from None
-    return next((kind for kind, mark in _KINDS if mark.match(begin)), None)
-
-
 @contextlib.contextmanager
 def scratch(url: URL | None) -> Iterator[Scratch]:
     """Where databases can be made: on the server of `url`; SQLite files if it is None.
@@ -102,6 +80,11 @@ def scratch(url: URL | None) -> Iterator[Scratch]:
         server = kind(url, stack)
         stack.callback(server.drop_all)
         yield server
+
+
+def _within(action: int, *_details: str | None) -> int:
+    """A script may not write to another file than its own."""
+    return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
 
 
 class _Files(Scratch):
@@ -126,17 +109,41 @@ class _Files(Scratch):
 
     def load(self, path: Path) -> Engine:
         new = self._new()
-        if path.read_bytes().startswith(b"SQLite format 3\0"):
-            shutil.copyfile(path, new)
-        else:
-            try:
+        try:
+            with open(path, "rb") as stream:
+                is_file = stream.read(len(SQLITE_FILE)) == SQLITE_FILE
+            if is_file:
+                self._take(path, new)
+            else:
                 with contextlib.closing(sqlite3.connect(new)) as connection:
-                    connection.executescript(path.read_text(encoding="utf-8"))
-            except (sqlite3.Error, UnicodeDecodeError) as error:
-                raise DatabaseError(
-                    f"{path} cannot be loaded: {error}", help="Name a file that is whole."
-                ) from None
+                    connection.set_authorizer(_within)
+                    connection.executescript(path.read_bytes().decode())
+            finding = damage(new)
+        except (OSError, sqlite3.Error, UnicodeDecodeError) as error:
+            finding = str(error)
+        if finding:
+            raise DatabaseError(
+                f"{path} cannot be loaded: {finding}", help="Name a file that is whole."
+            )
         return make_engine(URL.create("sqlite", database=str(new)), pooled=True)
+
+    def _take(self, path: Path, new: Path) -> None:
+        """Copy a database with what is committed and still stands beside it.
+
+        It is not opened where it is: SQLite would write there.
+        """
+        with tempfile.TemporaryDirectory(dir=self._folder) as folder:
+            copy = Path(folder) / "copy.db"
+            for end in ("", "-wal", "-journal"):
+                beside = Path(f"{path}{end}")
+                if beside.exists():
+                    shutil.copyfile(beside, f"{copy}{end}")
+            with (
+                contextlib.closing(sqlite3.connect(copy)) as source,
+                contextlib.closing(sqlite3.connect(new)) as target,
+            ):
+                source.backup(target)
+                target.execute("PRAGMA journal_mode = DELETE")
 
     def drop(self, engine: Engine) -> None:
         engine.dispose()
@@ -186,8 +193,33 @@ class _Server(Scratch):
         engine = self.create()
         dumper = dumper_of(engine)
         assert dumper is not None
-        dumper.restore(path)
+        try:
+            with tempfile.TemporaryDirectory(prefix="bridge-scratch-") as folder:
+                script = Path(folder) / "script"
+                self._write_script(path, script)
+                dumper.run_script(script)
+        except (OSError, BackupError) as error:
+            said = error.message if isinstance(error, BackupError) else str(error)
+            raise DatabaseError(
+                f"{path} cannot be loaded: {said}",
+                help="Name a dump that is whole, and a server of at least the version that it is "
+                "of, with the extensions that it needs.",
+            ) from None
         return engine
+
+    def _write_script(self, path: Path, script: Path) -> None:
+        """What is in the dump, without what leads to another database than ours."""
+        with tempfile.TemporaryDirectory(prefix="bridge-scratch-") as folder:
+            with open(path, "rb") as stream:
+                is_archive = stream.read(5) == POSTGRESQL_ARCHIVE
+            if is_archive:
+                plain = Path(folder) / "script"
+                archive_script(path, plain)
+            else:
+                plain = path
+            lines = postgresql_lines if self.name == "postgresql" else mysql_lines
+            with open(plain, "rb") as stream, open(script, "wb") as target:
+                target.writelines(lines(stream, str(path)))
 
     def drop(self, engine: Engine) -> None:
         name = str(engine.url.database)
@@ -261,6 +293,23 @@ class _MySQL(_Server):
         return self._made(
             f"CREATE DATABASE {{name}} CHARACTER SET {character_set} COLLATE {collation}"
         )
+
+    def load(self, path: Path) -> Engine:
+        engine = super().load(path)
+        name = engine.url.database
+        collations = self._session.exec_driver_sql(
+            "SELECT DISTINCT table_collation FROM information_schema.tables "
+            f"WHERE table_schema = '{name}' AND table_type = 'BASE TABLE'"
+        ).fetchall()
+        if len(collations) == 1:
+            # New tables are to be like those that are there, and few dumps say what they got.
+            collation = collations[0][0]
+            self._session.exec_driver_sql(
+                f"ALTER DATABASE {name} CHARACTER SET {collation.partition('_')[0]} "
+                f"COLLATE {collation}"
+            )
+            engine.dispose()
+        return engine
 
     def copy(self, source: Engine) -> Engine:
         source.dispose()

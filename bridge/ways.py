@@ -80,7 +80,7 @@ def _steps(plan: Plan, histories: Mapping[str, Frozen], ways: Ways) -> Iterator[
         yield step
 
 
-def _in_the_way(drift: Iterable[Difference], dialect: str) -> list[Difference]:
+def in_the_way(drift: Iterable[Difference], dialect: str) -> list[Difference]:
     """Of differences, those with which what is frozen might not do what the script does.
 
     A table without a character set of its own has the server's. What an administrator has added
@@ -110,7 +110,7 @@ def _way(
 ) -> tuple[Literal["live", "replay", "ported"], str | None]:
     """How a version is run, and why live."""
     history = frozen.on(plan.state.dialect)
-    drift = _in_the_way(plan.state.legacy[step.repository].drift or (), plan.state.dialect)
+    drift = in_the_way(plan.state.legacy[step.repository].drift or (), plan.state.dialect)
     if _cut_short(plan.state, step.repository):
         drift = []  # the schema was looked at in the middle of a version
     why = None

@@ -341,7 +341,7 @@ MISTAKES = {
         "",
         "modules",
         "is not a key that bridge knows; did you mean module? "
-        "(allowed: alembic, backup, database, legacy, legacy_python, module)",
+        "(allowed: alembic, backup, check, database, legacy, legacy_python, module)",
     ),
     "a URL that is no string": (
         "database",

@@ -105,6 +105,7 @@ def test_an_error_stands_under_its_exit_status() -> None:
 MINIMAL: dict[str, Any] = {
     "database": {},
     "backup": {},
+    "check": {},
     "alembic": {"script_location": "alembic_migrations"},
     "legacy": {
         "core": {"repository": "legacy", "stamp": {"1": ["base"]}},
@@ -117,6 +118,7 @@ TABLES = {
     "": (),
     "database": ("database",),
     "backup": ("backup",),
+    "check": ("check",),
     "alembic": ("alembic",),
     "legacy.NAME": ("legacy", "core"),
     "module.NAME": ("module", "NAME"),

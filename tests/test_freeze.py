@@ -98,6 +98,8 @@ SCRIPTS: list[tuple[str, str, str | None]] = [
      "live", "it uses the driver's own connection"),
     ('Column("more", Integer, server_default="7").create(\n'
      '    Table("notes", MetaData(bind=migrate_engine), autoload=True))', "replay", None),
+    # A second one behind those that run live.
+    (add_note("last"), "replay", None),
 ]  # fmt: skip
 NAMES = {f"{n:03}_script": body for n, (body, _how, _why) in enumerate(SCRIPTS, 1)}
 LAST = len(SCRIPTS)

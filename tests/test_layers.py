@@ -15,10 +15,11 @@ PACKAGE = Path(bridge.__file__).parent
 LAYERS = (
     {"errors", "model"},
     {"comparison", "config", "discretion", "drawing", "drift", "drivers", "frozen", "graph"}
-    | {"guard", "pictures", "plan", "proof", "recorder", "report", "state", "ways"},
-    {"backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
+    | {"dump_files", "guard", "pictures", "plan", "proof", "recorder", "report", "scrubbing"}
+    | {"snapshot_files", "sqlite_script", "state", "ways"},
+    {"anonymize", "backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
     | {"inspection", "journal", "modules", "rendering", "replay", "rows", "scratch", "sqlite"}
-    | {"telling"}
+    | {"telling", "version_table"}
     | {"schema", "schema.document", "schema.mysql", "schema.postgresql", "schema.sqlite"}
     | {"schema.tokens", "seeding", "seeding.catalog", "seeding.domains"}
     | {"seeding.order", "seeding.values"},
@@ -27,8 +28,8 @@ LAYERS = (
     | {"revisions.ini", "revisions.offline", "revisions.ownership", "revisions.running"}
     | {"revisions.scripts"},
     {"detect"},
-    {"execute", "recording"},
-    {"freeze", "offline", "rehearsal", "verify"},
+    {"execute", "ladder", "recording"},
+    {"freeze", "offline", "rehearsal", "snapshots", "verify"},
     {"dbupdate"},
     {"cli", "__main__"},
     {"click"},
@@ -51,11 +52,13 @@ NEIGHBOURS = {
     ("report", "frozen"),
     ("frozen", "drift"),
     ("ways", "frozen"),
+    ("snapshot_files", "dump_files"),
     ("state", "config"),
     ("state", "graph"),
     ("plan", "config"),
     ("plan", "graph"),
     ("__main__", "cli"),
+    ("anonymize", "seeding.catalog"),
     ("backup", "database"),
     ("backup", "dumps"),
     ("copies", "backup"),
@@ -66,6 +69,8 @@ NEIGHBOURS = {
     ("replay", "sqlite"),
     ("scratch", "backup"),
     ("scratch", "database"),
+    ("scratch", "dumps"),
+    ("version_table", "database"),
     ("rows", "database"),
     ("dumps", "database"),
     ("revisions", "revisions.commands"),

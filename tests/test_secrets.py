@@ -332,6 +332,24 @@ def restore_that_fails(stage: Stage) -> None:
     stage.command = ["restore", path, "--yes", "--no-backup"]
 
 
+@provokes("snapshot-refused", *BOTH)
+def file_that_is_no_snapshot(stage: Stage) -> None:
+    path = stage.project.write("old.sql", f"nothing, of {SECRET}")
+    stage.own.add(path)
+    stage.command = ["snapshot", "import", str(path), "--scratch-url", stage.url]
+
+
+@provokes("database-unreachable", *BOTH)
+def snapshot_that_cannot_be_loaded(stage: Stage) -> None:
+    program, kind = {
+        "postgresql": ("psql", "PostgreSQL database"),
+        "mariadb": ("mariadb", "MariaDB"),
+    }[stage.database.dialect]
+    path = stage.project.write("old.sql", f"-- {kind} dump\n")
+    stage.program(program)
+    stage.command = ["snapshot", "import", str(path), "--scratch-url", stage.url]
+
+
 @provokes("lock-lost", *BOTH)
 def lock_that_is_lost(stage: Stage) -> None:
     find, end = LOCK_SESSION[stage.database.dialect], END_SESSION[stage.database.dialect]
@@ -657,9 +675,9 @@ class Heard:
 def run(stage: Stage, *arguments: str) -> Result:
     """The command line in this process, with the URL in the environment."""
     variables = {"BRIDGE_DATABASE_URL": stage.url} if stage.url else {}
-    command, *more = arguments
+    words = 2 if arguments[0] == "snapshot" else 1
     file = ["--debug", "--config", str(stage.project.file)]
-    return invoke(command, *file, *more, environment=variables)
+    return invoke(*arguments[:words], *file, *arguments[words:], environment=variables)
 
 
 def children_seen(stage: Stage) -> list[Path]:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Container
+from collections.abc import Container, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from bridge.config import Config, LegacyConfig
 from bridge.errors import ConfigError, RepositoryInvalidError
-from bridge.model import Repository, VersionStore
+from bridge.model import Plan, Repository, RunLegacy, VersionStore
 
 _VERSION = re.compile(r"^(\d{3,}).*")
 # What a database refuses inside a transaction, or takes no notice of there.
@@ -92,6 +93,25 @@ def _files(path: Path) -> dict[str, Any]:
         "path": path,
         "gaps": timestamps,
     }
+
+
+def with_apart(plan: Plan, repositories: Mapping[str, Repository]) -> Plan:
+    """The plan, with why live versions cannot run as one transaction; only theirs are read."""
+    versions: dict[str, set[int]] = {}
+    for step in plan.steps:
+        if isinstance(step, RunLegacy) and step.how == "live":
+            versions.setdefault(step.repository, set()).add(step.version)
+    apart = {
+        name: read_apart(repositories[name], plan.state.dialect, numbers)
+        for name, numbers in versions.items()
+    }
+    steps = (
+        replace(step, apart=apart[step.repository].get(step.version))
+        if isinstance(step, RunLegacy) and step.how == "live"
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=tuple(steps))
 
 
 def read_apart(repository: Repository, dialect: str, versions: Container[int]) -> dict[int, str]:
