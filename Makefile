@@ -51,6 +51,11 @@ docs: check-generated ## builds the documentation into docs/_build; a warning is
 generate: $(VENV) ## writes the files that are made from the code
 	.venv/bin/python docs/generate.py
 
+.PHONY: screenshots
+screenshots: $(VENV) ## makes the pictures of the documentation anew, in Chromium
+	@scripts/install-servers
+	.venv/bin/python docs/screenshots.py
+
 .PHONY: check-generated
 check-generated: $(VENV) ## fails when a file that is made from the code is stale
 	.venv/bin/python docs/generate.py --check
@@ -78,7 +83,7 @@ clean: ## removes what make, the tests and the tools made, the virtual environme
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV): pyproject.toml scripts/make-venv
-	@scripts/make-venv .venv -e '.[test,postgresql,mysql,dev,docs]' \
+	@scripts/make-venv .venv -e '.[test,browser,postgresql,mysql,dev,docs]' \
 	    'sqlalchemy>=2.1,<2.2' 'alembic>=1.20,<1.21'
 	@touch $@
 

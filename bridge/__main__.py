@@ -2,4 +2,5 @@
 
 from bridge.cli import main
 
-main()
+if __name__ == "__main__":  # a process of `check` imports it, too
+    main()

@@ -31,10 +31,14 @@ from bridge.ways import Ways
 
 UPGRADE_NEEDED = 10
 """The status of `status --exit-code` when an upgrade is needed."""
+NOT_PROVED = 12
+"""The status of `check` when something does not hold."""
 INTERRUPTED = 130
 WITH_PLUGINS = "--with-plugins"
 TYPED_PASSWORD = re.compile(r"(://[^:/@\s]*:).*@")
 """Also one with characters that should have been quoted."""
+
+FILE = click.Path(path_type=Path, dir_okay=False, writable=True)
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -667,6 +671,60 @@ def freeze(
             progress=output.freeze_progress(),
         )
     )
+
+
+@main.command()
+@click.option(
+    "--scratch-url",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    envvar=SCRATCH_VARIABLE,
+    help="A server to check on, besides SQLite; databases are made there, and dropped. Also from "
+    f"{SCRATCH_VARIABLE}, several with spaces between.",
+)
+@click.option("--sqlite/--no-sqlite", default=True, help="Whether to check on SQLite.")
+@click.option("--junit", type=FILE, help="Write what was proved as JUnit XML.")
+@click.option("--page", type=FILE, help="Write a page for the browser, all in one file.")
+@click.option("--record", is_flag=True, help="Write down the schema at each Alembic revision, for "
+              "verify and for later checks.")  # fmt: skip
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="On how many kinds of databases to work at once; default: one for each processor.",
+)
+@json_option
+@common
+def check(
+    bridge: Bridge,
+    output: Output,
+    urls: Sequence[str],
+    sqlite: bool,
+    junit: Path | None,
+    page: Path | None,
+    record: bool,
+    jobs: int | None,
+) -> None:
+    """Prove that every old install can be upgraded: from each legacy version and old database.
+
+    Works on databases that it makes itself. Ends with 12 when something does not hold.
+    """
+    from bridge.checking import check
+    from bridge.findings import scrubbed
+    from bridge.junit import junit as as_junit
+    from bridge.page import page as as_page
+
+    found = check(
+        bridge, urls, sqlite=sqlite, jobs=jobs, record=record, progress=output.check_progress()
+    )
+    checked = scrubbed(found, lambda text: scrub(bridge.scrub(text), *urls))
+    output.checked(checked)
+    for path, write in ((junit, as_junit), (page, as_page)):
+        if path is not None:
+            path.write_text(write(checked), encoding="utf-8")
+    if not (checked.ok and checked.proofs):
+        raise click.exceptions.Exit(NOT_PROVED)
 
 
 @main.group(cls=GroupWithDefault, default="list")

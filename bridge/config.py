@@ -51,9 +51,10 @@ class BackupConfig:
 
 @dataclass(frozen=True)
 class CheckConfig:
-    """`[check]`: where the old databases are that upgrades are tried with."""
+    """`[check]`: where old databases are saved, and which findings are accepted, by their names."""
 
     snapshots: Path | None = None
+    accept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -382,7 +383,10 @@ def _backup(table: _Table) -> BackupConfig:
 
 
 def _check(table: _Table) -> CheckConfig:
-    result = CheckConfig(snapshots=table.take("snapshots", table.path, None))
+    result = CheckConfig(
+        snapshots=table.take("snapshots", table.path, None),
+        accept=table.take("accept", table.strings, ()),
+    )
     table.finish()
     return result
 

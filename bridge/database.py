@@ -320,3 +320,8 @@ def _raw_execute(connection: Connection, statement: str) -> None:
 def environment_url() -> str | None:
     """The URL from the environment, None where it is not set or empty."""
     return os.environ.get(URL_VARIABLE) or None
+
+
+def scratch_urls() -> list[str]:
+    """The servers from the environment on which databases may be made and dropped."""
+    return os.environ.get(SCRATCH_VARIABLE, "").split()

@@ -49,6 +49,8 @@ from bridge.model import (
 )
 from bridge.modules import find_modules
 from bridge.plan import check_interrupted, make_plan, removal
+from bridge.recorded import Heads, Schema, path_of
+from bridge.recorded import read as read_recorded
 from bridge.state import app_tables, classify
 from bridge.ways import Ways, adoption, choose_ways
 
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from bridge.execute import Progress
     from bridge.freeze import FreezeProgress
     from bridge.revisions import Commands, Revisions
+    from bridge.scratch import Scratch
     from bridge.snapshots import SnapshotProgress, Snapshots
 
 LOCK_SECONDS = 60.0
@@ -205,7 +208,7 @@ class Bridge:
         :raises DatabaseError: it cannot be read.
         """
         with self.engine(database) as engine:
-            return self._detect(engine)
+            return self.detect(engine)
 
     def history(self, database: Database | None = None) -> tuple[PastRun, ...]:
         """Every run that the database's journal knows, with its steps, oldest first; reads only.
@@ -297,7 +300,7 @@ class Bridge:
         with self.engine(database) as engine:
 
             def make() -> Plan:
-                plan = self.plan_from(self._detect(engine), ways)
+                plan = self.plan_from(self.detect(engine), ways)
                 if from_statement is not None:
                     check_interrupted(plan)
                 return plan
@@ -335,7 +338,7 @@ class Bridge:
         progress = progress or Silent()
         if starts is None:
             with self.engine(database) as engine:
-                state, url = self._detect(engine), engine.url
+                state, url = self.detect(engine), engine.url
                 if getattr(engine.dialect, "is_mariadb", False):
                     # Only the server has said so.
                     url = url.set(drivername=url.drivername.replace("mysql", "mariadb", 1))
@@ -414,7 +417,7 @@ class Bridge:
         with self.engine(database) as engine:
 
             def make() -> Plan:
-                return removal(name, self._detect(engine), self.graph)
+                return removal(name, self.detect(engine), self.graph)
 
             plan = self._first_plan(engine, make)
             try:
@@ -429,9 +432,14 @@ class Bridge:
     def _read_scripts(self) -> None:
         """What writes does not go by the cache."""
         self._cached = False
-        self._forget()
+        self.forget()
 
-    def _forget(self) -> None:
+    def __getstate__(self) -> dict[str, Any]:
+        """For another process, which reads the files itself."""
+        return {"config": self.config, "_given": self._given, "_cached": self._cached}
+
+    def forget(self) -> None:
+        """Read the files anew when they are needed next."""
         for read in ("revisions", "graph", "repositories", "histories"):
             self.__dict__.pop(read, None)
 
@@ -498,7 +506,7 @@ class Bridge:
                 return _report("nothing_to_do", plan.state, ())
             if confirmed is None or plan.steps != confirmed.steps:
                 _ask(confirm, plan)
-                if self._detect(engine) != plan.state:
+                if self.detect(engine) != plan.state:
                     raise StalePlanError(
                         "The database changed after the plan was made: another process writes to "
                         "it.",
@@ -517,11 +525,11 @@ class Bridge:
                 histories=self.histories,
                 accepted=accept_drift,
             )
-            before = count_rows(engine, self._of_the_app)
+            before = count_rows(engine, self.of_the_app)
             steps = executor.execute(plan)
             try:
-                report = _report(outcome, self._detect(engine), steps)
-                rows = Rows(before, count_rows(engine, self._of_the_app))
+                report = _report(outcome, self.detect(engine), steps)
+                rows = Rows(before, count_rows(engine, self.of_the_app))
             except DatabaseError as error:
                 error.state_of_data = "Every step is done."
                 raise
@@ -553,7 +561,7 @@ class Bridge:
         self._read_scripts()
         try:
             with self.engine(database) as engine:
-                plan = self.plan_from(self._detect(engine), ways)
+                plan = self.plan_from(self.detect(engine), ways)
                 if not plan.steps:
                     return Rehearsal(_report("nothing_to_do", plan.state, ()))
                 check_whole(plan.state)
@@ -561,15 +569,15 @@ class Bridge:
                     engine,
                     self.config,
                     self.revisions,
-                    lambda copy: self.plan_from(self._detect(copy), ways),
-                    self._detect,
-                    self._of_the_app,
+                    lambda copy: self.plan_from(self.detect(copy), ways),
+                    self.detect,
+                    self.of_the_app,
                     progress or Silent(),
                     self.histories,
                     accept_drift,
                 )
         finally:
-            self._forget()  # Alembic's configuration has the copy's URL
+            self.forget()  # Alembic's configuration has the copy's URL
 
     def restore(
         self,
@@ -621,8 +629,24 @@ class Bridge:
             check_seal(frozen)
         with self.engine(database) as engine:
             return verify(
-                engine, self._detect(engine), self.graph, self.histories, self._of_the_app
-            )
+                engine, self.detect(engine), self.graph, self.histories, self.of_the_app,
+                self.recorded(engine.dialect.name),
+            )  # fmt: skip
+
+    def recorded(self, dialect: str) -> Mapping[Heads, Schema]:
+        """The schemas at Alembic revisions that `bridge check` has recorded, on a kind of database.
+
+        :raises ConfigError: the file is damaged.
+        """
+        path = path_of(self.revisions.folder, dialect)
+        if not path.is_file():
+            return {}
+        try:
+            return read_recorded(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise ConfigError(
+                f"{path} cannot be read: {error}", help="Write it anew: bridge check --record"
+            ) from None
 
     def adopt(
         self,
@@ -648,7 +672,7 @@ class Bridge:
                 raise self._no_repository(name)
 
         def make() -> Plan:
-            state = self._detect(engine)
+            state = self.detect(engine)
             for name in versions:
                 if name in self.histories:
                     check_seal(self.histories[name])
@@ -711,7 +735,7 @@ class Bridge:
                 self.config,
                 self.repositories,
                 [parse_url(url) for url in urls],
-                self._of_the_app,
+                self.of_the_app,
                 update=update,
                 check=check,
                 snapshots=[Path(path) for path in snapshots],
@@ -802,6 +826,15 @@ class Bridge:
                     place, path, anonymize=anonymize, keep=keep, name=name, force=force
                 )
 
+    def old_install(self, place: Scratch, at: Mapping[str, int], rows: int) -> Engine:
+        """A scratch database at these legacy versions, with rows; as for `create_snapshot`.
+
+        :raises ConfigError: there are no such versions, or no upgrade comes by them together.
+        :raises LegacyError: a version fails.
+        """
+        snapshots = self._snapshots(None)
+        return snapshots.climbed(place, snapshots.whole(at), rows)
+
     def _snapshots(
         self, folder: Path | str | None, progress: SnapshotProgress | None = None
     ) -> Snapshots:
@@ -809,7 +842,7 @@ class Bridge:
         from bridge.snapshots import Snapshots
 
         return Snapshots(
-            self.config, self.repositories, self.histories, self._of_the_app, self._detect,
+            self.config, self.repositories, self.histories, self.of_the_app, self.detect,
             self.config.snapshots if folder is None else Path(folder), progress or Silent(),
         )  # fmt: skip
 
@@ -860,6 +893,20 @@ class Bridge:
                 component, message, autogenerate=autogenerate, rev_id=rev_id
             )
 
+    @property
+    def has_models(self) -> bool:
+        """Whether there are models to compare a schema with."""
+        modules = self.config.modules.values()
+        return bool(self.config.alembic.models) or any(m.enabled and m.models for m in modules)
+
+    def compare_models(self, database: Database | None = None) -> tuple[str, ...]:
+        """What autogenerate would do to take a database to the models of all that is on.
+
+        :raises RevisionsError: env.py raised.
+        """
+        with self._commands(modules=True, database=database) as commands:
+            return commands.differences()
+
     def _component(self, branch: str) -> str:
         labels = {module.label: name for name, module in self.config.modules.items()}
         if branch in (CORE, self.config.alembic.label) or branch in self.config.modules:
@@ -882,20 +929,20 @@ class Bridge:
         module.migrations.mkdir(parents=True)
         modules = {**self.config.modules, name: replace(module, present=True, problem=None)}
         self.config = replace(self.config, modules=modules)
-        self._forget()
+        self.forget()
 
     @contextmanager
-    def _commands(self, *, modules: bool) -> Iterator[Commands]:
+    def _commands(self, *, modules: bool, database: Database | None = None) -> Iterator[Commands]:
         from bridge.revisions import Commands
 
         with discreet(self.scrub):
             models = load_models(self.config, modules=modules)
         # Not self.repositories: their stamps may name revisions that this command is to make.
         tables = {version_table_of(settings) for settings in self.config.legacy.values()}
-        if self._url() is None:
+        if database is None and self._url() is None:
             yield Commands(self.revisions, None, models, tables)
             return
-        with self.engine(None) as engine:
+        with self.engine(database) as engine:
             yield Commands(self.revisions, engine, models, tables)
 
     # --- the database ---------------------------------------------------------------------
@@ -954,10 +1001,12 @@ class Bridge:
         text = self.config.database.url or self.revisions.url
         return relative_to(parse_url(text), self.config.root) if text else None
 
-    def _detect(self, engine: Engine) -> State:
+    def detect(self, engine: Engine) -> State:
+        """Where the database behind an engine stands; reads only."""
         return detect(engine, self.repositories, self.graph, self.config, self.histories)
 
-    def _of_the_app(self, tables: Iterable[str]) -> tuple[str, ...]:
+    def of_the_app(self, tables: Iterable[str]) -> tuple[str, ...]:
+        """Those of these tables that are neither bridge's, Alembic's nor another program's."""
         facts = Facts("", "", tables=frozenset(tables))
         return app_tables(facts, self.repositories.values(), self.config)
 

@@ -110,6 +110,7 @@ class Executor:
         guard: Guard | None = None,
         histories: Mapping[str, Frozen] | None = None,
         accepted: Sequence[str] = (),
+        each: bool = False,
     ) -> None:
         """:param backup: make one before the first write, where there is something to lose.
 
@@ -117,11 +118,13 @@ class Executor:
         :param guard: holds the process that runs legacy scripts to this database.
         :param histories: the frozen ones, by the names of their repositories.
         :param accepted: patterns of the names of differences that do not stop a stamp.
+        :param each: commit each step by itself, for whoever looks at what it did.
         """
         self._engine, self._config, self._lock = engine, config, lock
         self._revisions, self._progress = revisions, progress
         self._wants_backup, self._from_statement = backup, from_statement
         self._guard, self._histories, self._accepted = guard, histories or {}, accepted
+        self._each = each
         self.backup: Backup | None = None
         self._journal = Journal(str(uuid4()))
         self._finished: list[tuple[Step, float]] = []
@@ -171,7 +174,8 @@ class Executor:
                     begun = time.monotonic()
                     self._one(step)
                     self._finished.append((step, 0.0))
-                    if self._begun is not self._next or (self._replay and self._replay.due):
+                    due = self._each or (self._replay is not None and self._replay.due)
+                    if self._begun is not self._next or due:
                         self._settle()
                     seconds = time.monotonic() - begun
                     self._finished[-1] = (step, seconds)

@@ -28,9 +28,9 @@ snapshot  the way from a saved old database to the heads
 class Finding:
     """One thing that a proof found.
 
-    `name` is what it is called where it is accepted, in ``check.accept`` of the configuration; the
-    first word of it is its `code`. `message` says what is so, `help` what mends it. An `accepted`
-    one is told, and does not make the check fail.
+    `name` is what it is called where it is accepted, in ``check.accept`` of the configuration, with
+    the kind of database before it or not; its first word is its `code`. `message` says what is so,
+    `help` what mends it. An `accepted` one is told, and does not make the check fail.
     """
 
     name: str
@@ -105,8 +105,10 @@ class Checked:
         return tuple(proof for proof in self.proofs if proof.database == database)
 
 
-def is_accepted(finding: Finding, patterns: Iterable[str]) -> bool:
-    """Whether one of these is its name, or a pattern that its name matches."""
-    return any(
-        finding.name == pattern or fnmatchcase(finding.name, pattern) for pattern in patterns
-    )
+def is_accepted(finding: Finding, patterns: Iterable[str], database: str = "") -> bool:
+    """Whether one of these is its name, or a pattern that its name matches.
+
+    A pattern may begin with the kind of database: then it counts there only.
+    """
+    names = (finding.name, f"{database} {finding.name}")
+    return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)

@@ -36,6 +36,17 @@ from bridge.discretion import Hide, discreet_streams, scrubbed
 from bridge.drawing import Drawing, Node, plain
 from bridge.drift import difference_document, difference_lines
 from bridge.errors import BridgeError
+from bridge.findings import (
+    accepting_lines,
+    check_document,
+    finding_lines,
+    lasting,
+    proof_table,
+    readable,
+    summary,
+    told,
+    verdict,
+)
 from bridge.frozen import Freeze, Recorded, Recording
 from bridge.model import (
     Backup,
@@ -63,10 +74,11 @@ from bridge.model import (
     standing,
     step_as_dict,
 )
+from bridge.proof import Checked, Proof
 
 _COMMAND = re.compile(
     r"\bbridge(?= (?:status|plan|dbupdate|resume|restore|history|verify|adopt|freeze|revision"
-    r"|alembic|graph|modules|runtime|snapshot|--help)\b)"
+    r"|alembic|graph|modules|runtime|check|init|snapshot|--help)\b)"
 )
 _COLOURS = {
     "fresh": "cyan",
@@ -333,6 +345,17 @@ def freeze_document(freeze: Freeze) -> dict[str, Any]:
     return {"recordings": recordings, "sealed": sealed}
 
 
+def proof_words(proof: Proof) -> str:
+    """The line of a proof that has ended: the outcome, what it was about, and its time."""
+    found = ", ".join(f.name for f in proof.findings if not f.accepted)
+    accepted = sum(finding.accepted for finding in proof.findings)
+    words = f"{'ok' if proof.ok else 'FAILED':<6}  {proof.database or '-':<10}  {proof.kind:<8}"
+    words += f"  {proof.name}  {lasting(proof.seconds)}"
+    words += "" if proof.steps is None else f", {proof.steps} step{'s' * (proof.steps != 1)}"
+    words += f", {accepted} accepted" if accepted else ""
+    return f"{words}: {found}" if found else words
+
+
 def step_words(step: Step) -> tuple[str, str, str]:
     """A step as three cells: what is done, to what, and a remark."""
     if isinstance(step, RunLegacy):
@@ -582,6 +605,34 @@ class Output:
             more = f": {', '.join(sealed.changes)}" if sealed.outcome == "changed" else ""
             self.console.print(escape(f"{sealed.repository} {words[sealed.outcome]}{more}."))
 
+    def check_progress(self) -> CheckText:
+        """What shows the proofs as they end; on standard error."""
+        return CheckText(self.errors)
+
+    def checked(self, checked: Checked) -> None:
+        """Print what holds on each database, and each finding once."""
+        if self.as_json:
+            self._json(check_document(checked))
+            return
+        header, rows = proof_table(checked)
+        self._table(header, rows if self.console.is_terminal else [header, *rows])
+        wrong = told(checked.proofs, accepted=False)
+        for one in wrong:
+            first, *rest = map(self._typed, map(readable, finding_lines(one)))
+            self.console.print()
+            self.console.print(f"[red]{escape(first)}[/]")
+            self._lines(rest)
+        accepted = told(checked.proofs, accepted=True)
+        if accepted:
+            self.console.print("\nAccepted:")
+        for one in accepted:
+            self._lines([readable(f"  {one.finding.name} ({'; '.join(one.where())})")])
+        if wrong:
+            self.console.print()
+            self._lines(map(readable, accepting_lines(wrong)))
+        colour = "green" if checked.ok and checked.proofs else "red"
+        self.console.print(f"\n[{colour}]{verdict(checked)}[/]: {escape(summary(checked))}")
+
     def verification(self, verification: Verification) -> None:
         """Print how the schema compares with what was recorded."""
         if self.as_json:
@@ -696,6 +747,23 @@ class FreezeText:
         """Print the version and what became of it."""
         place = f"{number:>{len(str(total))}}/{total}"
         self.console.print(escape(f"{place}  {recorded_words(found)}"))
+
+
+class CheckText:
+    """How a check goes, as plain lines."""
+
+    def __init__(self, console: Console) -> None:
+        self.console = console
+
+    def note(self, text: str) -> None:
+        """Print a line."""
+        self.console.print(escape(readable(text)))
+
+    def proved(self, proof: Proof) -> None:
+        """Print what was proved, or not."""
+        colour = "green" if proof.ok else "red"
+        outcome, rest = readable(proof_words(proof)).split(" ", 1)
+        self.console.print(f"[{colour}]{outcome}[/] {escape(rest)}")
 
 
 class TextProgress:

@@ -13,8 +13,9 @@ import sqlite3
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -23,6 +24,7 @@ from bridge.database import cause, connect, make_engine, shown, unreachable
 from bridge.dump_files import POSTGRESQL_ARCHIVE, SQLITE_FILE, mysql_lines, postgresql_lines
 from bridge.dumps import archive_script
 from bridge.errors import BackupError, DatabaseError
+from bridge.guard import Guard
 
 PREFIX = "bridge_scratch_"
 """The begin of the name of a database on a server; 16 hexadecimal digits follow."""
@@ -82,6 +84,16 @@ def scratch(url: URL | None) -> Iterator[Scratch]:
         yield server
 
 
+def guard_for(engine: Engine) -> Guard:
+    """What holds scripts that work on one of these databases to it."""
+    name = str(engine.url.database)
+    if engine.dialect.name == "sqlite":
+        return Guard(name, None, r"\s*ATTACH\b")
+    if engine.dialect.name == "postgresql":
+        return Guard(name, "SELECT current_database()", r"\bdblink\w*\s*\(")
+    return Guard(name, "SELECT DATABASE()", None)
+
+
 def _within(action: int, *_details: str | None) -> int:
     """A script may not write to another file than its own."""
     return sqlite3.SQLITE_DENY if action == sqlite3.SQLITE_ATTACH else sqlite3.SQLITE_OK
@@ -98,14 +110,23 @@ class _Files(Scratch):
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         return path
 
+    def _engine(self, path: Path) -> Engine:
+        engine = make_engine(URL.create("sqlite", database=str(path)), pooled=True)
+
+        @event.listens_for(engine, "connect")
+        def hurry(connection: Any, _record: Any) -> None:
+            connection.execute("PRAGMA synchronous = OFF")  # nobody keeps the file
+
+        return engine
+
     def create(self) -> Engine:
-        return make_engine(URL.create("sqlite", database=str(self._new())), pooled=True)
+        return self._engine(self._new())
 
     def copy(self, source: Engine) -> Engine:
         path = self._new()
         source.dispose()
         write_sqlite(source, path)
-        return make_engine(source.url.set(database=str(path)), pooled=True)
+        return self._engine(path)
 
     def load(self, path: Path) -> Engine:
         new = self._new()
@@ -125,7 +146,7 @@ class _Files(Scratch):
             raise DatabaseError(
                 f"{path} cannot be loaded: {finding}", help="Name a file that is whole."
             )
-        return make_engine(URL.create("sqlite", database=str(new)), pooled=True)
+        return self._engine(new)
 
     def _take(self, path: Path, new: Path) -> None:
         """Copy a database with what is committed and still stands beside it.

@@ -180,7 +180,7 @@ class Snapshots:
             if repository in self._histories:
                 check_seal(self._histories[repository])
         begun = time.time()
-        engine = self._climbed(place, at, rows, plain=plain)
+        engine = self.climbed(place, at, rows, plain=plain)
         return self._write(place, engine, path, at, (), since=begun)
 
     def whole(self, at: Mapping[str, int]) -> dict[str, int]:
@@ -224,8 +224,13 @@ class Snapshots:
             )
         return {name: found[name] for name in self._repositories if name in found}
 
-    def _climbed(self, place: Scratch, at: Mapping[str, int], rows: int, *, plain: bool) -> Engine:
-        """A database at these versions, filled on the way as far as its versions let us."""
+    def climbed(
+        self, place: Scratch, at: Mapping[str, int], rows: int, *, plain: bool = False
+    ) -> Engine:
+        """A database at these versions, filled on the way as far as its versions let us.
+
+        :raises LegacyError: a version fails.
+        """
         # What stops at edge values may run over ordinary rows; else over the scripts' own alone.
         fillings = ["plain", "none"] if plain else ["edge", "plain", "none"]
         begin: tuple[Engine, State] | None = None

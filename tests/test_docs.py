@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -16,10 +17,12 @@ from pathlib import Path
 from typing import Any, NamedTuple, get_args
 
 import pytest
+import yaml
 from alembic.config import CommandLine
 from click.testing import CliRunner
 from legacy_projects import ONCE
 from projects import timeless
+from sqlalchemy.engine import make_url
 
 from bridge.cli import WITH_PLUGINS, InternalError, main
 from bridge.config import Config, parse
@@ -292,7 +295,7 @@ def commands(page: Path) -> Iterator[str]:
             # Other lines of these two are output.
             if block.language in ("console", "text") and not line.startswith("$ "):
                 continue
-            if block.language in ("console", "text", "sh"):
+            if block.language in ("console", "text", "sh", "yaml"):
                 for found in re.findall(r"(?<![\w./'\"-])bridge ([^|;&#]+)", line):
                     yield f"bridge {found.strip()}"
 
@@ -312,6 +315,31 @@ def test_a_command_that_is_shown_exists(page: str, command: str) -> None:
         # All words are read before --help is answered.
         result = CliRunner().invoke(main, [*words, "--help"])
         assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize("block", all_blocks("yaml"))
+def test_a_job_for_ci_is_whole(block: Block) -> None:
+    jobs = yaml.safe_load(block.text)
+    if "jobs" in jobs:
+        jobs = jobs["jobs"]
+        scripts = [step.get("run", "") for job in jobs.values() for step in job["steps"]]
+        (kept,) = [step["with"]["path"] for job in jobs.values() for step in job["steps"]
+                   if "upload-artifact" in step.get("uses", "")]  # fmt: skip
+        assert all(step.keys() & {"run", "uses"} for job in jobs.values() for step in job["steps"])
+    else:
+        scripts = [line for job in jobs.values() for line in job["script"]]
+        kept = json.dumps([job["artifacts"] for job in jobs.values()])
+    (job,) = jobs.values()
+    (check,) = [line for line in scripts if line.startswith("bridge check ")]
+    names = {**job.get("variables", {}), **job.get("env", {})}
+    servers = {str(make_url(names[name]).get_backend_name())
+               for name in re.findall(r'--scratch-url "\$(\w+)"', check)}  # fmt: skip
+
+    assert servers == {"postgresql", "mysql"}
+    assert len(job["services"]) == len(servers)
+    # What the check writes is what is kept.
+    for file in re.findall(r"--(?:junit|page) (\S+)", check):
+        assert file in kept
 
 
 def test_commands_are_found_on_the_pages() -> None:
@@ -416,6 +444,12 @@ def test_every_internal_link_leads_somewhere(page: Path) -> None:
             broken.append(link)
 
     assert broken == []
+
+
+@pytest.mark.parametrize("picture", sorted(DOCS.glob("images/*")), ids=lambda path: path.name)
+def test_a_picture_is_small_and_on_a_page(picture: Path) -> None:
+    assert picture.stat().st_size < 150_000
+    assert any(f"](images/{picture.name})" in page.read_text(encoding="utf-8") for page in PAGES)
 
 
 def test_every_page_is_in_the_table_of_contents() -> None:

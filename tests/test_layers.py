@@ -14,9 +14,9 @@ PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = (
     {"errors", "model"},
-    {"comparison", "config", "discretion", "drawing", "drift", "drivers", "frozen", "graph"}
-    | {"dump_files", "guard", "pictures", "plan", "proof", "recorder", "report", "scrubbing"}
-    | {"snapshot_files", "sqlite_script", "state", "ways"},
+    {"comparison", "config", "discretion", "drawing", "drift", "drivers", "dump_files", "findings"}
+    | {"frozen", "graph", "guard", "junit", "page", "pictures", "plan", "proof", "recorded"}
+    | {"recorder", "report", "scrubbing", "snapshot_files", "sqlite_script", "state", "ways"},
     {"anonymize", "backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
     | {"inspection", "journal", "modules", "rendering", "replay", "rows", "scratch", "sqlite"}
     | {"telling", "version_table"}
@@ -31,7 +31,9 @@ LAYERS = (
     {"execute", "ladder", "recording"},
     {"freeze", "offline", "rehearsal", "snapshots", "verify"},
     {"dbupdate"},
-    {"cli", "__main__"},
+    {"checking", "checking.census", "checking.database", "checking.outline", "checking.running"}
+    | {"installs"},
+    {"cli", "__main__", "pytest_plugin"},
     {"click"},
     {"flask"},
 )
@@ -49,8 +51,18 @@ NEIGHBOURS = {
     ("report", "discretion"),
     ("report", "drawing"),
     ("report", "drift"),
+    ("report", "findings"),
     ("report", "frozen"),
+    ("report", "proof"),
+    ("findings", "drift"),
+    ("findings", "proof"),
+    ("junit", "findings"),
+    ("junit", "proof"),
+    ("page", "findings"),
+    ("page", "pictures"),
+    ("page", "proof"),
     ("frozen", "drift"),
+    ("recorded", "frozen"),
     ("ways", "frozen"),
     ("snapshot_files", "dump_files"),
     ("state", "config"),
@@ -58,6 +70,11 @@ NEIGHBOURS = {
     ("plan", "config"),
     ("plan", "graph"),
     ("__main__", "cli"),
+    ("checking", "checking.database"),
+    ("checking", "checking.outline"),
+    ("checking.database", "checking.census"),
+    ("checking.database", "checking.outline"),
+    ("checking.database", "checking.running"),
     ("anonymize", "seeding.catalog"),
     ("backup", "database"),
     ("backup", "dumps"),
@@ -172,7 +189,15 @@ def test_what_the_worker_s_process_loads_imports_nothing_of_the_package(name: st
     assert own_imports(MODULES[name]) == set()
 
 
-@pytest.mark.parametrize("name", ["drawing", "drift", "graph", "state", "plan", "ways"])
+@pytest.mark.parametrize("name", ["drawing", "drift", "graph", "proof", "state", "plan", "ways"])
 def test_deciding_knows_no_database_and_no_files(name: str) -> None:
     outside = {found.partition(".")[0] for found in imports(MODULES[name])} - {"bridge"}
-    assert outside <= {"__future__", "collections", "dataclasses", "fnmatch", "itertools", "typing"}
+    assert outside <= {
+        "__future__",
+        "collections",
+        "dataclasses",
+        "datetime",
+        "fnmatch",
+        "itertools",
+        "typing",
+    }

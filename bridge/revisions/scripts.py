@@ -137,12 +137,17 @@ class Revisions:
         places = [Path(place) for place in self.alembic.get_version_locations_list() or ()]
         return next(place for place in places if place not in modules)
 
+    @property
+    def folder(self) -> Path:
+        """The folder that holds env.py."""
+        return Path(self.script.dir)
+
     def check_environment(self) -> None:
         """Whether the scripts can be run at all, before anything is written.
 
         :raises RevisionsError: there is no env.py.
         """
-        path = Path(self.script.dir) / "env.py"
+        path = self.folder / "env.py"
         if not path.is_file():
             raise RevisionsError(
                 f"{path} is not there: Alembic runs revisions through it.",
