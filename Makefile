@@ -12,6 +12,9 @@ export PYTHON
 # Goes to pytest: make test ARGS='-k journal'
 ARGS ?=
 
+# One more than there are processors: tests wait for servers and child processes, too.
+WORKERS := -n $(shell expr $$(nproc) + 1) --dist worksteal
+
 # sqlalchemy-migrate works with SQLAlchemy 1.4 only, current Alembic with 2 only: both are tested.
 VENV := .venv/.made
 VENV_14 := .venv-1.4/.made
@@ -29,9 +32,9 @@ test: $(VENV) $(VENV_14) ## runs all tests, with SQLAlchemy 2.1 and with 1.4 (AR
 	@scripts/install-servers
 	@status=0; \
 	echo '== SQLAlchemy 2.1 + Alembic 1.20 =='; \
-	.venv/bin/python -m pytest -n auto $(ARGS) || status=1; \
+	.venv/bin/python -m pytest $(WORKERS) $(ARGS) || status=1; \
 	echo '== SQLAlchemy 1.4 + Alembic 1.19 =='; \
-	.venv-1.4/bin/python -m pytest -n auto $(ARGS) || status=1; \
+	.venv-1.4/bin/python -m pytest $(WORKERS) $(ARGS) || status=1; \
 	exit $$status
 
 .PHONY: lint

@@ -78,8 +78,14 @@ def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
     """Add the tests behind those of the app."""
-    if config.getoption("--bridge"):
+    if not config.getoption("--bridge"):
+        return
+    from bridge.errors import BridgeError
+
+    try:
         items.extend(_Collector.from_parent(session, name="bridge").collect())
+    except BridgeError as error:
+        raise pytest.UsageError(f"{error.message}\nWhat to do: {error.help}") from None
 
 
 class ProofFailedError(Exception):

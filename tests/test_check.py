@@ -241,6 +241,7 @@ def test_the_sample_holds_on_every_database(
     assert "from core 7, likes 0" in html.read_text(encoding="utf-8")
 
 
+@ONCE
 def test_what_is_to_be_proved_is_known_before(sample: Project) -> None:
     progress = Quiet()
     bridge = sample.bridge()
@@ -345,6 +346,7 @@ def test_versions_that_are_handed_over_elsewhere_are_run_by_themselves(
     assert check(right, progress=Quiet()).ok
 
 
+@ONCE
 def test_only_the_versions_before_a_wrong_stamp_are_told(app: Callable[..., Bridge]) -> None:
     wrong = app(stamp={2: ["three"], 3: ["three"]}, **NEAREST)
     outcome = check(wrong, progress=Quiet())
@@ -360,6 +362,7 @@ ONLY = (
 )
 
 
+@ONCE
 @pytest.mark.parametrize(
     ("condition", "accepted", "name"),
     [
@@ -379,6 +382,7 @@ def test_a_version_that_stumbles_over_rows_is_run_with_others(
     }  # fmt: skip
 
 
+@ONCE
 def test_behind_a_version_that_does_not_run_a_saved_database_is_needed(
     app: Callable[..., Bridge], tmp_path: Path
 ) -> None:

@@ -315,6 +315,7 @@ with app.engine() as engine, copied(engine, app.config, print):
 """
 
 
+@ONCE
 def test_what_a_killed_rehearsal_left_is_removed_by_the_next_and_nothing_else(
     project: Project, old: Database
 ) -> None:
@@ -418,6 +419,7 @@ def test_what_knows_its_own_way_to_a_server_is_stopped(
     assert f"the database {database.engine().url.database}" in stopped(project, database)
 
 
+@ONCE
 def test_a_legacy_script_that_knows_its_own_way_is_stopped(
     project: Project, legacy: Database
 ) -> None:

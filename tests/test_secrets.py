@@ -23,7 +23,7 @@ import pytest
 import sqlalchemy as sa
 from click.testing import Result
 from databases import Database, ServerDatabase, account
-from legacy_projects import LEGACY_SIDE
+from legacy_projects import LEGACY_SIDE, ONCE
 from projects import Project, copy_project, invoke, write_revisions, write_shop, write_versions
 from test_cli import typed
 from test_lock import END_SESSION, LOCK_SESSION
@@ -223,7 +223,7 @@ def provokes(
 
     def register(function: Provocation) -> Provocation:
         PROVOCATIONS[function.__name__] = (code, function)
-        marks = [LEGACY_SIDE] if legacy else []
+        marks = [LEGACY_SIDE if legacy else ONCE]  # one of the two worlds has each
         for dialect in dialects or ("postgresql",):
             CASES.append(pytest.param(function.__name__, dialect, marks=marks))
         return function
