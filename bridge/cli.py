@@ -22,7 +22,7 @@ from bridge import __version__
 from bridge.database import SCRATCH_VARIABLE, environment_url, scrub
 from bridge.dbupdate import LOCK_SECONDS, Bridge
 from bridge.discretion import discreet_streams
-from bridge.errors import BridgeError, DriftError, NotConfirmedError
+from bridge.errors import BridgeError, DriftError, NotConfirmedError, RevisionsError
 from bridge.model import Plan
 from bridge.report import Output, TextProgress
 from bridge.ways import Ways
@@ -170,19 +170,28 @@ def common(command: Command) -> Command:
         output = Output(
             as_json=as_json, debug=debug, program=program() if app else "bridge", hide=hide
         )
-        # Whatever scripts, env.py and hooks print must not mix with the JSON, or the SQL.
-        alone = as_json or rest.get("sql")
-        clean = contextlib.redirect_stdout(sys.stderr) if alone else contextlib.nullcontext()
         # SQL that Alembic writes is data, in which a word may be that of a password.
         prints = "--sql" not in rest.get("arguments", ())
-        with handled(output), clean, discreet_streams(hide, output=prints):
-            if debug:
-                logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+        with speaking(output, alone=as_json or rest.get("sql", False), prints=prints):
             # An app's own command line says itself which bridge it is.
             known.append(app() if app else Bridge.from_config(config, url=url))
             command(known[0], output, **rest)
 
     return wrapped  # type: ignore[return-value]
+
+
+@contextlib.contextmanager
+def speaking(output: Output, *, alone: bool, prints: bool = True) -> Iterator[None]:
+    """While a command runs: no password and no traceback gets out.
+
+    :param alone: whatever scripts, env.py and hooks print must not mix with the JSON, or the SQL.
+    :param prints: what goes to standard output is text in which passwords are hidden.
+    """
+    clean = contextlib.redirect_stdout(sys.stderr) if alone else contextlib.nullcontext()
+    with handled(output), clean, discreet_streams(output.hide, output=prints):
+        if output.debug:
+            logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+        yield
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
@@ -725,6 +734,70 @@ def check(
             path.write_text(write(checked), encoding="utf-8")
     if not (checked.ok and checked.proofs):
         raise click.exceptions.Exit(NOT_PROVED)
+
+
+@main.command()
+@click.option(
+    "--legacy",
+    multiple=True,
+    required=True,
+    metavar="FOLDER",
+    type=click.Path(path_type=Path),
+    help="A legacy repository: the folder of migrate.cfg. The first is the app's own, the others "
+    "become modules.",
+)
+@click.option("--models", metavar="MODULE:NAME", help="The MetaData of the app's models.")
+@click.option(
+    "--scratch-url",
+    "urls",
+    multiple=True,
+    metavar="URL",
+    envvar=SCRATCH_VARIABLE,
+    help="A server to run the history on, besides SQLite; databases are made there, and dropped. "
+    f"Also from {SCRATCH_VARIABLE}, several with spaces between.",
+)
+@click.option("--sqlite/--no-sqlite", default=True, help="Whether to run it on SQLite.")
+@click.option(
+    "--seed-from",
+    "snapshots",
+    multiple=True,
+    metavar="SNAPSHOT",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="An old database, a SQLite file or a dump, to begin with where the first version needs "
+    "tables that no version makes.",
+)
+@click.option(
+    "--pythonpath",
+    multiple=True,
+    metavar="FOLDER",
+    type=click.Path(exists=True, path_type=Path),
+    help="A folder with modules that the legacy scripts import.",
+)
+@click.option(
+    "--requirement",
+    "requirements",
+    multiple=True,
+    metavar="PACKAGE",
+    help="A package that the legacy scripts import, as pip takes it.",
+)
+@click.option("--setup", metavar="MODULE:NAME", help="A function that is called before the legacy "
+              "scripts are loaded, with the engine.")  # fmt: skip
+@json_option
+@click.option("--debug", is_flag=True, help="Show tracebacks and what scripts print.")
+def init(urls: Sequence[str], as_json: bool, debug: bool, **given: Any) -> None:
+    """Write bridge.toml and the first Alembic revisions, for an app with legacy repositories.
+
+    To be run in the folder of the app. The revisions are made from what the history leaves on each
+    database, and proved there. Nothing that exists is overwritten.
+    """
+    from bridge.init import init as begin
+
+    output = Output(as_json=as_json, debug=debug, hide=lambda text: scrub(text, *urls))
+    with speaking(output, alone=as_json):
+        beginning = begin(urls=urls, progress=output.freeze_progress(), **given)
+        output.beginning(beginning)
+        if not beginning.proved:
+            raise click.exceptions.Exit(RevisionsError.exit_status)
 
 
 @main.group(cls=GroupWithDefault, default="list")

@@ -49,4 +49,5 @@ def commands(
             return config()
         return Bridge.from_config(config, url=url() if callable(url) else url)
 
-    return {name: bound(command, app) for name, command in main.commands.items()}
+    # An app that has bridge in its own command line is past the beginning.
+    return {n: bound(command, app) for n, command in main.commands.items() if n != "init"}

@@ -70,6 +70,12 @@ class RepositoryInvalidError(ConfigError):
     code = "legacy-repository-invalid"
 
 
+class InitError(ConfigError):
+    """There is nothing that could be written, or something is there already."""
+
+    code = "init-refused"
+
+
 # --- database: exit status 4 --------------------------------------------------------------
 
 

@@ -34,8 +34,8 @@ from bridge.rows import Choose
 from bridge.schema import only, read_schema
 from bridge.scratch import Scratch
 from bridge.seeding import seed
-from bridge.sqlite import foreign_keys_off
 from bridge.version_table import put_under_control
+from bridge.versioned import delete_rows, old_database
 
 # When the clock stands still: with parts of a second that tell them from what a script knows.
 EMPTY, FILLED = 981173106.789012, 1223456789.654321
@@ -87,7 +87,9 @@ class Recorder:
         """
         with ExitStack() as stack:
             self._stack = stack
-            self._snapshots = [self._load(path) for path in self._files]
+            self._snapshots = [
+                old_database(self._scratch, path, self._repositories) for path in self._files
+            ]
             self._base: Engine | None = None
             self._before: Schema | None = None  # the next version's, as far as it is known
             self._empty = self._new()
@@ -105,28 +107,6 @@ class Recorder:
         engine = self._scratch.create()
         put_under_control(engine, self._repositories.values())
         return engine
-
-    def _load(self, path: Path) -> tuple[dict[str, int], Engine]:
-        """An old database, with the versions that it is at."""
-        engine = self._scratch.load(path)
-        versions = {}
-        with connect(engine) as connection, connection.begin():
-            there = sa.inspect(connection).get_table_names()
-            for name, repository in self._repositories.items():
-                store = repository.store
-                if store.table not in there:
-                    continue
-                columns: list[Any] = [sa.column(c) for c in (store.id_column, store.version_column)]
-                table = sa.table(store.table, *columns)
-                own = columns[0].in_(repository.ids)
-                row = connection.execute(
-                    sa.select(columns[1]).select_from(table).where(own)
-                ).first()
-                if row is not None and row[0] is not None:
-                    versions[name] = int(row[0])
-                    values = {store.id_column: repository.repository_id}
-                    connection.execute(table.update().where(own).values(values))
-        return versions, engine
 
     def _take_snapshot(self) -> None:
         """Go on with the rows of an old database, where one is at the versions that are reached."""
@@ -159,7 +139,7 @@ class Recorder:
         self._scratch.drop(self._empty)
         self._empty, self._base = self._scratch.copy(engine), self._scratch.copy(engine)
         for emptied in (self._empty, self._base):
-            self._delete_rows(emptied)
+            delete_rows(emptied, self._choose)
         after = self._schema(self._empty)
         version = versions[name]
         reason = "the recording begins after it, with an old database"
@@ -170,21 +150,6 @@ class Recorder:
         self._left = [s for s in self._left if s.version > self._versions[s.repository]]
         self._live = self._client(self._empty, EMPTY)
         return True
-
-    def _delete_rows(self, engine: Engine) -> None:
-        """Of the app's tables; nobody looks at foreign keys meanwhile."""
-        with connect(engine) as connection, foreign_keys_off(connection), connection.begin():
-            quote = connection.dialect.identifier_preparer.quote_identifier
-            names = self._choose(sa.inspect(connection).get_table_names())
-            tables = [quote(name) for name in names]
-            if engine.dialect.name == "postgresql" and tables:
-                connection.exec_driver_sql(f"TRUNCATE {', '.join(tables)} CASCADE")
-                return
-            if engine.dialect.name != "sqlite":
-                connection.exec_driver_sql("SET foreign_key_checks = 0")
-            for table in tables:
-                connection.exec_driver_sql(f"DELETE FROM {table}")
-        engine.dispose()  # another session has its own settings
 
     def _with_plain_rows(self) -> Engine:
         """A database at the versions that are reached, with ordinary rows only."""

@@ -24,6 +24,7 @@ from rich.table import Table
 from rich.text import Text
 from rich.tree import Tree
 
+from bridge.beginning import Beginning, beginning_document, beginning_lines
 from bridge.comparison import (
     foreign_key_lines,
     loss_lines,
@@ -632,6 +633,13 @@ class Output:
             self._lines(map(readable, accepting_lines(wrong)))
         colour = "green" if checked.ok and checked.proofs else "red"
         self.console.print(f"\n[{colour}]{verdict(checked)}[/]: {escape(summary(checked))}")
+
+    def beginning(self, beginning: Beginning) -> None:
+        """Print what was written and proved, and what is left to do."""
+        if self.as_json:
+            self._json(beginning_document(beginning))
+        else:
+            self._lines(beginning_lines(beginning))
 
     def verification(self, verification: Verification) -> None:
         """Print how the schema compares with what was recorded."""

@@ -14,8 +14,9 @@ PACKAGE = Path(bridge.__file__).parent
 
 LAYERS = (
     {"errors", "model"},
-    {"comparison", "config", "discretion", "drawing", "drift", "drivers", "dump_files", "findings"}
-    | {"frozen", "graph", "guard", "junit", "page", "pictures", "plan", "proof", "recorded"}
+    {"beginning", "comparison", "config", "discretion", "drafting.source", "drawing", "drift"}
+    | {"drivers", "dump_files", "findings", "frozen", "graph", "guard", "junit", "page"}
+    | {"pictures", "plan", "proof", "recorded"}
     | {"recorder", "report", "scrubbing", "snapshot_files", "sqlite_script", "state", "ways"},
     {"anonymize", "backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
     | {"inspection", "journal", "modules", "rendering", "replay", "rows", "scratch", "sqlite"}
@@ -23,16 +24,19 @@ LAYERS = (
     | {"schema", "schema.document", "schema.mysql", "schema.postgresql", "schema.sqlite"}
     | {"schema.tokens", "seeding", "seeding.catalog", "seeding.domains"}
     | {"seeding.order", "seeding.values"},
-    {"legacy", "legacy.capture", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
+    {"drafting.pieces"},
+    {"drafting", "drafting.observed", "drafting.rows", "drafting.script", "drafting.words"}
+    | {"legacy", "legacy.capture", "legacy.client", "legacy.repository", "legacy.runtime", "lock"}
     | {"revisions", "revisions.commands", "revisions.diagnosis", "revisions.environment"}
     | {"revisions.ini", "revisions.offline", "revisions.ownership", "revisions.running"}
-    | {"revisions.scripts"},
+    | {"revisions.scripts", "versioned"},
     {"detect"},
-    {"execute", "ladder", "recording"},
+    {"ends", "execute", "ladder", "recording"},
     {"freeze", "offline", "rehearsal", "snapshots", "verify"},
     {"dbupdate"},
     {"checking", "checking.census", "checking.database", "checking.outline", "checking.running"}
-    | {"installs"},
+    | {"installs", "takeover"},
+    {"init"},
     {"cli", "__main__", "pytest_plugin"},
     {"click"},
     {"flask"},
@@ -44,9 +48,20 @@ WORKER = "legacy.worker"
 # Neighbours of one layer that may know each other; elsewhere a layer is blind to itself.
 NEIGHBOURS = {
     ("model", "errors"),
+    ("beginning", "drift"),
+    ("drafting", "drafting.observed"),
+    ("drafting", "drafting.rows"),
+    ("drafting", "drafting.script"),
+    ("drafting", "drafting.words"),
+    ("drafting.rows", "drafting.observed"),
+    ("drafting.rows", "drafting.words"),
+    ("drafting.script", "drafting.observed"),
+    ("drafting.script", "drafting.words"),
+    ("drafting.words", "drafting.observed"),
     ("drawing", "graph"),
     ("pictures", "drawing"),
     ("proof", "drawing"),
+    ("report", "beginning"),
     ("report", "comparison"),
     ("report", "discretion"),
     ("report", "drawing"),

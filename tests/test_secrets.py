@@ -493,6 +493,15 @@ def port_that_fails(stage: Stage) -> None:
     stage.command = ["freeze"]
 
 
+@provokes("init-refused", legacy=True)
+def history_that_runs_nowhere(stage: Stage) -> None:
+    stage.patch.setenv("BRIDGE_SCRATCH_URL", stage.url)
+    stage.legacy("app_of_tests.fail(migrate_engine.url)")
+    stage.project.file.unlink()
+    stage.patch.chdir(stage.project.root)
+    stage.command = ["init", "--no-sqlite", "--legacy", "legacy/shop", "--pythonpath", "."]
+
+
 # --- Alembic ------------------------------------------------------------------------------
 
 
@@ -676,7 +685,9 @@ def run(stage: Stage, *arguments: str) -> Result:
     """The command line in this process, with the URL in the environment."""
     variables = {"BRIDGE_DATABASE_URL": stage.url} if stage.url else {}
     words = 2 if arguments[0] == "snapshot" else 1
-    file = ["--debug", "--config", str(stage.project.file)]
+    file = ["--debug"]
+    if arguments[0] != "init":
+        file += ["--config", str(stage.project.file)]
     return invoke(*arguments[:words], *file, *arguments[words:], environment=variables)
 
 

@@ -38,7 +38,7 @@ def read_repository(settings: LegacyConfig, config: Config) -> Repository:
     :raises RepositoryInvalidError: the files are not a sqlalchemy-migrate repository.
     :raises ConfigError: the stamp map does not fit its versions.
     """
-    own = _registry(settings) if settings.repository is None else _files(settings.repository)
+    own = _registry(settings) if settings.repository is None else read_files(settings.repository)
     repository = Repository(
         name=settings.name,
         stamp=settings.stamp,
@@ -69,7 +69,11 @@ def _registry(settings: LegacyConfig) -> dict[str, Any]:
     }
 
 
-def _files(path: Path) -> dict[str, Any]:
+def read_files(path: Path) -> dict[str, Any]:
+    """What a repository's own files say, as fields of a `Repository`.
+
+    :raises RepositoryInvalidError: the files are not a sqlalchemy-migrate repository.
+    """
     cfg = _read_cfg(path / "migrate.cfg")
     versions = _read_versions(path / "versions")
     try:
