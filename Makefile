@@ -4,6 +4,8 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
+# The two virtual environments are made side by side.
+MAKEFLAGS += --jobs=2
 
 # The interpreter that the virtual environments are made with: 3.10 or newer.
 PYTHON ?= python3

@@ -628,17 +628,29 @@ def adopt(
     output.report(report)
 
 
+def scratch_options(what: str) -> Callable[[Command], Command]:
+    """The options of what makes databases of its own: to do what on them."""
+
+    def decorated(command: Command) -> Command:
+        servers = click.option(
+            "--scratch-url",
+            "urls",
+            multiple=True,
+            metavar="URL",
+            envvar=SCRATCH_VARIABLE,
+            help=f"A server to {what}, besides SQLite; databases are made there, and dropped. Also "
+            f"from {SCRATCH_VARIABLE}, several with spaces between.",
+        )
+        files = click.option(
+            "--sqlite/--no-sqlite", default=True, help=f"Whether to {what} SQLite too."
+        )
+        return servers(files(command))
+
+    return decorated
+
+
 @main.command()
-@click.option(
-    "--scratch-url",
-    "urls",
-    multiple=True,
-    metavar="URL",
-    envvar=SCRATCH_VARIABLE,
-    help="A server to record on, besides SQLite; databases are made there, and dropped. Also from "
-    f"{SCRATCH_VARIABLE}, several with spaces between.",
-)
-@click.option("--sqlite/--no-sqlite", default=True, help="Whether to record on SQLite.")
+@scratch_options("record on")
 @click.option(
     "--seed-from",
     "snapshots",
@@ -683,16 +695,7 @@ def freeze(
 
 
 @main.command()
-@click.option(
-    "--scratch-url",
-    "urls",
-    multiple=True,
-    metavar="URL",
-    envvar=SCRATCH_VARIABLE,
-    help="A server to check on, besides SQLite; databases are made there, and dropped. Also from "
-    f"{SCRATCH_VARIABLE}, several with spaces between.",
-)
-@click.option("--sqlite/--no-sqlite", default=True, help="Whether to check on SQLite.")
+@scratch_options("check on")
 @click.option("--junit", type=FILE, help="Write what was proved as JUnit XML.")
 @click.option("--page", type=FILE, help="Write a page for the browser, all in one file.")
 @click.option("--record", is_flag=True, help="Write down the schema at each Alembic revision, for "
@@ -747,16 +750,7 @@ def check(
     "become modules.",
 )
 @click.option("--models", metavar="MODULE:NAME", help="The MetaData of the app's models.")
-@click.option(
-    "--scratch-url",
-    "urls",
-    multiple=True,
-    metavar="URL",
-    envvar=SCRATCH_VARIABLE,
-    help="A server to run the history on, besides SQLite; databases are made there, and dropped. "
-    f"Also from {SCRATCH_VARIABLE}, several with spaces between.",
-)
-@click.option("--sqlite/--no-sqlite", default=True, help="Whether to run it on SQLite.")
+@scratch_options("run the history on")
 @click.option(
     "--seed-from",
     "snapshots",

@@ -597,6 +597,9 @@ class _Start:
         options = "".join(f" {option}" for option in self._options)
         yield f"bridge freeze{options}"
         servers = "".join(f" {one}" for one in self._options if one.startswith("--scratch-url"))
+        for option in self._options:
+            if option.startswith("--seed-from "):  # a check begins with it, too
+                yield f"bridge snapshot import {option.removeprefix('--seed-from ')}{servers}"
         yield f"bridge check{servers}"
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,6 +25,9 @@ from filelock import FileLock
 from legacy_projects import LEGACY_SIDE, ONCE
 from projects import Project, copy_sample
 from servers import MariaDB, PostgreSQL
+
+# Tests write scripts anew within a second, as long as they were: Python would run the old ones.
+sys.dont_write_bytecode = True
 
 WORLDS = {mark.kwargs["reason"] for mark in (LEGACY_SIDE.mark, ONCE.mark)}
 

@@ -13,7 +13,7 @@ from faults.harness import Harness
 from projects import TOP, Project
 
 OLD = "core-v03"
-EVERY = int(os.environ.get("FAULT_EVERY", "199"))
+EVERY = int(os.environ.get("FAULT_EVERY", "397"))
 
 
 @pytest.mark.skipif(

@@ -17,6 +17,7 @@ from alembic.config import Config as AlembicIni
 from alembic_projects import CLASSIC_ENV, write_env, write_revision
 from hypothesis import HealthCheck, Phase, event, given, reject, settings
 from hypothesis import strategies as st
+from legacy_projects import ONCE
 from sqlalchemy.pool import NullPool
 
 from bridge import Bridge
@@ -221,6 +222,7 @@ def rows(url: str, table: str) -> list[str]:
         return [row[0] for row in found]
 
 
+@ONCE
 @REAL
 @given(histories())
 def test_the_rows_are_those_that_alembic_writes_itself(history: History) -> None:

@@ -60,6 +60,7 @@ def tables_of(database: Database) -> set[str]:
 # --- what is written is right -------------------------------------------------------------
 
 
+@ONCE
 def test_the_sample_gets_one_script_a_branch_for_all_databases(
     make_database: MakeDatabase, tmp_path: Path
 ) -> None:

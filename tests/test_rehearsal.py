@@ -147,7 +147,7 @@ def test_a_rehearsal_tells_what_the_run_then_does_and_changes_nothing(
     assert rehearsal.after is not None
     assert not rehearsal.after.broken
     with database.engine().connect() as connection:
-        assert rehearsal.after.tables == list_tables(connection, app._of_the_app)
+        assert rehearsal.after.tables == list_tables(connection, app.of_the_app)
     assert set(rehearsal.after.tables) - set(rehearsal.before.tables) == {
         "like_totals", "media_files", "messages", "settings"
     }  # fmt: skip

@@ -19,7 +19,7 @@ pytestmark = [
     pytest.mark.skipif(not OLD_WORLD, reason="long: it runs with SQLAlchemy 1.4 only"),
 ]
 
-EVERY = int(os.environ.get("FAULT_EVERY", "67"))
+EVERY = int(os.environ.get("FAULT_EVERY", "131"))
 DIALECTS = ("sqlite", "postgresql", "mariadb")
 # Before it is written down that a step begins, and that it is done: in its version's transaction.
 STEPS = r"^before INSERT INTO bridge_journal (?!.*'statement')"
