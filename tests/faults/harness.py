@@ -73,8 +73,10 @@ class Harness:
             again = self._bridge(database)
             if again.returncode:
                 outcome.wrong[what] = again.stderr.strip()
-            elif self._content(database) != expected:
-                outcome.wrong[what] = difference(expected, self._content(database))
+            elif (found := self._content(database)) != expected:
+                outcome.wrong[what] = difference(expected, found)
+            # With `pytest -s`, as it goes: to try them all takes long.
+            print(f"{what}: {outcome.wrong.get(what, 'equal')}; {outcome}", flush=True)
         return outcome
 
     def _bridge(
