@@ -34,7 +34,7 @@ from histories import HISTORIES, Project, fetch  # noqa: E402
 from projects import write_versions  # noqa: E402
 from servers import MariaDB, PostgreSQL, Server  # noqa: E402
 
-from bridge.frozen import Recording, ended  # noqa: E402
+from bridge.frozen import Recording, ended, family  # noqa: E402
 from bridge.model import RunLegacy  # noqa: E402
 
 WAYS = ("migrate", "replay", "call", "client")
@@ -133,14 +133,14 @@ def main() -> None:
         recordings = freeze(Project(history, wheel), work / "frozen", urls).recordings
         project = Project(history, work / "frozen")
         scripts = {
-            dialect: write_script(recording, work / f"{dialect}.sql")
-            for dialect, recording in zip(made, recordings, strict=True)
+            recording.dialect: write_script(recording, work / f"{recording.dialect}.sql")
+            for recording in recordings
         }
         for round_, (dialect, make) in itertools.product(range(options.rounds + 1), made.items()):
             for way in (
                 lambda database: by_migrate(project, database),
                 lambda database: by_bridge(project, database),
-                lambda database: by_client(scripts[dialect], database),  # noqa: B023
+                lambda database: by_client(scripts[family(dialect)], database),  # noqa: B023
             ):
                 database = make()
                 write_versions(database, ("Glance Migrations", 0))

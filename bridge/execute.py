@@ -158,7 +158,7 @@ class Executor:
         """
         with ExitStack() as stack:
             self._stack = stack
-            self._interrupted = plan.interrupted
+            self._interrupted, self._unfinished = plan.interrupted, plan.state.unfinished
             self._prepare(plan, stack)
             self._back_up(plan)
             self._lock.check()
@@ -478,13 +478,24 @@ class Executor:
         self._versions[step.repository] = step.version
 
     def _run_live(self, step: RunLegacy) -> None:
-        self._client.run(
-            step,
-            self._versions[step.repository],
-            lambda _number: None,
-            from_statement=self._take_from_statement(step),
-            on_resumed=lambda done: self._tell_resumed(step, done),
-        )
+        try:
+            self._client.run(
+                step,
+                self._versions[step.repository],
+                lambda _number: None,
+                from_statement=self._take_from_statement(step),
+                on_resumed=lambda done: self._tell_resumed(step, done),
+            )
+        except LegacyError as error:
+            begun = name_in_journal(step) in self._unfinished
+            if begun and self._transactional_ddl and self._client.runs_apart(step):
+                error.state_of_data = (
+                    f"{error.state_of_data} But an earlier run had begun version {step.version}, "
+                    "whose statements are committed one by one, and had not finished it: what it "
+                    "had changed is there. Put back a backup from before that run, or undo it by "
+                    "hand, before you run it again."
+                )
+            raise
         self._ran_live.add(step.repository)
         self._recorded_before = None
         if not self._transactional_ddl or self._client.runs_apart(step):

@@ -317,6 +317,7 @@ class State:
     the revisions that only the journal knows; `unlaid` the components whose foundations a run
     before this one left unlaid. `interrupted` is the step in the middle of which an earlier run was
     cut short, where the next one goes on in it, and `interrupted_how` how a legacy version was run.
+    `unfinished` are the steps that a run before this one began, and none has done.
     `nearest` are the frozen versions that an unmanaged database is most like. `problem` is set when
     an upgrade must be refused; it says why and what mends it.
     """
@@ -333,6 +334,7 @@ class State:
     unlaid: tuple[str, ...] = ()
     interrupted: str | None = None
     interrupted_how: str | None = None
+    unfinished: frozenset[str] = frozenset()
     nearest: tuple[Nearest, ...] = ()
     problem: BridgeError | None = field(default=None, compare=False)
 

@@ -38,6 +38,7 @@ STEP = "statement"
 """What `step` is in the rows of this file."""
 READ_LIMIT = 8 * 1024 * 1024
 """How many bytes, compressed, of what a step reads and writes are kept."""
+_AT_ONCE = 256 * 1024  # characters of records in one statement
 
 _COMMENT = re.compile(r"\s*(?:--[^\n]*\n|#[^\n]*\n|/\*(?!!).*?\*/)", re.DOTALL)
 _WORDS = re.compile(r"`([^`]+)`|([\w$]+)")
@@ -52,6 +53,11 @@ _KINDS = {
 }
 _KIND_OF = {word: kind for kind, words in _KINDS.items() for word in words}
 _QUOTED = r"'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"|`[^`]*`"
+# What neither asks for the number of the last row nor changes it.
+_NO_ROW = re.compile(
+    r"(ALTER|CREATE|DROP|RENAME)\s(?!.*(;|\bSELECT\b|\bLAST_INSERT_ID\b))",
+    re.IGNORECASE | re.DOTALL,
+)
 _WITH_BODY = r"CREATE\s.*\b(TRIGGER|PROCEDURE|FUNCTION|EVENT|PACKAGE)\b"
 # What another run's session would not have, or what keeps us from writing anything down.
 _BLINDING = (
@@ -213,7 +219,12 @@ class Schema:
         :param ask: runs a query and gives its rows.
         """
         touched = None if changed is None else set(changed)
-        made = self._made(ask) if self.times else dict.fromkeys(_tables(ask), "")
+        if self.times:
+            made = self._made(ask)
+        elif touched is None or _NAMES in touched:
+            made = dict.fromkeys(_tables(ask), "")
+        else:
+            made = dict.fromkeys(self._texts, "")
         texts = {}
         for name in made:
             known = self._texts.get(name)
@@ -242,7 +253,10 @@ class Schema:
         return made
 
     def touched(self, sql: str) -> set[str]:
-        """The names that a statement may change: those in it, and what refers to these."""
+        """The names that a statement may change: those in it, and what refers to these.
+
+        With ``*`` where there may be other tables afterwards.
+        """
         words = words_of(sql)
         named = {name for name in self._texts if name.lower() in words}
         referring = {
@@ -250,9 +264,15 @@ class Schema:
             for name, text in self._texts.items()
             if any(f"`{other.lower()}`" in text.lower() for other in named)
         }
-        return words | {name.lower() for name in named | referring}
+        listed = set() if _SAME_NAMES.match(bare(sql)) else {_NAMES}
+        return words | listed | {name.lower() for name in named | referring}
 
 
+_NAMES = "*"
+_SAME_NAMES = re.compile(
+    r"(ALTER\s+TABLE|(CREATE|DROP)\s+((UNIQUE|FULLTEXT|SPATIAL)\s+)?INDEX)\s(?!.*(;|\bRENAME\b))",
+    re.IGNORECASE | re.DOTALL,
+)
 _OTHER_WORDS = {"trigger", "procedure", "function", "event", "package"}
 
 
@@ -364,6 +384,7 @@ class _Cursor:
 
     def callproc(self, name: str, arguments: Any = ()) -> Any:
         self.connection.recorder.go_blind(f"it calls the procedure {name}")
+        self.connection.before("CALL")
         return self.real.callproc(name, arguments)
 
     def _run(self, sql: Any, parameters: Any, *, many: bool) -> Any:
@@ -418,7 +439,9 @@ class _Connection:
     """A driver's connection, of which the recorder knows every statement and every commit."""
 
     def __init__(self, real: Any, recorder: Recorder) -> None:
-        vars(self).update(real=real, recorder=recorder, changes=[])
+        # What LAST_INSERT_ID() says to the script, None where that is not known; and whether it
+        # says something else now.
+        vars(self).update(real=real, recorder=recorder, changes=[], last_id=None, hidden=False)
 
     def cursor(self, *arguments: Any, **options: Any) -> _Cursor:
         return _Cursor(self, self.real.cursor(*arguments, **options))
@@ -432,6 +455,27 @@ class _Connection:
     def rollback(self) -> None:
         self.recorder.undo(self)
         self.real.rollback()
+        with contextlib.suppress(Exception):  # that of the next statement says it better
+            self.show_last_id()
+
+    def hide_last_id(self) -> None:
+        """A row of our own is to be inserted; the script may ask for the number of its own."""
+        if self.last_id is None:
+            ((last,),) = _asker(self.real)("SELECT LAST_INSERT_ID()")
+            vars(self).update(last_id=last)
+        vars(self).update(hidden=True)
+
+    def show_last_id(self) -> None:
+        """Let LAST_INSERT_ID() say again what it said to the script before."""
+        if self.hidden:
+            _say(self.real, "SELECT LAST_INSERT_ID(%s)", (self.last_id,))
+            vars(self).update(hidden=False)
+
+    def before(self, sql: str) -> None:
+        """A statement of the script is about to run."""
+        if not _NO_ROW.match(bare(sql)):
+            self.show_last_id()
+            vars(self).update(last_id=None)
 
     @property
     def pending(self) -> list[dict[str, Any]]:
@@ -590,7 +634,8 @@ class Recorder:
         ask, before, self._before = _asker(connection), self._before, None
         if before is not None and before._schema.times == (not self._sealed):
             self._place, self._schema = before._place, before._schema
-            self._schema.look(ask, before._stale or ())
+            if before._stale is not None:
+                self._schema.look(ask, before._stale)
         else:
             self._place, self._schema = self._place_of(connection), Schema(self._times(ask))
             self._schema.look(ask)
@@ -657,7 +702,7 @@ class Recorder:
         for row, kind, text in rows:
             details = json.loads(text)
             if kind == "tables":
-                self._stored = details["prints"]
+                self._stored = _kept({**(self._stored or {}), **details["prints"]})
             elif kind == "blind":
                 blind = details
             elif kind == "failed":
@@ -747,6 +792,7 @@ class Recorder:
                 # What LAST_INSERT_ID() says, where this session has not inserted the row.
                 again = "SELECT LAST_INSERT_ID(%s)"
                 _say(cursor.connection.real, again, (record.answer.lastrowid,))
+                vars(cursor.connection).update(last_id=None, hidden=False)
             return self._answered(cursor, record.answer)
         self._order = self._next_order()
         details = {"order": self._order, "key": key, "sql": self._shown(sql)[:2000]}
@@ -778,6 +824,7 @@ class Recorder:
         return self._last
 
     def _execute(self, cursor: _Cursor, sql: str, parameters: Any, many: bool) -> Answer:
+        cursor.connection.before(sql)
         if many:
             cursor.real.executemany(sql, parameters)
         elif parameters is None:
@@ -1000,6 +1047,7 @@ class Recorder:
         try:
             if self._on and connection.pending:
                 self._flush(connection)
+            connection.show_last_id()
             found = commit()
         except Exception as error:
             self._broken = self._broken or error
@@ -1023,18 +1071,13 @@ class Recorder:
         try:
             self._look(real)
             rows = [*self._failures, *self._reads, *changes, *more]
+            # Before them: where each row commits by itself, what is told is what was there.
             if self._stored != self._schema.prints:
-                tables = {"prints": self._schema.prints, "times": self._schema.times}
-                if self._stored is None:
-                    rows.append({"kind": "tables", **tables})
-                else:
-                    _say(
-                        real,
-                        f"UPDATE {TABLE} SET details = %s"
-                        " WHERE step = %s AND name = %s AND status = %s",
-                        (json.dumps(tables), STEP, self._step, "tables"),
-                    )
-            self._insert(real, rows)
+                before = self._stored or {}
+                now = {**dict.fromkeys(before), **self._schema.prints}
+                prints = {name: now[name] for name in now if now[name] != before.get(name)}
+                rows.insert(0, {"kind": "tables", "prints": prints, "times": self._schema.times})
+            self._insert(real, rows, None if through else connection)
             if through:
                 real.commit()
         except Exception as error:
@@ -1049,29 +1092,40 @@ class Recorder:
             self._schema.look(_asker(real), self._stale)
             self._stale = None
 
-    def _insert(self, real: Any, rows: list[dict[str, Any]]) -> None:
+    def _insert(
+        self, real: Any, rows: list[dict[str, Any]], connection: _Connection | None = None
+    ) -> None:
+        """Write rows down, in as few statements as a server takes them.
+
+        :param connection: the script's, if it is through that.
+        """
         if not rows:
             return
         now = datetime.now(timezone.utc).replace(tzinfo=None, microsecond=0)
-        cursor = real.cursor()
-        try:
-            # The script may ask for the number of its own last row.
-            cursor.execute("SELECT LAST_INSERT_ID()")
-            ((last,),) = cursor.fetchall()
-            for row in rows:
-                details = dict(row)
-                kind = details.pop("kind")
-                cursor.execute(
-                    f"INSERT INTO {TABLE} (run, step, name, status, at, bridge_version, details)"
-                    " VALUES (%s, %s, %s, %s, %s, %s, %s)",
-                    (
-                        self._common["run"], STEP, self._step, kind, now,
-                        self._common["bridge_version"], json.dumps(details),
-                    ),
-                )  # fmt: skip
-            cursor.execute("SELECT LAST_INSERT_ID(%s)", (last,))
-        finally:
-            cursor.close()
+        columns = "(run, step, name, status, at, bridge_version, details)"
+        if connection is not None:
+            connection.hide_last_id()
+        values: list[Any] = []
+        size = 0
+        for row in rows:
+            details = json.dumps({name: value for name, value in row.items() if name != "kind"})
+            if values and size + len(details) > _AT_ONCE:
+                _say(real, f"INSERT INTO {TABLE} {columns} VALUES {_marks(values)}", values)
+                values, size = [], 0
+            size += len(details)
+            values += [self._common["run"], STEP, self._step, row["kind"], now]
+            values += [self._common["bridge_version"], details]
+        _say(real, f"INSERT INTO {TABLE} {columns} VALUES {_marks(values)}", values)
+
+
+def _marks(values: list[Any]) -> str:
+    """The places of the values of rows, of seven columns each."""
+    return ", ".join(["(%s, %s, %s, %s, %s, %s, %s)"] * (len(values) // 7))
+
+
+def _kept(prints: dict[str, str | None]) -> dict[str, str]:
+    """Those of what is still there."""
+    return {name: text for name, text in prints.items() if text is not None}
 
 
 def _say(real: Any, sql: str, parameters: Any = None) -> None:

@@ -109,6 +109,7 @@ def classify(
         unlaid=_unlaid(facts, config),
         interrupted=facts.interrupted,
         interrupted_how=_interrupted_how(facts),
+        unfinished=_unfinished(facts),
         problem=finding[1] if finding else None,
     )
 
@@ -117,6 +118,11 @@ def _interrupted_how(facts: Facts) -> str | None:
     """How the step was run that was cut short, as it was written down when it began."""
     its = (e for e in reversed(facts.journal) if e.step == "step" and e.name == facts.interrupted)
     return next((e.details["how"] for e in its if "how" in e.details), None)
+
+
+def _unfinished(facts: Facts) -> frozenset[str]:
+    status = {e.name: e.status for e in facts.journal if e.step == "step"}
+    return frozenset(name for name, last in status.items() if last != "done")
 
 
 def _remembered(facts: Facts) -> tuple[Revision, ...]:

@@ -241,6 +241,38 @@ def test_what_turns_out_not_to_be_one_runs_again_statement_by_statement(
     assert said == [f"legacy app 2 cannot run as one transaction: {reason}"]
 
 
+ONE = """
+migrate_engine.execute("UPDATE notes SET text = 'pending; end' WHERE text = 'attach'")
+migrate_engine.execute("CREATE TABLE vacuum_dependencies (id INTEGER, committed INTEGER)")
+migrate_engine.execute("-- COMMIT;\\nINSERT INTO vacuum_dependencies VALUES (1, 2 /* ; END; */)")
+"""
+TRIGGERS = {
+    "sqlite": "CREATE TRIGGER t AFTER INSERT ON notes BEGIN DELETE FROM notes WHERE 1 = 0; END",
+    "postgresql": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS $x$ BEGIN NULL;\\n"
+    "END; $x$",
+}
+
+
+@pytest.mark.parametrize("dialect", TRIGGERS)
+def test_words_within_a_statement_keep_no_version_from_being_one_transaction(
+    dialect: str,
+    project: LegacyProject,
+    make_database: MakeDatabase,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    body = f'{ONE}migrate_engine.execute("{TRIGGERS[dialect]}")\n'
+    project.repository({"001_notes": CREATE_NOTES, "002_one": body})
+    with caplog.at_level(logging.INFO, "bridge.legacy"):
+        project.update(database := make_database(dialect))
+    assert versions(database) == {"app": 2}
+    assert "one transaction" not in caplog.text
+    body = f"{body}raise ValueError('after all')"
+    project.repository({"001_notes": CREATE_NOTES, "002_one": body})
+    database = make_database(dialect)
+    assert project.refused(database).state_of_data.endswith("version 2 has changed nothing.")
+    assert "vacuum_dependencies" not in database.rows()
+
+
 def test_a_version_that_fails_apart_says_what_may_have_stayed(
     project: LegacyProject, one_database: Database
 ) -> None:
@@ -253,6 +285,23 @@ def test_a_version_that_fails_apart_says_what_may_have_stayed(
     )
     assert notes(one_database) == ["a", "b"]
     assert versions(one_database) == {"app": 1}
+
+
+def test_what_an_earlier_run_left_of_such_a_version_is_told(
+    project: LegacyProject, one_database: Database
+) -> None:
+    make = "migrate_engine.execute('CREATE TABLE half (id INTEGER)')\n"
+    body = f"# VACUUM, CONCURRENTLY\n{make}raise ValueError('after all')"
+    project.repository({"001_notes": CREATE_NOTES, "002_apart": body})
+    told = "But an earlier run had begun version 2"
+    assert told not in project.refused(one_database).state_of_data
+    again = project.refused(one_database)
+    assert "half" in again.message  # it is there already
+    assert told in again.state_of_data
+    one_database.execute("DROP TABLE half")
+    project.repository({"001_notes": CREATE_NOTES, "002_apart": f"# VACUUM, CONCURRENTLY\n{make}"})
+    project.update(one_database)
+    assert versions(one_database) == {"app": 2}
 
 
 TEXTS = {

@@ -86,6 +86,7 @@ engine.execute(children.insert().values(note=f"number {number}"))
 with engine.connect() as connection:
     connection.execute(children.insert().values(note="the last one"))
     at(19)
+    connection.execute(text("ALTER TABLE children COMMENT 'looked at'"))
     behind = "INSERT INTO children (note) SELECT CONCAT('behind ', LAST_INSERT_ID())"
     connection.execute(text(behind))
 Column("more", String(40)).create(parents)

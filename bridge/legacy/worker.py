@@ -65,7 +65,7 @@ from typing import Any
 # What a database refuses inside a transaction, or takes no notice of there.
 APART = {
     "sqlite": re.compile(
-        r"\s*(VACUUM|ATTACH|DETACH|BEGIN|COMMIT|END|ROLLBACK(?!\s+TO)"
+        r"^\s*((VACUUM|ATTACH|DETACH|BEGIN|COMMIT|END|ROLLBACK(?!\s+TO))\b"
         r"|PRAGMA\s+(\w+\.)?(auto_vacuum|defer_foreign_keys|encoding|foreign_keys|journal_mode"
         r"|locking_mode|page_size|synchronous|temp_store|wal_checkpoint)\s*[=(])",
         re.IGNORECASE,
@@ -80,6 +80,8 @@ APART = {
         re.IGNORECASE,
     ),
 }
+# A comment, or what is quoted: a body of a function, too.
+INSIDE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$", re.DOTALL)
 # Of PostgreSQL: refused in a transaction; after what the same transaction has done before.
 APART_CODES = ("25001", "55006", "55P04")
 READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN)\b", re.IGNORECASE)
@@ -589,6 +591,11 @@ def ranges(numbers: Iterable[int]) -> str:
     return ", ".join(" to ".join(map(str, part)) for part in parts) or "none"
 
 
+def outside(statement: str) -> str:
+    """A statement without its comments, and with nothing in its quotation marks."""
+    return INSIDE.sub(lambda found: " " if found.group()[:2] in ("--", "/*") else "''", statement)
+
+
 class NotOne(BaseException):
     """What runs cannot be one transaction. Not an Exception: scripts catch these."""
 
@@ -719,7 +726,7 @@ class Held:
         if connection.dialect is not self.dialect:
             if connection.dialect.name == self.dialect.name:
                 self.part("it opens a connection of its own")
-        elif APART[self.dialect.name].search(statement):
+        elif APART[self.dialect.name].search(outside(statement)):
             self.part(f"it runs {' '.join(statement.split())[:60]}")
 
     def check_thread(self) -> None:
