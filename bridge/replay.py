@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.errors import LegacyError
 from bridge.sqlite import foreign_keys_off, pragma
@@ -37,16 +37,37 @@ def run_frozen(
 
 def _run(connection: Connection, statements: Sequence[str], then: Callable[[], None]) -> None:
     with _settings_kept(connection, statements):
-        for statement in _sent(connection, statements):
-            connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+        _send(connection, statements)
         then()
 
 
-def _sent(connection: Connection, statements: Sequence[str]) -> Sequence[str]:
-    """What goes to the database at once: all of it, where the driver sends it as it is."""
+def _send(connection: Connection, statements: Sequence[str]) -> None:
+    """Run the statements, nothing of which is read as a parameter."""
+    if connection.dialect.name == "sqlite":
+        _send_past(connection, statements)
+        return
     if statements and connection.dialect.driver in ("psycopg", "psycopg2"):
-        return [";\n".join(f"{statement}\n" for statement in statements)]
-    return statements
+        # All at once: these send it as it is.
+        statements = [";\n".join(f"{statement}\n" for statement in statements)]
+    for statement in statements:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def _send_past(connection: Connection, statements: Iterable[str]) -> None:
+    """Run the statements past SQLAlchemy's connection.
+
+    What that does for each takes longer than most statements take SQLite.
+    """
+    dialect: Any = connection.dialect
+    cursor: Any = connection.connection.cursor()
+    for statement in statements:
+        try:
+            dialect.do_execute_no_params(cursor, statement)
+        except dialect.dbapi.Error as error:
+            raise DBAPIError.instance(
+                statement, None, error, dialect.dbapi.Error, dialect=dialect
+            ) from error
+    cursor.close()
 
 
 class Replay:
@@ -90,13 +111,13 @@ class Replay:
                 stack.enter_context(self._connection.begin())
                 self._stack = stack.pop_all()
         self._whole = False
-        point = self._connection.begin_nested()
+        _send(self._connection, ["SAVEPOINT bridge_version"])
         try:
             _run(self._connection, statements, then)
-            point.commit()
+            _send(self._connection, ["RELEASE bridge_version"])
         except BaseException:
-            if self._in_transaction:
-                point.rollback()
+            with suppress(SQLAlchemyError):  # what ran may have ended the transaction
+                _send(self._connection, ["ROLLBACK TO bridge_version", "RELEASE bridge_version"])
                 self._whole = True
             raise
         self._whole = True

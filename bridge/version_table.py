@@ -54,9 +54,24 @@ def write_version(
 
     :raises LegacyError: the row is not at the version before any more.
     """
-    written = connection.execute(version_row(repository, before, version))
-    if before is not None and written.rowcount != 1:
+    if before is None:
+        connection.execute(version_row(repository, None, version))
+        return
+    update = _next_version(repository.store, repository.ids)
+    if connection.execute(update, {"before": before, "now": version}).rowcount != 1:
         raise LegacyError(f"the version row of {repository.name} is not at {before} any more")
+
+
+@cache  # as the table is
+def _next_version(store: VersionStore, ids: tuple[str, ...]) -> Any:
+    table = version_table(store)
+    id_column, version_column = table.c[store.id_column], table.c[store.version_column]
+    return (
+        table.update()
+        .where(sa.or_(*(id_column == name for name in ids)))
+        .where(version_column == sa.bindparam("before"))
+        .values({store.version_column: sa.bindparam("now")})
+    )
 
 
 def put_under_control(engine: Engine, repositories: Iterable[Repository]) -> None:
