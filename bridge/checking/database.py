@@ -84,16 +84,16 @@ class Prover:
             run(self._bridge, engine, self._bridge.plan_from(self._bridge.detect(engine)))
             self._fresh = schema_of(self._bridge, engine)
             found += dangling("the heads", self._fresh)
-            found += self._second_run(engine)
+            found += self._second_run(engine, self._fresh)
         if self._fresh is not None:
             self._models(engine)
             self._revisions()
 
-    def _second_run(self, engine: Engine) -> Iterator[Finding]:
+    def _second_run(self, engine: Engine, schema: Schema) -> Iterator[Finding]:
         def refuse(_plan: Plan) -> bool:
             return False
 
-        before = schema_of(self._bridge, engine), self._rows(engine)
+        rows = _rows(engine, schema)
         try:
             self._bridge.dbupdate(engine, confirm=refuse, backup=False)
         except NotConfirmedError:
@@ -105,13 +105,8 @@ class Prover:
             )
         except BridgeError as error:
             yield Finding("second-run", f"A second run is refused: {error.message}", error.help)
-        if (schema_of(self._bridge, engine), self._rows(engine)) != before:
+        if schema_of(self._bridge, engine) != schema or _rows(engine, schema) != rows:
             yield Finding("second-run", "A second run changes the database.")
-
-    def _rows(self, engine: Engine) -> Census:
-        tables = schema_of(self._bridge, engine)["tables"]
-        with connect(engine) as connection, connection.begin():
-            return count(connection, tables)
 
     def _models(self, engine: Engine) -> None:
         if not self._bridge.has_models:
@@ -132,6 +127,8 @@ class Prover:
         graph = self._bridge.graph
         order = [Upgrade(r.id, r.branch) for r in graph.pending((), graph.targets())]
         found: dict[str, list[Finding]] = {step.revision: [] for step in order}
+        if not order:
+            return
         engine = self._place.create()
         begun = time.monotonic()
         recorded = self._bridge.recorded(self._place.name)
@@ -152,25 +149,26 @@ class Prover:
             )
             told.update(one.name for one in differences)
 
-        undone: list[Upgrade] = []
+        notes = {}
         try:
             run(self._bridge, engine, Plan(self._bridge.detect(engine), tuple(order)), after)
         except BridgeError as error:
-            revision = order[len(reached)].revision
-            found[revision].append(failed(f"revision {revision}", error))
+            fails = _stopped_at(order, len(reached))
+            found[fails].append(failed(f"revision {fails}", error))
+            for step in order:
+                what = "Whether it can be undone" if step.revision in reached else step.revision
+                notes[step] = _untried(f"behind {fails}", what, f"{fails} does not run")
         else:
             undone = self._undo(engine, order, found)
             self._redo(engine, undone, found)
+            kept = [step for step in order if step not in undone]
+            if kept:
+                stuck, what = kept[-1].revision, "Whether it can be undone"
+                notes = dict.fromkeys(kept, _untried(f"below {stuck}", what, f"{stuck} cannot be"))
         seconds = (time.monotonic() - begun) / max(1, len(order))
-        stuck = next((step.revision for step in reversed(order) if step not in undone), "")
-        below = Finding(
-            f"unproved below {stuck}",
-            f"Whether these can be undone was not tried, since {stuck} cannot be.",
-            accepted=True,
-        )
         for step in order:
-            if step not in undone and not found[step.revision]:
-                found[step.revision].append(below)
+            if step in notes and not found[step.revision]:
+                found[step.revision].append(notes[step])
             self._emit("revision", f"revision {step.revision}", seconds, found[step.revision], None)
         self._place.drop(engine)
         for component in components(self._bridge):
@@ -199,7 +197,7 @@ class Prover:
         try:
             run(self._bridge, engine, Plan(self._bridge.detect(engine), steps), after)
         except BridgeError as error:
-            revision = steps[len(undone)].revision
+            revision = _stopped_at(steps, len(undone))
             own = "NotImplementedError" in error.message
             said = "says that it cannot be undone." if own else f"cannot be undone: {error.message}"
             help = "Mend its downgrade(), or let it raise NotImplementedError."
@@ -229,7 +227,7 @@ class Prover:
         try:
             run(self._bridge, engine, Plan(self._bridge.detect(engine), tuple(undone)), after)
         except BridgeError as error:
-            revision = undone[len(done)].revision
+            revision = _stopped_at(undone, len(done))
             said = f"{revision} was undone, and cannot be applied again: {error.message}"
             help = f"Mend upgrade() or downgrade() of {revision}."
             found[revision].append(Finding(f"upgrade {revision}", said, help))
@@ -333,7 +331,7 @@ class Prover:
                 found.extend(lost(loss, step) for loss in rows.look())
 
         try:
-            broken = self._broken(engine)
+            broken = _broken(engine, rows.schema)
             run(bridge, engine, bridge.plan_from(bridge.detect(engine)), after)
         except BridgeError as error:
             yield from found
@@ -353,18 +351,13 @@ class Prover:
                 compare(self._fresh, schema),
             )
         yield from dangling("the heads", schema)
-        for (child, parent), rows in self._broken(engine).items():
+        for (child, parent), rows in _broken(engine, schema).items():
             if rows > broken.get((child, parent), 0):
                 yield Finding(
                     f"foreign-keys {child} {parent}",
                     f"{rows} rows of {child} refer to rows of {parent} that are not there.",
                 )
-        yield from self._second_run(engine)
-
-    def _broken(self, engine: Engine) -> Mapping[tuple[str, str], int]:
-        tables = schema_of(self._bridge, engine)["tables"]
-        with connect(engine) as connection:
-            return rows_that_point_nowhere(connection, tables)[1]
+        yield from self._second_run(engine, schema)
 
     # --- saved databases ------------------------------------------------------------------
 
@@ -375,6 +368,29 @@ class Prover:
                 engine = self._place.load(path)
                 steps = self._bridge.plan(engine).steps
                 found += self._to_heads(engine, steps)
+
+
+def _rows(engine: Engine, schema: Schema) -> Census:
+    with connect(engine) as connection, connection.begin():
+        return count(connection, schema["tables"])
+
+
+def _broken(engine: Engine, schema: Schema) -> Mapping[tuple[str, str], int]:
+    """The rows of each table that refer to none of another."""
+    with connect(engine) as connection:
+        return rows_that_point_nowhere(connection, schema["tables"])[1]
+
+
+def _stopped_at(steps: Sequence[Upgrade | Downgrade], done: int) -> str:
+    """The revision at which a run of these steps ended, of which so many were done.
+
+    An error behind the last of them is told of that one.
+    """
+    return steps[min(done, len(steps) - 1)].revision
+
+
+def _untried(name: str, what: str, why: str) -> Finding:
+    return Finding(f"unproved {name}", f"{what} was not tried, since {why}.", accepted=True)
 
 
 def _out_of_reach(climbs: Sequence[Climb]) -> Finding:
