@@ -513,6 +513,8 @@ class Bridge:
                         help="Stop the application, then run: bridge dbupdate",
                         state_of_data="bridge has changed nothing.",
                     )
+            if plan.state.new_file:
+                progress.note(f"There is no file yet at {plan.state.database}: it is made.")
             backs_up = wanted(engine, self.config, backup)
             executor = Executor(
                 engine,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection, Engine
@@ -42,7 +44,7 @@ def detect(
             facts = read_facts(connection, repositories, config)
             state = classify(facts, repositories, graph, config)
             return _compared(state, connection, histories or {})
-    return classify(facts, repositories, graph, config)
+    return replace(classify(facts, repositories, graph, config), new_file=True)
 
 
 def _compared(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
@@ -123,7 +125,15 @@ def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionR
     version: sa.ColumnClause[int] = sa.column(store.version_column)
     table = sa.table(store.table, name, version)
     rows = connection.execute(sa.select(name, version).select_from(table).order_by(name, version))
-    return tuple(VersionRow(str(row[0]), None if row[1] is None else int(row[1])) for row in rows)
+    return tuple(_version_row(str(name), version) for name, version in rows)
+
+
+def _version_row(name: str, version: Any) -> VersionRow:
+    """A row as it is: SQLite keeps what it is given, a text in a column of numbers too."""
+    with suppress(ValueError):
+        if version is None or int(version) == float(version):
+            return VersionRow(name, None if version is None else int(version))
+    return VersionRow(name, None, wrong=repr(version))
 
 
 def _revisions(connection: Connection, name: str) -> tuple[str, ...]:

@@ -103,10 +103,11 @@ class Repository:
 
 @dataclass(frozen=True)
 class VersionRow:
-    """One row of a legacy version table."""
+    """One row of a legacy version table; without a version it may have something that is none."""
 
     repository_id: str
     version: int | None
+    wrong: str = ""
 
 
 @dataclass(frozen=True)
@@ -317,7 +318,8 @@ class State:
     the revisions that only the journal knows; `unlaid` the components whose foundations a run
     before this one left unlaid. `interrupted` is the step in the middle of which an earlier run was
     cut short, where the next one goes on in it, and `interrupted_how` how a legacy version was run.
-    `unfinished` are the steps that a run before this one began, and none has done.
+    `unfinished` are the steps that a run before this one began, and none has done. `new_file` is
+    set for a SQLite file that is not there yet.
     `nearest` are the frozen versions that an unmanaged database is most like. `problem` is set when
     an upgrade must be refused; it says why and what mends it.
     """
@@ -335,6 +337,7 @@ class State:
     interrupted: str | None = None
     interrupted_how: str | None = None
     unfinished: frozenset[str] = frozenset()
+    new_file: bool = False
     nearest: tuple[Nearest, ...] = ()
     problem: BridgeError | None = field(default=None, compare=False)
 

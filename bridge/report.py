@@ -185,7 +185,8 @@ def report_document(report: Report) -> dict[str, Any]:
 
 def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
     """The lines of `status`: label and text."""
-    rows = [("Database", state.database), ("State", state.kind)]
+    kind = f"{state.kind}: there is no such file yet" if state.new_file else state.kind
+    rows = [("Database", state.database), ("State", kind)]
     rows += [(f"Legacy {name}", _legacy_words(legacy)) for name, legacy in state.legacy.items()]
     rows.append(("Alembic current", ", ".join(state.current) or "nothing yet"))
     rows.append(("Alembic targets", ", ".join(state.targets) or "none"))

@@ -301,7 +301,7 @@ def _check_rows(
         if len(rows) > 1:
             found = ", ".join(
                 f"{_literal(row.repository_id)} at "
-                f"{'no version (NULL)' if row.version is None else row.version}"
+                f"{_no_version(row) if row.version is None else row.version}"
                 for row in rows
             )
             ids = ", ".join(dict.fromkeys(_literal(row.repository_id) for row in rows))
@@ -315,12 +315,16 @@ def _check_rows(
         if rows and rows[0].version is None:
             row_id = _literal(rows[0].repository_id)
             return "inconsistent", InconsistentError(
-                f"The row {row_id} of the table {table} has no version (NULL). "
+                f"The row {row_id} of the table {table} has {_no_version(rows[0])}. "
                 f"It should be a number from 0 to {repository.last}.",
                 help="Find out which version the schema really has, and write it: "
                 f"{_update(repository, 'VERSION', rows[0].repository_id)}",
             )
     return _check_missing_rows(legacy, facts, tables, known, every_id)
+
+
+def _no_version(row: VersionRow) -> str:
+    return f"{row.wrong}, which is no version" if row.wrong else "no version (NULL)"
 
 
 def _check_missing_rows(

@@ -388,6 +388,7 @@ def fails_with(project: Project, *arguments: str, url: str | None = None) -> tup
 
 
 def test_each_family_of_errors_has_its_status(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "x.db").touch()
     good = f"sqlite:///{tmp_path}/x.db"
     assert fails_with(project, "status", url="nothing") == (4, "database-unreachable")
     assert fails_with(project, "plan", url=f"sqlite:///{tmp_path}/gone/x.db")[0] == 4

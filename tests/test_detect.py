@@ -381,8 +381,28 @@ def test_a_sqlite_file_that_is_not_there_is_fresh_and_not_created(
     file = tmp_path / "not there.db"
     bridge = project.bridge(f"sqlite:///{file}")
     assert bridge.status().kind == "fresh"
+    assert bridge.status().new_file
     assert bridge.plan().steps
     assert not file.exists()
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("'three'", "'three'"), ("2.5", "2.5"), ("x'ff'", r"b'\xff'"), ("''", "''")],
+)
+def test_what_stands_where_the_version_should_be_is_told(
+    project: Project, sqlite_database: Database, value: str, shown: str
+) -> None:
+    write_shop(sqlite_database, 2)
+    write_versions(sqlite_database, ("Shop", 2))
+    sqlite_database.execute(f"UPDATE migrate_version SET version = {value}")
+    problem = project.bridge(sqlite_database).status().problem
+    assert problem is not None
+    assert problem.message == (
+        f"The row 'Shop' of the table migrate_version has {shown}, which is no version. It should "
+        "be a number from 0 to 3."
+    )
+    assert "UPDATE migrate_version SET version = VERSION" in problem.help
 
 
 def test_looking_at_a_sqlite_file_leaves_nothing_beside_it(
