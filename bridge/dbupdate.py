@@ -302,7 +302,7 @@ class Bridge:
             def make() -> Plan:
                 plan = self.plan_from(self.detect(engine), ways)
                 if from_statement is not None:
-                    check_interrupted(plan)
+                    check_interrupted(plan, from_statement)
                 return plan
 
             plan = self._first_plan(engine, make)

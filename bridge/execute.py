@@ -376,7 +376,14 @@ class Executor:
             with self._recorded(step):
                 self._dispatch[type(step)](step)
         except CannotResume as stop:
-            raise cannot_resume(str(step), stop.number, stop.found, stop.expected) from None
+            error = cannot_resume(str(step), stop.number, stop.found, stop.expected)
+            if self._transactional_ddl:
+                error.help = (
+                    "Put back a backup from before that run: bridge restore BACKUP. Or undo by "
+                    "hand what the step has changed, and let it run again: bridge resume "
+                    "--from-statement 1"
+                )
+            raise error from None
         except SQLAlchemyError as error:
             raise DatabaseRefusedError(
                 f"The database refused the step '{step}': {cause(error, self._engine.url)}",
@@ -485,6 +492,7 @@ class Executor:
                 lambda _number: None,
                 from_statement=self._take_from_statement(step),
                 on_resumed=lambda done: self._tell_resumed(step, done),
+                on_apart=lambda: self._check_whole(step),
             )
         except LegacyError as error:
             begun = name_in_journal(step) in self._unfinished
@@ -503,6 +511,17 @@ class Executor:
         if step == self._last_live:
             # Scripts leave sessions open, whose locks Alembic would wait for.
             self._client.close()
+
+    def _check_whole(self, step: RunLegacy) -> None:
+        """A version that runs statement by statement is not run over what a killed run has done."""
+        if not self._transactional_ddl or self._from_statement is not None:
+            return
+        if self._unfinished.get(name_in_journal(step)) == "killed":
+            raise CannotResume(
+                1,
+                "how far it came is not known, because its statements are committed one by one",
+                "all of it done, or nothing",
+            )
 
     def _run_frozen(self, step: RunLegacy) -> None:
         """Replay a version, or call the developer's function, with its row and the journal's."""

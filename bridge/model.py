@@ -336,7 +336,7 @@ class State:
     unlaid: tuple[str, ...] = ()
     interrupted: str | None = None
     interrupted_how: str | None = None
-    unfinished: frozenset[str] = frozenset()
+    unfinished: Mapping[str, Literal["failed", "killed"]] = field(default_factory=dict)
     new_file: bool = False
     nearest: tuple[Nearest, ...] = ()
     problem: BridgeError | None = field(default=None, compare=False)

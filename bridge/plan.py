@@ -25,6 +25,7 @@ from bridge.model import (
     State,
     Step,
     Upgrade,
+    name_in_journal,
 )
 
 
@@ -50,16 +51,26 @@ def make_plan(state: State, graph: Graph, config: Config) -> Plan:
     return Plan(state, (*steps, *_foundations(steps, state, graph, config)))
 
 
-def check_interrupted(plan: Plan) -> None:
+def check_interrupted(plan: Plan, statement: int) -> None:
     """Make sure that there is a step in which an earlier run was cut short.
 
-    :raises ResumeError: there is none that the plan goes on in.
+    :param statement: with which it is to go on.
+    :raises ResumeError: there is none that the plan goes on in, or not there.
     """
-    if plan.interrupted is None:
+    if plan.interrupted is not None:
+        return
+    killed = {name for name, status in plan.state.unfinished.items() if status == "killed"}
+    if not killed & {name_in_journal(step) for step in plan.steps}:
         raise ResumeError(
             "No step of this database is known to be cut short in its middle, so there is no "
             "statement to go on with.",
             help="Run: bridge dbupdate",
+        )
+    if statement != 1:
+        raise ResumeError(
+            "The statements of the step that was cut short are not written down on this kind of "
+            "database, so it can only run again as a whole.",
+            help="Undo what it has changed, then run: bridge resume --from-statement 1",
         )
 
 

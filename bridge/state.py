@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import Any, Literal
 
 from bridge.config import Config
 from bridge.errors import (
@@ -120,9 +120,23 @@ def _interrupted_how(facts: Facts) -> str | None:
     return next((e.details["how"] for e in its if "how" in e.details), None)
 
 
-def _unfinished(facts: Facts) -> frozenset[str]:
-    status = {e.name: e.status for e in facts.journal if e.step == "step"}
-    return frozenset(name for name, last in status.items() if last != "done")
+def _unfinished(facts: Facts) -> dict[str, Literal["failed", "killed"]]:
+    found: dict[str, Literal["failed", "killed"]] = {}
+    begun: set[str] = set()  # and no word of their end
+    for entry in facts.journal:
+        if entry.step != "step":
+            continue
+        if entry.status == "begun":
+            if entry.name in begun:
+                found[entry.name] = "killed"
+            begun.add(entry.name)
+        elif entry.status == "failed":
+            begun.discard(entry.name)
+            found.setdefault(entry.name, "failed")
+        else:
+            begun.discard(entry.name)
+            found.pop(entry.name, None)
+    return found | dict.fromkeys(begun, "killed")
 
 
 def _remembered(facts: Facts) -> tuple[Revision, ...]:

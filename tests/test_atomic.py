@@ -11,6 +11,7 @@ import pytest
 from databases import Database
 from legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, add_note, notes, versions
 
+from bridge.errors import ResumeError
 from bridge.model import RunLegacy
 
 MakeDatabase = Callable[[str], Database]
@@ -301,6 +302,30 @@ def test_what_an_earlier_run_left_of_such_a_version_is_told(
     one_database.execute("DROP TABLE half")
     project.repository({"001_notes": CREATE_NOTES, "002_apart": f"# VACUUM, CONCURRENTLY\n{make}"})
     project.update(one_database)
+    assert versions(one_database) == {"app": 2}
+
+
+def test_such_a_version_is_not_run_over_what_a_killed_run_has_done(
+    project: LegacyProject, one_database: Database
+) -> None:
+    made = "# VACUUM, CONCURRENTLY\n" + add_note("twice?")
+    project.repository({"001_notes": CREATE_NOTES, "002_apart": f"{made}raise ValueError()"})
+    project.refused(one_database)
+    # A run that is killed cannot say that it failed.
+    one_database.execute("DELETE FROM bridge_journal WHERE status = 'failed'")
+    project.repository({"001_notes": CREATE_NOTES, "002_apart": made})
+    stopped = project.refused(one_database)
+    assert stopped.code == "cannot-resume"
+    assert "its statements are committed one by one" in stopped.message
+    assert "bridge resume --from-statement 1" in stopped.help
+    assert project.refused(one_database).code == "cannot-resume"  # nor by the run after that
+    assert notes(one_database) == ["twice?"]
+    bridge = project.bridge(one_database)
+    with pytest.raises(ResumeError, match="only run again as a whole"):
+        bridge.dbupdate(from_statement=2)
+    one_database.execute("DELETE FROM notes")
+    bridge.dbupdate(from_statement=1)
+    assert notes(one_database) == ["twice?"]
     assert versions(one_database) == {"app": 2}
 
 

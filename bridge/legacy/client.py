@@ -211,6 +211,7 @@ class LegacyClient:
         *,
         from_statement: int | None = None,
         on_resumed: Callable[[int], None] = lambda _done: None,
+        on_apart: Callable[[], None] = lambda: None,
     ) -> Ran:
         """Run one version and write its number, as sqlalchemy-migrate does.
 
@@ -219,11 +220,15 @@ class LegacyClient:
         :param from_statement: with which it is to go on, where the administrator has said so.
         :param on_resumed: called where an earlier run was cut short, with how many statements it
             had done.
+        :param on_apart: called before statements run that are committed one by one although the
+            database could do otherwise; what it raises keeps them from running.
         :raises LegacyError: the script failed.
         :raises CannotResume: an earlier run was cut short, and it is not known where.
         """
         if self._process is None:
             self._restart(step, before)
+        if self.runs_apart(step):
+            on_apart()
         command = self._command(step, before)
         self._send({**command, "from_statement": from_statement})
         script, begun, one = "not begun", 0, False
@@ -234,7 +239,7 @@ class LegacyClient:
             if event == "begin":
                 script, begun, one = answer["script"], 0, answer["one"]
             elif event == "apart":
-                self._again_apart(step, before, answer["reason"])
+                self._again_apart(step, before, answer["reason"], on_apart)
             elif event == "statement":
                 begun = answer["number"]
                 on_statement(begun)
@@ -250,9 +255,12 @@ class LegacyClient:
         self._request["steps"].remove([step.repository, step.version])
         return Ran(answer["seconds"], answer["statements"], answer["captured"])
 
-    def _again_apart(self, step: RunLegacy, before: int | None, reason: str) -> None:
+    def _again_apart(
+        self, step: RunLegacy, before: int | None, reason: str, on_apart: Callable[[], None]
+    ) -> None:
         """Run a version statement by statement: in a new process, where it has not been yet."""
         log.info("%s cannot run as one transaction: %s", step, scrub(reason, self._url))
+        on_apart()
         self._end(kill=True)
         self._request["apart"].append([step.repository, step.version])
         self._restart(step, before)
