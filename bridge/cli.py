@@ -24,7 +24,8 @@ from bridge.dbupdate import LOCK_SECONDS, Bridge
 from bridge.discretion import discreet_streams
 from bridge.errors import BridgeError, DriftError, NotConfirmedError, RevisionsError
 from bridge.model import Plan
-from bridge.report import Output, TextProgress
+from bridge.progress import TextProgress
+from bridge.report import Output
 from bridge.ways import Ways
 
 # What few commands need is imported where it is needed: every command waits for what is here.

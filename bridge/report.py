@@ -7,14 +7,11 @@ On a terminal the text is rich's; elsewhere it is plain lines that a log can kee
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,53 +26,60 @@ from bridge.comparison import (
     foreign_key_lines,
     loss_lines,
     rehearsal_document,
-    rows_document,
     rows_table,
     schema_lines,
 )
-from bridge.discretion import Hide, discreet_streams, scrubbed
-from bridge.drawing import Drawing, Node, plain
+from bridge.discretion import Hide, scrubbed
+from bridge.documents import (
+    backup_document,
+    freeze_document,
+    history_document,
+    plan_document,
+    report_document,
+    snapshot_document,
+    status_document,
+)
+from bridge.drawing import Drawing, plain
 from bridge.drift import difference_document, difference_lines
 from bridge.errors import BridgeError
 from bridge.findings import (
     accepting_lines,
     check_document,
     finding_lines,
-    lasting,
     proof_table,
     readable,
     summary,
     told,
     verdict,
 )
-from bridge.frozen import Freeze, Recorded, Recording
+from bridge.frozen import Freeze
 from bridge.model import (
     Backup,
-    Downgrade,
-    Foundations,
     Imported,
-    LegacyState,
     ModuleState,
     PastRun,
-    PastStep,
     Plan,
     Rehearsal,
     Report,
-    RunLegacy,
     SetVersion,
     Snapshot,
-    Stamp,
     State,
-    Step,
-    Upgrade,
     Verification,
-    VerifySchema,
-    done_as_dict,
     size_words,
-    standing,
-    step_as_dict,
 )
-from bridge.proof import Checked, Proof
+from bridge.progress import CheckText, FreezeText, TerminalProgress, TextProgress
+from bridge.proof import Checked
+from bridge.words import (
+    MARK,
+    freeze_lines,
+    node_words,
+    past_words,
+    run_words,
+    status_rows,
+    step_words,
+    steps_words,
+    where_words,
+)
 
 _COMMAND = re.compile(
     r"\bbridge(?= (?:status|plan|dbupdate|resume|restore|history|verify|adopt|freeze|revision"
@@ -91,296 +95,8 @@ _COLOURS = {
     "ahead": "red",
     "inconsistent": "red",
 }
-_MARK = 9
-"""The width of the words below with their gap."""
 _UNBROKEN = 100_000
 """The width of a log: rich cuts what is longer off a tree."""
-_STANDINGS = {"applied": "green", "here": "bold yellow", "pending": "cyan", "": ""}
-
-# --- documents ----------------------------------------------------------------------------
-
-
-def status_document(state: State, pending: int | None) -> dict[str, Any]:
-    """`status --json`: `pending` counts the steps of the plan, None where it is refused."""
-    document: dict[str, Any] = {
-        "state": state.kind,
-        "database": state.database,
-        "legacy": {
-            name: {
-                "repository_id": legacy.repository.repository_id,
-                "version": legacy.version,
-                "last": legacy.repository.last,
-            }
-            for name, legacy in state.legacy.items()
-        },
-        "alembic": {"current": list(state.current), "targets": list(state.targets)},
-        "pending": pending,
-    }
-    if state.dormant:
-        document["dormant"] = {name: list(rows) for name, rows in state.dormant.items()}
-    if state.interrupted:
-        document["interrupted"] = state.interrupted
-    if state.nearest:
-        document["nearest"] = [
-            {
-                "repository": found.repository,
-                "version": found.version,
-                "differences": difference_document(found.differences),
-            }
-            for found in state.nearest
-        ]
-    if state.problem:
-        document["problem"] = state.problem.as_dict()
-    return document
-
-
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """`plan --json`."""
-    return {
-        "state": plan.state.kind,
-        "steps": [step_as_dict(step) for step in plan.steps],
-    }
-
-
-def backup_document(backup: Backup) -> dict[str, Any]:
-    """A backup in JSON; its size in bytes."""
-    return {"file": str(backup.path), "size": backup.size}
-
-
-def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
-    """A snapshot in JSON; its size in bytes, its versions null where it does not say."""
-    return {
-        "file": str(snapshot.path),
-        "kind": snapshot.kind,
-        "versions": None if snapshot.versions is None else dict(snapshot.versions),
-        "revisions": list(snapshot.revisions),
-        "size": snapshot.size,
-    }
-
-
-def _where(snapshot: Snapshot) -> str:
-    if snapshot.versions is None:
-        return "-"
-    return standing(snapshot.versions, snapshot.revisions)
-
-
-def report_document(report: Report) -> dict[str, Any]:
-    """`dbupdate --json`."""
-    document: dict[str, Any] = {
-        "outcome": report.outcome,
-        "steps": [done_as_dict(step, seconds) for step, seconds in report.steps],
-        "current": list(report.current),
-    }
-    if report.dormant:
-        document["dormant"] = {name: list(rows) for name, rows in report.dormant.items()}
-    if report.backup:
-        document["backup"] = backup_document(report.backup)
-    if report.rows:
-        document |= rows_document(report.rows)
-    return document
-
-
-# --- words --------------------------------------------------------------------------------
-
-
-def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
-    """The lines of `status`: label and text."""
-    kind = f"{state.kind}: there is no such file yet" if state.new_file else state.kind
-    rows = [("Database", state.database), ("State", kind)]
-    rows += [(f"Legacy {name}", _legacy_words(legacy)) for name, legacy in state.legacy.items()]
-    rows.append(("Alembic current", ", ".join(state.current) or "nothing yet"))
-    rows.append(("Alembic targets", ", ".join(state.targets) or "none"))
-    rows += [
-        ("Dormant", f"{m.name} ({_switch_words(m)}; left alone at {', '.join(m.current)})")
-        for m in state.modules
-        if m.name in state.dormant
-    ]
-    rows += [
-        (
-            "Left alone",
-            f"the version row {row.repository_id} at {row.version}, which nothing claims",
-        )
-        for row in state.strangers
-    ]
-    if state.interrupted:
-        rows.append(("Cut short", f"in the step '{state.interrupted}'; the next run goes on in it"))
-    rows += [("Most like", str(found)) for found in state.nearest]
-    rows.append(("Pending", _pending_words(pending)))
-    return rows
-
-
-def history_document(runs: Iterable[PastRun]) -> dict[str, Any]:
-    """`history --json`: times are ISO 8601, in UTC."""
-
-    def plain_values(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:
-        return {k: f"{v.isoformat()}Z" if isinstance(v, datetime) else v for k, v in items}
-
-    return {"runs": [asdict(run, dict_factory=plain_values) for run in runs]}
-
-
-def _run_words(run: PastRun) -> str:
-    """The line of a run: since when, whose, how it ended."""
-    whose = "Alembic, without bridge"
-    if run.host is not None:
-        whose = f"{run.user} on {run.host} (process {run.process}), bridge {run.bridge_version}"
-    how = {"done": "done", "begun": "never ended: it runs, or was killed"}.get(run.status, "failed")
-    seconds = f" after {_seconds(run)} s" if run.ended and run.host is not None else ""
-    code = f" [{run.error}]" if run.error else ""
-    return f"{run.begun:%F %T} UTC, {whose}: {how}{code}{seconds}"
-
-
-def _past_words(step: PastStep) -> tuple[str, ...]:
-    start, end = ", ".join(step.start) or "-", ", ".join(step.end) or "-"
-    status = {"begun": "never ended"}.get(step.status, step.status)
-    remark = ", ".join(
-        [
-            *([step.how] if step.how else []),
-            *(["statement by statement"] if step.one is False and step.how == "live" else []),
-            *([f"accepted: {', '.join(step.accepted)}"] if step.accepted else []),
-        ]
-    )
-    return (step.name, start, end, status, _seconds(step), remark)
-
-
-def _seconds(past: PastRun | PastStep) -> str:
-    return f"{(past.ended - past.begun).total_seconds():.2f}" if past.ended else "-"
-
-
-def _node_words(node: Node, remark: str) -> Text:
-    """A line of `graph`: standing, name, what it hangs on, what it does."""
-    text = Text()
-    text.append(f"{node.standing:<{_MARK}}", style=_STANDINGS[node.standing])
-    text.append(plain(node.name), style="bold" if node.standing == "here" else "")
-    text.append(f" ({plain(remark)})" if remark else "", style="dim")
-    text.append(f": {plain(node.doc)}" if node.doc else "")
-    return text
-
-
-def _switch_words(module: ModuleState) -> str:
-    return {"off": "switched off", "broken": "switched off and broken"}.get(
-        module.switch, module.switch
-    )
-
-
-def _legacy_words(legacy: LegacyState) -> str:
-    repository = legacy.repository
-    if not legacy.enabled:
-        at = "no version" if legacy.version is None else f"version {legacy.version}"
-        return f"{at} of {repository.last}; switched off, left alone"
-    if legacy.begins:
-        return f"no version yet of {repository.last}; begins at {repository.first}"
-    if legacy.version is None:
-        return "handed over" if legacy.handed_over else "not installed here"
-    done = ", handed over" if legacy.handed_over else ""
-    return f"version {legacy.version} of {repository.last}{done}"
-
-
-def _pending_words(pending: int | None) -> str:
-    if pending is None:
-        return "refused, see below"
-    if not pending:
-        return "nothing: the database is at heads"
-    return f"{pending} step{'s' if pending > 1 else ''}; run: bridge dbupdate"
-
-
-def _steps_words(report: Report) -> str:
-    seconds = sum(seconds for _step, seconds in report.steps)
-    return f"{len(report.steps)} step{'s' if len(report.steps) > 1 else ''} in {seconds:.1f} s"
-
-
-def recorded_words(found: Recorded) -> str:
-    """A recorded version: what, how it runs from now on, its times, and why not otherwise."""
-    history = found.history
-    count = history.count
-    words = f"{found.repository} {found.version}  {history.how}"
-    words += f"  {count} statement{'' if count == 1 else 's'}, live {found.live:.3f} s"
-    if found.seconds is not None:
-        words += f", {'ported' if history.ported else 'replayed'} {found.seconds:.3f} s"
-    return f"{words}: {history.reason}" if history.reason else words
-
-
-def freeze_lines(recording: Recording) -> Iterator[str]:
-    """What became of each repository on one kind of database, and what could not be filled."""
-    for name in dict.fromkeys([*(v.repository for v in recording.versions), *recording.errors]):
-        ways = [v.history.how for v in recording.versions if v.repository == name]
-        counts = {how: ways.count(how) for how in ("replay", "ported", "live")}
-        words = f"{name} on {recording.dialect}: {len(ways)} versions, {counts['replay']} replayed"
-        if counts["ported"]:
-            words += f", {counts['ported']} ported"
-        needs = "none needs the legacy runtime"
-        if counts["live"]:
-            many = counts["live"] > 1
-            needs = f"{counts['live']} need{'' if many else 's'} the legacy runtime"
-        yield f"{words}; {needs}."
-        if name in recording.errors:
-            yield f"It ends there: {recording.errors[name]}"
-    for table, why in recording.unfilled.items():
-        yield f"No rows could be made for {table}: {why}"
-
-
-def freeze_document(freeze: Freeze) -> dict[str, Any]:
-    """A freeze as JSON; times in seconds."""
-    recordings = [
-        {
-            "database": recording.dialect,
-            "versions": [
-                {
-                    "repository": found.repository,
-                    "version": found.version,
-                    "statements": found.history.count,
-                    "how": found.history.how,
-                    "reason": found.history.reason,
-                    "live": round(found.live, 4),
-                    "frozen": None if found.seconds is None else round(found.seconds, 4),
-                }
-                for found in recording.versions
-            ],
-            "ends": dict(recording.errors),
-            "not_filled": dict(recording.unfilled),
-        }
-        for recording in freeze.recordings
-    ]
-    sealed = [
-        {"repository": s.repository, "outcome": s.outcome, "changes": list(s.changes)}
-        for s in freeze.sealed
-    ]
-    return {"recordings": recordings, "sealed": sealed}
-
-
-def proof_words(proof: Proof) -> str:
-    """The line of a proof that has ended: the outcome, what it was about, and its time."""
-    found = ", ".join(f.name for f in proof.findings if not f.accepted)
-    accepted = sum(finding.accepted for finding in proof.findings)
-    words = f"{'ok' if proof.ok else 'FAILED':<6}  {proof.database or '-':<10}  {proof.kind:<8}"
-    words += f"  {proof.name}  {lasting(proof.seconds)}"
-    words += "" if proof.steps is None else f", {proof.steps} step{'s' * (proof.steps != 1)}"
-    words += f", {accepted} accepted" if accepted else ""
-    return f"{words}: {found}" if found else words
-
-
-def step_words(step: Step) -> tuple[str, str, str]:
-    """A step as three cells: what is done, to what, and a remark."""
-    if isinstance(step, RunLegacy):
-        remark = f"{step.how}, statement by statement: {step.apart}" if step.apart else step.how
-        remark = f"{remark}: {step.why}" if step.why else remark
-        return "run legacy", f"{step.repository} {step.version}", remark
-    if isinstance(step, VerifySchema):
-        versions = ", ".join(f"{name} {version}" for name, version in step.versions)
-        return "verify", versions, "the schema is the frozen one"
-    if isinstance(step, Stamp):
-        return "stamp", ", ".join(step.revisions), "the hand-over to Alembic"
-    if isinstance(step, SetVersion):
-        number = "row taken out" if step.version is None else str(step.version)
-        return "set legacy", f"{step.repository} {number}", "running nothing"
-    if isinstance(step, Upgrade | Downgrade):
-        remark = ": ".join(part for part in (step.branch, step.doc) if part)
-        return step.kind, step.revision, remark
-    if isinstance(step, Foundations):
-        return "foundations", step.hook, step.component
-    return step.kind.replace("_", " "), "the models' tables", ""
-
-
-# --- output -------------------------------------------------------------------------------
 
 
 class Output:
@@ -460,7 +176,7 @@ class Output:
             self.console.print(f"[green]Adopted[/] at {escape(told)}; run: bridge dbupdate")
             return
         self.console.print(
-            f"[green]Done[/]: {_steps_words(report)}; the database is at {escape(rows)}."
+            f"[green]Done[/]: {steps_words(report)}; the database is at {escape(rows)}."
         )
         if report.rows:
             self._lines(loss_lines(report.rows))
@@ -483,7 +199,7 @@ class Output:
         self._lines(foreign_key_lines(before, after))
         reached = escape(", ".join(report.current) or "no revision")
         self.console.print(
-            f"[green]Rehearsed[/]: {_steps_words(report)}, to {reached}. That was a copy; the "
+            f"[green]Rehearsed[/]: {steps_words(report)}, to {reached}. That was a copy; the "
             "database is unchanged."
         )
 
@@ -512,8 +228,8 @@ class Output:
         if not runs:
             self.console.print("bridge has not changed this database yet.")
         for run in runs:
-            self.console.print(f"[bold]{escape(_run_words(run))}[/]")
-            rows = [_past_words(step) for step in run.steps]
+            self.console.print(f"[bold]{escape(run_words(run))}[/]")
+            rows = [past_words(step) for step in run.steps]
             if rows:
                 self._table(("step", "from", "to", "", "seconds", ""), rows)
 
@@ -530,8 +246,8 @@ class Output:
                 title.append(f" ({lane.note})", style="not bold")
             branch = tree.add(title)
             for place in places:
-                node = _node_words(drawing.nodes[place], remarks[place])
-                branch.add(node if drawing.database else node[_MARK:])
+                node = node_words(drawing.nodes[place], remarks[place])
+                branch.add(node if drawing.database else node[MARK:])
         if not self.console.is_terminal:
             self.console.width = _UNBROKEN
         self.console.print(tree, soft_wrap=False)
@@ -544,7 +260,7 @@ class Output:
         if not found:
             self.console.print("There are no snapshots.")
             return
-        rows = [(s.path.name, _where(s), s.kind, size_words(s.size)) for s in found]
+        rows = [(s.path.name, where_words(s), s.kind, size_words(s.size)) for s in found]
         self._table(("snapshot", "at", "", "size"), rows)
 
     def snapshot(self, made: Snapshot) -> None:
@@ -552,8 +268,8 @@ class Output:
         if self.as_json:
             self._json(snapshot_document(made))
             return
-        size = size_words(made.size)
-        self.console.print(f"[green]Written[/]: {escape(str(made.path))} ({_where(made)}, {size})")
+        words = f"{where_words(made)}, {size_words(made.size)}"
+        self.console.print(f"[green]Written[/]: {escape(str(made.path))} ({words})")
 
     def imported(self, found: Imported) -> None:
         """Print what came of a database that was taken in."""
@@ -740,117 +456,3 @@ class Output:
         console.print(f"State of the data: {escape(state)}")
         if help:
             console.print(f"What to do: {escape(help)}")
-
-
-class FreezeText:
-    """How a freeze goes, as plain lines."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-
-    def note(self, text: str) -> None:
-        """Print a line."""
-        self.console.print(escape(text))
-
-    def recorded(self, found: Recorded, number: int, total: int) -> None:
-        """Print the version and what became of it."""
-        place = f"{number:>{len(str(total))}}/{total}"
-        self.console.print(escape(f"{place}  {recorded_words(found)}"))
-
-
-class CheckText:
-    """How a check goes, as plain lines."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-
-    def note(self, text: str) -> None:
-        """Print a line."""
-        self.console.print(escape(readable(text)))
-
-    def proved(self, proof: Proof) -> None:
-        """Print what was proved, or not."""
-        colour = "green" if proof.ok else "red"
-        outcome, rest = readable(proof_words(proof)).split(" ", 1)
-        self.console.print(f"[{colour}]{outcome}[/] {escape(rest)}")
-
-
-class TextProgress:
-    """Progress as plain lines: one for each step, when it is done."""
-
-    def __init__(self, console: Console) -> None:
-        self.console = console
-        self.place = ""
-
-    def note(self, text: str) -> None:
-        """Print a line of preparation."""
-        self._print(escape(text))
-
-    def begin(self, step: Step, number: int, total: int) -> None:
-        """Remember the number of the step."""
-        self.place = f"{number:>{len(str(total))}}/{total}"
-
-    def done(self, step: Step, seconds: float) -> None:
-        """Print the step and its time."""
-        verb, what, _remark = step_words(step)
-        self._print(f"{self.place}  {verb} {escape(what)}  {seconds:.2f} s")
-
-    def close(self) -> None:
-        """There is nothing to take away."""
-
-    def _print(self, line: str) -> None:
-        try:
-            self.console.print(line)
-        except (BrokenPipeError, SystemExit):  # rich makes the one into the other
-            # Whoever read the output wants no more of it (`| head`): no reason to stop half-way.
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, self.console.file.fileno())
-            os.close(null)
-
-
-class TerminalProgress(TextProgress):
-    """Progress on a terminal: the lines, and under them a bar with the step that runs."""
-
-    def __init__(self, console: Console, hide: Hide) -> None:
-        super().__init__(console)
-        self._streams = discreet_streams(hide)
-
-    @cached_property
-    def bar(self) -> Any:
-        """The bar, made when the first step begins: most runs have nothing to do."""
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-        )
-
-        return Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self.console,
-            transient=True,
-        )
-
-    @cached_property
-    def task(self) -> Any:
-        """The bar's only task."""
-        return self.bar.add_task("", total=None)
-
-    def begin(self, step: Step, number: int, total: int) -> None:
-        """Show the step beside the bar."""
-        super().begin(step, number, total)
-        if "bar" not in self.__dict__:
-            self.bar.start()
-            # rich now stands in the place of both streams, and writes past those before it.
-            self._streams.__enter__()
-        self.bar.update(self.task, description=escape(str(step)), total=total, completed=number - 1)
-
-    def close(self) -> None:
-        """Take the bar away."""
-        if "bar" in self.__dict__:
-            self._streams.__exit__(None, None, None)
-            self.bar.stop()

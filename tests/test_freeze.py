@@ -528,7 +528,7 @@ def test_a_database_of_another_schema_is_not_adopted(
 
 
 def test_json_of_a_freeze(project: LegacyProject, sqlite_database: Database) -> None:
-    from bridge.report import freeze_document
+    from bridge.documents import freeze_document
 
     project.repository({"001_a": CREATE_NOTES})
     document = freeze_document(project.bridge(sqlite_database).freeze())

@@ -15,9 +15,20 @@ PACKAGE = Path(bridge.__file__).parent
 LAYERS = (
     {"errors", "model"},
     {"beginning", "comparison", "config", "discretion", "drafting.source", "drawing", "drift"}
-    | {"drivers", "dump_files", "findings", "frozen", "graph", "guard", "junit", "page"}
-    | {"pictures", "plan", "proof", "recorded"}
-    | {"recorder", "report", "scrubbing", "snapshot_files", "sqlite_script", "state", "ways"},
+    | {
+        "documents",
+        "drivers",
+        "dump_files",
+        "findings",
+        "frozen",
+        "graph",
+        "guard",
+        "junit",
+        "page",
+    }
+    | {"pictures", "plan", "progress", "proof", "recorded"}
+    | {"recorder", "report", "scrubbing", "snapshot_files", "sqlite_script", "state", "ways"}
+    | {"words"},
     {"anonymize", "backup", "copies", "database", "dumps", "fingerprint", "graph_cache", "hooks"}
     | {"inspection", "journal", "modules", "rendering", "replay", "rows", "scratch", "sqlite"}
     | {"telling", "version_table"}
@@ -64,11 +75,26 @@ NEIGHBOURS = {
     ("report", "beginning"),
     ("report", "comparison"),
     ("report", "discretion"),
+    ("report", "documents"),
     ("report", "drawing"),
     ("report", "drift"),
     ("report", "findings"),
     ("report", "frozen"),
+    ("report", "progress"),
     ("report", "proof"),
+    ("report", "words"),
+    ("documents", "comparison"),
+    ("documents", "drift"),
+    ("documents", "frozen"),
+    ("progress", "discretion"),
+    ("progress", "findings"),
+    ("progress", "frozen"),
+    ("progress", "proof"),
+    ("progress", "words"),
+    ("words", "drawing"),
+    ("words", "findings"),
+    ("words", "frozen"),
+    ("words", "proof"),
     ("findings", "drift"),
     ("findings", "proof"),
     ("junit", "findings"),
