@@ -23,6 +23,8 @@ def upgrade():
         sa.UniqueConstraint("media_id", "user_id", name="uq_likes_media_user"),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
+        mariadb_engine="InnoDB",
+        mariadb_charset="utf8mb4",
     )
     op.create_index("ix_likes_user_id", "likes", ["user_id"])
 

@@ -18,6 +18,8 @@ def upgrade():
         sa.ForeignKeyConstraint(["media_id"], ["media_entries.id"], name="fk_like_totals_media"),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
+        mariadb_engine="InnoDB",
+        mariadb_charset="utf8mb4",
     )
     op.execute(
         sa.text(

@@ -23,6 +23,8 @@ def upgrade():
         sa.ForeignKeyConstraint(["recipient_id"], ["users.id"], name="fk_messages_recipient"),
         mysql_engine="InnoDB",
         mysql_charset="utf8mb4",
+        mariadb_engine="InnoDB",
+        mariadb_charset="utf8mb4",
     )
 
 

@@ -13,7 +13,13 @@ down_revision = None
 branch_labels = ("core",)
 depends_on = None
 
-MYSQL = {"mysql_engine": "InnoDB", "mysql_charset": "utf8mb4"}
+# With a URL that begins with mariadb:// SQLAlchemy reads the second pair.
+MYSQL = {
+    "mysql_engine": "InnoDB",
+    "mysql_charset": "utf8mb4",
+    "mariadb_engine": "InnoDB",
+    "mariadb_charset": "utf8mb4",
+}
 
 
 def upgrade():
