@@ -410,8 +410,8 @@ def resume(
 ) -> None:
     """Go on with an upgrade that was cut short in the middle of a step.
 
-    Only for MySQL and MariaDB, which commit each change of the schema by itself, and only where
-    dbupdate has said that it cannot go on by itself.
+    Only where dbupdate has said that it cannot go on by itself: on MySQL and MariaDB, which commit
+    each change of the schema by itself, and after legacy versions that run statement by statement.
     """
     update(
         bridge,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -130,9 +130,12 @@ def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionR
 
 def _version_row(name: str, version: Any) -> VersionRow:
     """A row as it is: SQLite keeps what it is given, a text in a column of numbers too."""
-    with suppress(ValueError):
-        if version is None or int(version) == float(version):
-            return VersionRow(name, None if version is None else int(version))
+    if version is None or isinstance(version, int):
+        return VersionRow(name, version)
+    whole = isinstance(version, float | Decimal) and version % 1 == 0
+    text = isinstance(version, str) and version.isascii() and version.isdecimal()
+    if whole or text:
+        return VersionRow(name, int(version))
     return VersionRow(name, None, wrong=repr(version))
 
 

@@ -27,6 +27,7 @@ from bridge.errors import (
     DriftError,
     HookError,
     LegacyError,
+    LegacyWorkerError,
     LockLostError,
     ResumeError,
     StalePlanError,
@@ -41,6 +42,7 @@ from bridge.legacy.client import LegacyClient
 from bridge.legacy.runtime import ready_runtime
 from bridge.lock import Lock
 from bridge.model import (
+    APART,
     CORE,
     Backup,
     CreateModels,
@@ -138,6 +140,7 @@ class Executor:
         self._interrupted: str | None = None
         self._recorder: Recorder | None = None
         self._recorded_before: Recorder | None = None
+        self._runs_apart: RunLegacy | None = None
         self._dispatch: Mapping[type, Callable[[Any], None]] = {
             RunLegacy: self._run_legacy,
             VerifySchema: self._verify,
@@ -184,15 +187,19 @@ class Executor:
             except BridgeError as error:
                 self._settle_what_can()
                 error.steps = [done_as_dict(step, seconds) for step, seconds in self._finished]
-                if self.backup:
+                # What is half-done already when a run begins is so in its backup, too.
+                half_done = (
+                    isinstance(error, ResumeError) or name_in_journal(step) in self._unfinished
+                )
+                if self.backup and not half_done:
                     offer(error, self.backup)
                 if isinstance(error, LockLostError):
                     error.state_of_data = self._so_far()
                 else:
-                    self._fail(error.code)
+                    self._fail(error.code, cut_short=isinstance(error, LegacyWorkerError))
                 raise
             except KeyboardInterrupt as interrupt:
-                self._fail("interrupted")
+                self._fail("interrupted", cut_short=True)
                 # Stays what it is, so that it ends a caller's program too; it only says more.
                 left = self._cut_short(step)
                 if self.backup:
@@ -210,6 +217,7 @@ class Executor:
         return self._stack.enter_context(connect(self._engine))
 
     def _prepare(self, plan: Plan, stack: ExitStack) -> None:
+        self._check_unfinished(plan)
         kinds = {type(step) for step in plan.steps}
         if Upgrade in kinds or Downgrade in kinds:
             self._revisions.check_environment()
@@ -314,11 +322,17 @@ class Executor:
             details["to"] = [step.version]
         return JournalEntry("step", name_in_journal(step), "begun", details)
 
-    def _fail(self, code: str) -> None:
+    def _fail(self, code: str, *, cut_short: bool = False) -> None:
+        """Write down how the run ended.
+
+        :param cut_short: in the middle of the step's work. Where nobody knows how much of that is
+            there, the next run must not go over it as after an error of the step's own.
+        """
+        half_done = cut_short and self._runs_apart is not None
         # The error says more, and what it is may keep us from writing it down.
         with suppress(BridgeError, SQLAlchemyError):
             failed = [JournalEntry("run", "", "failed", {"error": code})]
-            if self._journal.step is not None:
+            if self._journal.step is not None and not half_done:
                 failed.insert(0, JournalEntry("step", self._journal.step, "failed"))
             self._write(*failed, schema=True)
 
@@ -376,14 +390,7 @@ class Executor:
             with self._recorded(step):
                 self._dispatch[type(step)](step)
         except CannotResume as stop:
-            error = cannot_resume(str(step), stop.number, stop.found, stop.expected)
-            if self._transactional_ddl:
-                error.help = (
-                    "Put back a backup from before that run: bridge restore BACKUP. Or undo by "
-                    "hand what the step has changed, and let it run again: bridge resume "
-                    "--from-statement 1"
-                )
-            raise error from None
+            raise cannot_resume(str(step), stop.number, stop.found, stop.expected) from None
         except SQLAlchemyError as error:
             raise DatabaseRefusedError(
                 f"The database refused the step '{step}': {cause(error, self._engine.url)}",
@@ -492,18 +499,13 @@ class Executor:
                 lambda _number: None,
                 from_statement=self._take_from_statement(step),
                 on_resumed=lambda done: self._tell_resumed(step, done),
-                on_apart=lambda: self._check_whole(step),
+                on_apart=lambda: self._begin_apart(step),
             )
         except LegacyError as error:
-            begun = name_in_journal(step) in self._unfinished
-            if begun and self._transactional_ddl and self._client.runs_apart(step):
-                error.state_of_data = (
-                    f"{error.state_of_data} But an earlier run had begun version {step.version}, "
-                    "whose statements are committed one by one, and had not finished it: what it "
-                    "had changed is there. Put back a backup from before that run, or undo it by "
-                    "hand, before you run it again."
-                )
+            if name_in_journal(step) in self._unfinished:
+                self._tell_unfinished(step, error)
             raise
+        self._runs_apart = None
         self._ran_live.add(step.repository)
         self._recorded_before = None
         if not self._transactional_ddl or self._client.runs_apart(step):
@@ -512,16 +514,39 @@ class Executor:
             # Scripts leave sessions open, whose locks Alembic would wait for.
             self._client.close()
 
-    def _check_whole(self, step: RunLegacy) -> None:
-        """A version that runs statement by statement is not run over what a killed run has done."""
-        if not self._transactional_ddl or self._from_statement is not None:
+    def _begin_apart(self, step: RunLegacy) -> None:
+        """Write down that a version may be half-done from now on."""
+        if self._transactional_ddl:
+            self._runs_apart = step
+            self._write(JournalEntry(APART, name_in_journal(step), "begun"))
+
+    def _check_unfinished(self, plan: Plan) -> None:
+        """What a killed run has begun, statement by statement, is not run over that."""
+        if self._from_statement is not None:
             return
-        if self._unfinished.get(name_in_journal(step)) == "killed":
-            raise CannotResume(
-                1,
-                "how far it came is not known, because its statements are committed one by one",
-                "all of it done, or nothing",
-            )
+        for step in plan.steps:
+            if self._unfinished.get(name_in_journal(step)) == "killed":
+                raise ResumeError(
+                    f"An earlier run ended in the middle of the step '{step}', whose statements "
+                    "are committed one by one. How many of them have run is not known.",
+                    help="Put back a backup from before that run: bridge restore BACKUP. Or undo "
+                    "by hand what the step has changed, and let it run again: bridge resume "
+                    "--from-statement 1",
+                    state_of_data="This run has changed nothing. What that step had done is there.",
+                )
+
+    def _tell_unfinished(self, step: RunLegacy, error: LegacyError) -> None:
+        """An error of a version of which an earlier run may have left something."""
+        if self._from_statement is not None:
+            again = "bridge resume --from-statement 1"
+            error.help = error.help.replace("bridge dbupdate", again)
+            return
+        error.state_of_data = (
+            f"{error.state_of_data} But an earlier run had failed in version {step.version}, whose "
+            "statements are committed one by one: if it is not undone, what it had changed is "
+            "still there. Put back a backup from before that run, or undo it by hand, before you "
+            "run it again."
+        )
 
     def _run_frozen(self, step: RunLegacy) -> None:
         """Replay a version, or call the developer's function, with its row and the journal's."""
@@ -555,7 +580,7 @@ class Executor:
             write_version(connection, self._repositories[step.repository], before, step.version)
 
         try:
-            self._replay.run(statements, act)
+            self._replay.run(statements, act, code=step.how == "ported")
         except CannotResume:
             raise
         except (Exception, SystemExit) as error:  # a ported version is the developer's code
@@ -619,10 +644,12 @@ class Executor:
         return [d for d in found if accepted(d, self._accepted)]
 
     def _stamp(self, step: Stamp) -> None:
+        self._recorded_before = None
         self._runner.stamp(self._connection, step.revisions)
 
     def _set_version(self, step: SetVersion) -> None:
         """As the history's own manager would: it looks for its row in later releases too."""
+        self._recorded_before = None
         repository = self._repositories[step.repository]
         table = version_table(repository.store)
         with self._connection.begin():

@@ -20,6 +20,8 @@ StateKind = Literal[
 
 JOURNAL_TABLE = "bridge_journal"
 """bridge's own table."""
+APART = "apart"
+"""What `JournalEntry.step` is where a version begins to run statement by statement."""
 CORE = "core"
 """What names the app itself where the names of its modules stand too."""
 
@@ -171,7 +173,7 @@ class JournalEntry:
     """A row of bridge's own table: what was done, to which revision or component.
 
     :param step: ``upgrade``, ``downgrade``, ``stamp``, ``seen`` (there before the journal was),
-        ``foundations``; ``run`` for a whole run, and ``step`` for each of its steps.
+        ``foundations``; ``run`` for a whole run, ``step`` for each of its steps; `APART`.
     :param name: the revision; for foundations the component, `CORE` or a module; for a step its
         name.
     :param status: ``begun``, ``done`` or ``failed``.
@@ -318,8 +320,8 @@ class State:
     the revisions that only the journal knows; `unlaid` the components whose foundations a run
     before this one left unlaid. `interrupted` is the step in the middle of which an earlier run was
     cut short, where the next one goes on in it, and `interrupted_how` how a legacy version was run.
-    `unfinished` are the steps that a run before this one began, and none has done. `new_file` is
-    set for a SQLite file that is not there yet.
+    `unfinished` are the steps that a run before this one ran statement by statement and did not
+    finish, with how it ended. `new_file` is set for a SQLite file that is not there yet.
     `nearest` are the frozen versions that an unmanaged database is most like. `problem` is set when
     an upgrade must be refused; it says why and what mends it.
     """

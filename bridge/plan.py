@@ -59,8 +59,7 @@ def check_interrupted(plan: Plan, statement: int) -> None:
     """
     if plan.interrupted is not None:
         return
-    killed = {name for name, status in plan.state.unfinished.items() if status == "killed"}
-    if not killed & {name_in_journal(step) for step in plan.steps}:
+    if not {*plan.state.unfinished} & {name_in_journal(step) for step in plan.steps}:
         raise ResumeError(
             "No step of this database is known to be cut short in its middle, so there is no "
             "statement to go on with.",
@@ -68,8 +67,8 @@ def check_interrupted(plan: Plan, statement: int) -> None:
         )
     if statement != 1:
         raise ResumeError(
-            "The statements of the step that was cut short are not written down on this kind of "
-            "database, so it can only run again as a whole.",
+            "The statements of the step that was cut short are not written down, so it can only "
+            "run again as a whole.",
             help="Undo what it has changed, then run: bridge resume --from-statement 1",
         )
 

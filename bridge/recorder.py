@@ -270,7 +270,7 @@ class Schema:
 
 _NAMES = "*"
 _SAME_NAMES = re.compile(
-    r"(ALTER\s+TABLE|(CREATE|DROP)\s+((UNIQUE|FULLTEXT|SPATIAL)\s+)?INDEX)\s(?!.*(;|\bRENAME\b))",
+    r"(ALTER\s+TABLE|(CREATE|DROP)\s+((UNIQUE|FULLTEXT|SPATIAL)\s+)?INDEX)\s(?!.*(;|\bRENAME\b|\bCONVERT\b))",
     re.IGNORECASE | re.DOTALL,
 )
 _OTHER_WORDS = {"trigger", "procedure", "function", "event", "package"}
@@ -742,7 +742,7 @@ class Recorder:
             return None
         before, now = self._stored, self._schema.prints
         changed = {name for name in before.keys() | now if before.get(name) != now.get(name)}
-        last = writes[-1]
+        last = max(writes, key=lambda record: record.row)  # the tables are those before it
         if last.kind == "other" and not last.answer.error:
             raise CannotResume(
                 last.number,

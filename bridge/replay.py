@@ -10,6 +10,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
@@ -70,6 +71,20 @@ def _send_past(connection: Connection, statements: Iterable[str]) -> None:
     cursor.close()
 
 
+class _Savepoint:
+    """What `begin_nested` makes, which takes longer than most versions take SQLite."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        _send(connection, ["SAVEPOINT bridge_version"])
+
+    def commit(self) -> None:
+        _send(self._connection, ["RELEASE bridge_version"])
+
+    def rollback(self) -> None:
+        _send(self._connection, ["ROLLBACK TO bridge_version", "RELEASE bridge_version"])
+
+
 class Replay:
     """Runs frozen versions one after the other, each with its row in one transaction.
 
@@ -99,8 +114,13 @@ class Replay:
         """Whether they ought to be committed."""
         return self.open and time.monotonic() - self._begun > self.SECONDS
 
-    def run(self, statements: Sequence[str], then: Callable[[], None]) -> None:
-        """Run a version's statements, and what else belongs to the transaction."""
+    def run(
+        self, statements: Sequence[str], then: Callable[[], None], *, code: bool = False
+    ) -> None:
+        """Run a version's statements, and what else belongs to the transaction.
+
+        :param code: that is a developer's, who may have sessions of his own on the connection.
+        """
         if not self._several:
             run_frozen(self._connection, statements, then)
             return
@@ -111,14 +131,17 @@ class Replay:
                 stack.enter_context(self._connection.begin())
                 self._stack = stack.pop_all()
         self._whole = False
-        _send(self._connection, ["SAVEPOINT bridge_version"])
+        # SQLAlchemy 2 keeps what a session rolls back to the savepoints that it knows.
+        known = code and not sqlalchemy.__version__.startswith("1.")
+        point = self._connection.begin_nested() if known else _Savepoint(self._connection)
         try:
             _run(self._connection, statements, then)
-            _send(self._connection, ["RELEASE bridge_version"])
+            point.commit()
         except BaseException:
-            with suppress(SQLAlchemyError):  # what ran may have ended the transaction
-                _send(self._connection, ["ROLLBACK TO bridge_version", "RELEASE bridge_version"])
-                self._whole = True
+            if self._in_transaction:
+                with suppress(SQLAlchemyError):  # it may be another one than it was
+                    point.rollback()
+                    self._whole = True
             raise
         self._whole = True
 

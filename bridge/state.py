@@ -22,6 +22,7 @@ from bridge.errors import (
 )
 from bridge.graph import Graph
 from bridge.model import (
+    APART,
     CORE,
     JOURNAL_TABLE,
     Facts,
@@ -122,21 +123,18 @@ def _interrupted_how(facts: Facts) -> str | None:
 
 def _unfinished(facts: Facts) -> dict[str, Literal["failed", "killed"]]:
     found: dict[str, Literal["failed", "killed"]] = {}
-    begun: set[str] = set()  # and no word of their end
+    at_work: set[str] = set()
     for entry in facts.journal:
-        if entry.step != "step":
-            continue
-        if entry.status == "begun":
-            if entry.name in begun:
-                found[entry.name] = "killed"
-            begun.add(entry.name)
-        elif entry.status == "failed":
-            begun.discard(entry.name)
-            found.setdefault(entry.name, "failed")
-        else:
-            begun.discard(entry.name)
+        if entry.step == APART:
+            found[entry.name] = "killed"  # until it says how it ended
+            at_work.add(entry.name)
+        elif entry.step == "step" and entry.status == "begun":
+            at_work.discard(entry.name)
+        elif entry.step == "step" and entry.status == "done":
             found.pop(entry.name, None)
-    return found | dict.fromkeys(begun, "killed")
+        elif entry.step == "step" and entry.name in at_work:
+            found[entry.name] = "failed"
+    return found
 
 
 def _remembered(facts: Facts) -> tuple[Revision, ...]:

@@ -11,7 +11,7 @@ import pytest
 from databases import Database
 from legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, add_note, notes, versions
 
-from bridge.errors import ResumeError
+from bridge.errors import LegacyError, ResumeError
 from bridge.model import RunLegacy
 
 MakeDatabase = Callable[[str], Database]
@@ -294,7 +294,7 @@ def test_what_an_earlier_run_left_of_such_a_version_is_told(
     make = "migrate_engine.execute('CREATE TABLE half (id INTEGER)')\n"
     body = f"# VACUUM, CONCURRENTLY\n{make}raise ValueError('after all')"
     project.repository({"001_notes": CREATE_NOTES, "002_apart": body})
-    told = "But an earlier run had begun version 2"
+    told = "But an earlier run had failed in version 2"
     assert told not in project.refused(one_database).state_of_data
     again = project.refused(one_database)
     assert "half" in again.message  # it is there already
@@ -315,18 +315,46 @@ def test_such_a_version_is_not_run_over_what_a_killed_run_has_done(
     one_database.execute("DELETE FROM bridge_journal WHERE status = 'failed'")
     project.repository({"001_notes": CREATE_NOTES, "002_apart": made})
     stopped = project.refused(one_database)
-    assert stopped.code == "cannot-resume"
-    assert "its statements are committed one by one" in stopped.message
-    assert "bridge resume --from-statement 1" in stopped.help
+    assert (stopped.code, stopped.message) == (
+        "cannot-resume",
+        "An earlier run ended in the middle of the step 'legacy app 2', whose statements are "
+        "committed one by one. How many of them have run is not known.",
+    )
+    assert stopped.help.endswith("bridge resume --from-statement 1")
     assert project.refused(one_database).code == "cannot-resume"  # nor by the run after that
     assert notes(one_database) == ["twice?"]
     bridge = project.bridge(one_database)
     with pytest.raises(ResumeError, match="only run again as a whole"):
         bridge.dbupdate(from_statement=2)
     one_database.execute("DELETE FROM notes")
+    project.repository({"001_notes": CREATE_NOTES, "002_apart": "# VACUUM, CONCURRENTLY\nnothing"})
+    with pytest.raises(LegacyError) as failed:
+        bridge.dbupdate(from_statement=1)
+    assert failed.value.help.startswith(
+        "Mend what it complains of, then run: bridge resume --from-statement 1"
+    )
+    project.repository({"001_notes": CREATE_NOTES, "002_apart": made})
     bridge.dbupdate(from_statement=1)
     assert notes(one_database) == ["twice?"]
     assert versions(one_database) == {"app": 2}
+
+
+def test_nor_over_what_a_worker_that_died_has_done(
+    project: LegacyProject, one_database: Database
+) -> None:
+    raw = ANYWHERE["an engine of its own"][0]  # which only running tells
+    body = add_note("a") + raw
+    project.repository({"001_notes": CREATE_NOTES, "002_apart": f"{body}import os\nos._exit(3)"})
+    assert project.refused(one_database).code == "legacy-worker"
+    assert notes(one_database) == ["a", "b"]
+    project.repository({"001_notes": CREATE_NOTES, "002_apart": body})
+    stopped = project.refused(one_database)
+    assert stopped.code == "cannot-resume"
+    assert "bridge-backup" not in stopped.help
+    assert notes(one_database) == ["a", "b"]
+    one_database.execute("DELETE FROM notes")
+    project.bridge(one_database).dbupdate(from_statement=1)
+    assert notes(one_database) == ["a", "b"]
 
 
 TEXTS = {

@@ -388,7 +388,14 @@ def test_a_sqlite_file_that_is_not_there_is_fresh_and_not_created(
 
 @pytest.mark.parametrize(
     ("value", "shown"),
-    [("'three'", "'three'"), ("2.5", "2.5"), ("x'ff'", r"b'\xff'"), ("''", "''")],
+    [
+        ("'three'", "'three'"),
+        ("2.5", "2.5"),
+        ("9e999", "inf"),
+        ("x'3132'", "b'12'"),
+        ("'1_0'", "'1_0'"),
+        ("''", "''"),
+    ],
 )
 def test_what_stands_where_the_version_should_be_is_told(
     project: Project, sqlite_database: Database, value: str, shown: str

@@ -220,8 +220,8 @@ class LegacyClient:
         :param from_statement: with which it is to go on, where the administrator has said so.
         :param on_resumed: called where an earlier run was cut short, with how many statements it
             had done.
-        :param on_apart: called before statements run that are committed one by one although the
-            database could do otherwise; what it raises keeps them from running.
+        :param on_apart: called before a version runs whose statements are committed one by one
+            although the database could do otherwise.
         :raises LegacyError: the script failed.
         :raises CannotResume: an earlier run was cut short, and it is not known where.
         """
@@ -260,8 +260,8 @@ class LegacyClient:
     ) -> None:
         """Run a version statement by statement: in a new process, where it has not been yet."""
         log.info("%s cannot run as one transaction: %s", step, scrub(reason, self._url))
-        on_apart()
         self._end(kill=True)
+        on_apart()
         self._request["apart"].append([step.repository, step.version])
         self._restart(step, before)
         self._send(self._command(step, before))

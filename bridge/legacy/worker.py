@@ -81,7 +81,9 @@ APART = {
     ),
 }
 # A comment, or what is quoted: a body of a function, too.
-INSIDE = re.compile(r"--[^\n]*|/\*.*?\*/|'(?:[^']|'')*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$", re.DOTALL)
+INSIDE = re.compile(
+    r"--[^\n]*|/\*.*?\*/|\b[eE]'(?:[^'\\]|\\.)*'|'[^']*'|\"[^\"]*\"|\$(\w*)\$.*?\$\1\$", re.DOTALL
+)
 # Of PostgreSQL: refused in a transaction; after what the same transaction has done before.
 APART_CODES = ("25001", "55006", "55P04")
 READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN)\b", re.IGNORECASE)
