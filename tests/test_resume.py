@@ -109,11 +109,15 @@ connection.execute(text("INSERT INTO children (note) VALUES ('by itself')"))
 connection.close()
 at(16)
 engine.execute("RENAME TABLE children TO grandchildren")
+with engine.begin() as connection:
+    connection.execute(text("INSERT INTO grandchildren (note) VALUES ('before, committed after')"))
+    engine.execute("ALTER TABLE notes ADD COLUMN other INTEGER")
+at(20)
 at(17)
 engine.execute("DROP TABLE notes")
 at(18)
 """
-POINTS = (1, 3, 4, 5, 7, 8, 9, 11, 19, 12, 13, 15, 17)
+POINTS = (1, 3, 4, 5, 7, 8, 9, 11, 19, 12, 13, 15, 20, 17)
 
 
 @pytest.fixture
