@@ -223,7 +223,10 @@ def names(proofs: list[Proof], database: str) -> list[tuple[str, str]]:
     return sorted((proof.kind, proof.name) for proof in proofs if proof.database == database)
 
 
-@pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
+@pytest.mark.parametrize(
+    "dialect",
+    ["sqlite", pytest.param("postgresql", marks=ONCE), pytest.param("mariadb", marks=ONCE)],
+)
 def test_the_sample_holds_on_every_database(
     dialect: str, sample: Project, make_database: Callable[[str], Database], tmp_path: Path
 ) -> None:

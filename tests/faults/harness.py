@@ -63,6 +63,7 @@ class Harness:
         assert whole.returncode == 0, whole.stderr
         expected = self._content(database)
         boundaries = self._count.read_text(encoding="utf-8").splitlines()
+        assert len(boundaries) >= first
         outcome = Outcome(points=len(boundaries))
         for point in range(first, len(boundaries) + 1, every):
             what = f"{point} ({boundaries[point - 1]})"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 import pytest
 from databases import Database, Document
 from histories import FOREIGN_CODE, HISTORIES, OLD_WORLD, Load, Project, Rows, content, counts
-from legacy_projects import LEGACY_SIDE
+from legacy_projects import LEGACY_SIDE, ONCE
 
 from bridge.model import RunLegacy, Stamp, Upgrade
 
@@ -96,7 +96,8 @@ def test_hands_over_what_sqlalchemy_migrate_alone_builds(
         assert {table: after[table] for table in before if after[table] < before[table]} == {}
 
 
-# Where the others are handed over is tested above, from every version.
+# Where they are handed over is tested above, with the other SQLAlchemy.
+@ONCE
 @ways(all_versions=())
 def test_reaches_the_heads_in_one_run_and_has_nothing_to_do_in_the_next(
     old: str, version: int, dialect: str, project: Callable[[str], Project], load: Load
