@@ -235,7 +235,7 @@ class _Start:
         self._config = find_modules(parse(self._staged(), root=self._root, source=FILE_NAME))
 
     def _staged(self) -> dict[str, Any]:
-        """The configuration with the folders in which the files are for now."""
+        """The configuration with the folders in which the files are until all is proved."""
         tables = {name: dict(table) for name, table in self._tables.items()}
         tables["alembic"].pop("config", None)
         tables["alembic"]["script_location"] = str(self._stage)
