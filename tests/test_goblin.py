@@ -12,6 +12,7 @@ import pytest
 import sqlalchemy as sa
 from alembic_projects import write_revision
 from databases import Database
+from legacy_projects import ONCE
 from projects import Project, copy_project
 
 from bridge.errors import RevisionsError
@@ -88,7 +89,7 @@ def rows(database: Database, *tables: str) -> dict[str, list[tuple[object, ...]]
         }
 
 
-@pytest.mark.parametrize("version", [3, 10])
+@pytest.mark.parametrize("version", [pytest.param(3, marks=ONCE), 10])
 def test_an_old_database_through_its_whole_life(
     goblin: Project, database: Database, version: int
 ) -> None:

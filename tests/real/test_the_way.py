@@ -125,6 +125,7 @@ def test_reaches_the_heads_in_one_run_and_has_nothing_to_do_in_the_next(
     assert content(database) == there
 
 
+@ONCE
 @pytest.mark.parametrize("dialect", EVERYWHERE)
 def test_the_revisions_keep_the_rows_that_legacy_scripts_left(
     dialect: str, project: Callable[[str], Project], load: Load
