@@ -285,8 +285,8 @@ class Bridge:
         :param progress: is told of each step.
         :param lock_timeout: for how many seconds to wait for another run's end.
         :param from_statement: with which statement the step in which an earlier run was cut short
-            is to go on; None for where its records say. Those before it are taken for done. Where
-            there are no records, as on MySQL and MariaDB alone, only 1 can be said.
+            is to go on; None for where its records say. Those before it are taken for done. Only
+            MySQL and MariaDB have records: elsewhere it is 1, for the whole step again.
         :param ways: how legacy versions are run: ``replay`` only what is frozen, ``live`` the
             scripts themselves, ``auto`` what is frozen where that is the same.
         :param accept_drift: patterns of the names of differences between the schema and the frozen
