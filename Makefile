@@ -40,9 +40,10 @@ test: $(VENV) $(VENV_14) ## runs all tests, with SQLAlchemy 2.1 and with 1.4 (AR
 	exit $$status
 
 .PHONY: lint
-lint: $(VENV) ## checks style and format
+lint: $(VENV) ## checks style, format and the layers
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
+	.venv/bin/lint-imports --no-logo
 
 .PHONY: types
 types: $(VENV) ## checks types
@@ -80,7 +81,7 @@ replays: $(VENV) ## replays a real history from every version, on every database
 
 .PHONY: faults
 faults: $(VENV_14) ## kills a run at every statement, on every database, and runs it again (an hour)
-	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/test_faults.py tests/real/test_killed.py
+	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/faults/test_faults.py tests/real/test_killed.py
 
 .PHONY: clean
 clean: ## removes what make, the tests and the tools made, the virtual environments too

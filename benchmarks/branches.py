@@ -25,7 +25,7 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 sys.path.append(str(ROOT / "tests"))
 
-from alembic_projects import write_revision  # noqa: E402
+from support.alembic_projects import write_revision  # noqa: E402
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 

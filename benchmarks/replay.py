@@ -26,16 +26,18 @@ from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
-sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "real")]
+sys.path.insert(0, str(ROOT / "tests"))
 
-from databases import Database, MariaDBDatabase, PostgreSQLDatabase, SQLiteDatabase  # noqa: E402
-from frozen import freeze  # noqa: E402
-from histories import HISTORIES, Project, fetch  # noqa: E402
-from projects import write_versions  # noqa: E402
-from servers import MariaDB, PostgreSQL, Server  # noqa: E402
+from real.frozen import freeze  # noqa: E402
+from real.histories import HISTORIES, Project, fetch  # noqa: E402
+from support.databases import Database, MariaDBDatabase, PostgreSQLDatabase, SQLiteDatabase  # noqa: E402
+from support.projects import write_versions  # noqa: E402
+from support.servers import MariaDB, PostgreSQL, Server  # noqa: E402
 
-from bridge.frozen import Recording, ended, family  # noqa: E402
-from bridge.model import RunLegacy  # noqa: E402
+from bridge.database.sql_text import ended  # noqa: E402
+from bridge.model.frozen import Recording  # noqa: E402
+from bridge.model.names import family  # noqa: E402
+from bridge.model.steps import RunLegacy  # noqa: E402
 
 WAYS = ("migrate", "replay", "call", "client")
 # Of sqlalchemy-migrate's seconds to bridge's, and of bridge's to the client's.
@@ -94,7 +96,7 @@ def by_migrate(project: Project, database: Database) -> dict[str, float]:
 def by_bridge(project: Project, database: Database) -> dict[str, float]:
     """The seconds of the versions as the report has them, and of the whole call."""
     begun = time.perf_counter()
-    report = project.to_the_hand_over(database).dbupdate(ways="replay")
+    report = project.to_the_hand_over(database).dbupdate(method="replay")
     call = time.perf_counter() - begun
     versions = (seconds for step, seconds in report.steps if isinstance(step, RunLegacy))
     return {"replay": sum(versions), "call": call}

@@ -13,8 +13,9 @@ from pathlib import Path
 
 import click
 
-from bridge.cli import bound, main
-from bridge.dbupdate import Bridge, Database
+from bridge.api import Bridge
+from bridge.cli.main import bound, main
+from bridge.project import Database
 
 Source = Bridge | Path | str | Callable[[], Bridge]
 """A `Bridge`, a configuration file, or a function that gives the one to use."""

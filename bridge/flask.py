@@ -5,7 +5,6 @@ The database and the models are Flask-SQLAlchemy's. Needs the extra ``bridge[fla
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +13,10 @@ from flask import Flask, current_app
 from flask.cli import with_appcontext
 
 import bridge.click
-from bridge.config import FILE_NAME, find
-from bridge.dbupdate import Bridge
-from bridge.errors import ConfigMissingError
-from bridge.model import JOURNAL_TABLE
+from bridge.api import Bridge
+from bridge.model.config_file import FILE_NAME, find
+from bridge.model.errors import ConfigMissingError
+from bridge.model.names import JOURNAL_TABLE
 
 
 class Migrations:
@@ -68,13 +67,8 @@ class Migrations:
 
         :raises ConfigMissingError: there is no configuration and no folder of Flask-Migrate's.
         """
-        found = self._configured()
-        alembic = found.config.alembic
-        if not alembic.models:
-            # The object itself: there may be no name for it.
-            models = (self._db.metadata,)
-            found.config = replace(found.config, alembic=replace(alembic, models=models))
-        return found
+        # The object itself: there may be no name for it.
+        return self._configured().with_models(self._db.metadata)
 
     def _configured(self) -> Bridge:
         engine, root = self._db.engine, Path(current_app.root_path)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import click
 
-from bridge.cli import main as bridge
+from bridge.cli.main import main as bridge
 
 DOCS = Path(__file__).resolve().parent
 

@@ -15,10 +15,10 @@ from pathlib import Path
 DOCS = Path(__file__).resolve().parent
 sys.path.insert(0, str(DOCS.parent / "tests"))
 
-from browser import BrowserMissingError, browser  # noqa: E402 (of the tests)
-from checks import green  # noqa: E402
+from support.browser import BrowserMissingError, browser  # noqa: E402 (of the tests)
+from support.checks import green  # noqa: E402
 
-from bridge.page import page  # noqa: E402
+from bridge.output.html import page  # noqa: E402
 
 SIZES = {"check": (1000, 900), "check-phone": (390, 844)}
 """The name of each picture, and the size of its window in pixels."""

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from databases import (
+from filelock import FileLock
+from support.databases import (
     DIALECTS,
     Database,
     MariaDBDatabase,
@@ -21,10 +22,9 @@ from databases import (
     SQLiteDatabase,
     running,
 )
-from filelock import FileLock
-from legacy_projects import LEGACY_SIDE, ONCE
-from projects import Project, copy_sample
-from servers import MariaDB, PostgreSQL
+from support.legacy_projects import LEGACY_SIDE, ONCE
+from support.projects import Project, copy_sample
+from support.servers import MariaDB, PostgreSQL
 
 # Tests write scripts anew within a second, as long as they were: Python would run the old ones.
 sys.dont_write_bytecode = True

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from databases import Database
-from projects import Project, copy_project, write_shop, write_versions
+from support.databases import Database
+from support.projects import Project, copy_project, write_shop, write_versions
 
 import bridge
 from bridge import Bridge, BridgeError
-from bridge.errors import NotConfirmedError, StalePlanError
-from bridge.model import Plan, Step
+from bridge.model.errors import NotConfirmedError, StalePlanError
+from bridge.model.steps import Plan, Step
 
 HEADS = ("coupons_ends", "reviews_text", "shop_stock")
 
@@ -230,7 +230,7 @@ def test_progress_is_told_of_every_step(quiet: Project, sqlite_database: Databas
     told: list[tuple[str, Any]] = []
 
     class Watch:
-        def note(self, text: str) -> None:
+        def notify(self, text: str) -> None:
             told.append(("note", text))
 
         def begin(self, step: Step, number: int, total: int) -> None:

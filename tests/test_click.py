@@ -10,13 +10,13 @@ from typing import Any
 import click
 import pytest
 import sqlalchemy as sa
-from alembic_projects import create_table, write_env, write_revision
 from click.testing import CliRunner
-from databases import Database
 from flask import Flask
 from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
-from projects import Project, copy_project, write_versions
+from support.alembic_projects import create_table, write_env, write_revision
+from support.databases import Database
+from support.projects import Project, copy_project, write_versions
 
 import bridge.click
 from bridge import Bridge

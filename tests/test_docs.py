@@ -20,16 +20,18 @@ import pytest
 import yaml
 from alembic.config import CommandLine
 from click.testing import CliRunner
-from legacy_projects import ONCE
-from projects import timeless
 from sqlalchemy.engine import make_url
+from support.legacy_projects import ONCE
+from support.projects import timeless
 
-from bridge.cli import WITH_PLUGINS, InternalError, main
-from bridge.config import Config, parse
-from bridge.errors import ConfigError, all_errors
-from bridge.journal import JOURNAL_COLUMNS
-from bridge.model import StateKind, Step
-from bridge.modules import GROUP, find_modules
+from bridge.cli.main import WITH_PLUGINS, InternalError, main
+from bridge.database.journal.table import JOURNAL_COLUMNS
+from bridge.model.config import Config
+from bridge.model.config_file import parse
+from bridge.model.errors import ConfigError, all_errors
+from bridge.model.state import StateKind
+from bridge.model.steps import Step
+from bridge.revisions.modules import GROUP, find_modules
 
 pytestmark = ONCE
 

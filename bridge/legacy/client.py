@@ -9,35 +9,40 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
-from urllib.parse import quote, urlencode
 
 from sqlalchemy.engine import URL
 
-from bridge import recorder
-from bridge.config import Config
-from bridge.database import SECRET_VARIABLES, scrub, sqlite_file
-from bridge.drivers import driver_of, is_async, with_driver
-from bridge.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
-from bridge.guard import Guard
-from bridge.model import JOURNAL_TABLE, LegacyState, RunLegacy, name_in_journal
-from bridge.recorder import DIALECTS, CannotResume
+from bridge.database.guard import Guard
+from bridge.database.journal.statements import recorder
+from bridge.database.journal.statements.recorder import DIALECTS, CannotResume
+from bridge.database.secrets import scrub
+from bridge.database.url import SECRET_VARIABLES
+from bridge.legacy.failures import problem_lines, state_after_failure
+from bridge.legacy.urls import worker_urls
+from bridge.model.config import Config
+from bridge.model.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
+from bridge.model.names import JOURNAL_TABLE
+from bridge.model.state import LegacyState
+from bridge.model.steps import RunLegacy, name_in_journal
 
 log = logging.getLogger("bridge.legacy")
 
-WORKER = Path(__file__).with_name("worker.py")
-CAPTURE = Path(__file__).with_name("capture.py")
+WORKER = Path(__file__).with_name("worker") / "worker.py"
+
+CAPTURE = WORKER.with_name("capture.py")
+
 RECORDER = Path(recorder.__file__)
-SAME_PROBLEMS = 20
-"""How many scripts with one and the same problem a message names."""
+
 OUTPUT_LINES = 20
 """How many lines of a script's own output an error shows."""
+
 TAIL_BYTES = 65536
+
 ENDING_SECONDS = 10.0
 """How long the worker may take to end after the last version: scripts may have left threads."""
 
@@ -46,46 +51,6 @@ ENDING_SECONDS = 10.0
 _NOT_INHERITED = (
     "PYTHONHOME", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONWARNINGS", *SECRET_VARIABLES,
 )  # fmt: skip
-
-# What the legacy runtime's SQLAlchemy 1.4 has a driver for. Its "mariadb" dialect is unknown to
-# sqlalchemy-migrate, whose scripts say "mysql".
-_LEGACY_DRIVERS = {
-    "postgresql": "postgresql+psycopg2",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-    "sqlite": "sqlite",
-}
-
-
-def legacy_url(url: URL) -> str:
-    """The URL, password and all, with a driver that a private legacy runtime has."""
-    backend = url.get_backend_name()
-    return _written(with_driver(url, _LEGACY_DRIVERS.get(backend, url.drivername)))
-
-
-def _urls(url: URL) -> list[str]:
-    """What the worker may open, best first: the URL's own driver, where the runtime has it."""
-    own = url
-    if url.get_backend_name() == "mariadb":
-        own = url.set(drivername=f"mysql+{driver_of(url)}".rstrip("+"))
-    return list(dict.fromkeys([*([] if is_async(url) else [_written(own)]), legacy_url(url)]))
-
-
-def _written(url: URL) -> str:
-    """The URL as SQLAlchemy 1.4 reads it: it takes the database's name literally, nothing else."""
-    name = url.database or ""
-    if url.get_backend_name() == "sqlite" and sqlite_file(url) and not name.startswith("file:"):
-        url = url.set(database=str(Path(name).absolute()))
-    text = f"{url.drivername}://"
-    if url.username is not None:
-        text += quote(url.username, safe="")
-        text += "" if url.password is None else f":{quote(str(url.password), safe='')}"
-        text += "@"
-    if url.host is not None:
-        text += f"[{url.host}]" if ":" in url.host else url.host
-    text += "" if url.port is None else f":{url.port}"
-    text += "" if url.database is None else f"/{url.database}"
-    return text + (f"?{urlencode(url.query, doseq=True)}" if url.query else "")
 
 
 @dataclass(frozen=True)
@@ -227,13 +192,13 @@ class LegacyClient:
         """
         if self._process is None:
             self._restart(step, before)
-        if self.runs_apart(step):
+        if self.is_non_transactional(step):
             on_apart()
         command = self._command(step, before)
         self._send({**command, "from_statement": from_statement})
         script, begun, one = "not begun", 0, False
         while True:
-            left = _left_behind(step, before, 0 if one else begun, recorded=self._recorded)
+            left = state_after_failure(step, before, 0 if one else begun, recorded=self._recorded)
             answer = self._receive(f" while it ran {step} ({script})", left)
             event = answer["event"]
             if event == "begin":
@@ -279,7 +244,7 @@ class LegacyClient:
         try:
             self.preflight()
         except LegacyError as error:
-            error.state_of_data = _left_behind(step, before, 0)
+            error.state_of_data = state_after_failure(step, before, 0)
             raise
 
     @property
@@ -287,7 +252,7 @@ class LegacyClient:
         """Whether the statements are written down, so that a later run goes on behind them."""
         return self._request["recorder"] is not None
 
-    def runs_apart(self, step: RunLegacy) -> bool:
+    def is_non_transactional(self, step: RunLegacy) -> bool:
         """Whether the statements of a version are committed one by one."""
         return [step.repository, step.version] in self._request["apart"]
 
@@ -334,7 +299,7 @@ class LegacyClient:
         many = "s" if len(problems) > 1 else ""
         return LegacyPreflightError(
             f"{len(problems)} problem{many} with the legacy scripts that this database needs:\n"
-            + scrub("\n".join(_problem_lines(problems)), self._url),
+            + scrub("\n".join(problem_lines(problems)), self._url),
             help="Nothing has been run. "
             + (
                 "Packages that scripts import go into legacy.NAME.requirements, folders with "
@@ -357,7 +322,7 @@ class LegacyClient:
         return LegacyError(
             "\n".join(parts),
             help="Mend what it complains of, then run: bridge dbupdate",
-            state_of_data=_left_behind(
+            state_of_data=state_after_failure(
                 step,
                 before,
                 answer["written"],
@@ -366,68 +331,6 @@ class LegacyClient:
                 blind=answer["blind"],
             ),
         )
-
-
-def _left_behind(
-    step: RunLegacy,
-    before: int | None,
-    written: int,
-    *,
-    unseen: bool = False,
-    recorded: bool = False,
-    blind: str | None = None,
-) -> str:
-    """What a failed version leaves, of which so many statements have not been rolled back.
-
-    :param recorded: they are written down; `blind` says why they are not all the same.
-    """
-    kept = f"The database is at version {before} of {step.repository}, as its row says"
-    if before is None:
-        kept = f"The database has no version of {step.repository} yet"
-    if unseen:
-        return (
-            f"{kept}, but version {step.version} used the driver's own connection, where bridge "
-            "cannot see what it changed. Put back a backup before you run it again, or undo by "
-            "hand what has stayed."
-        )
-    if not written:
-        return f"{kept}; version {step.version} has changed nothing."
-    were = "1 statement" if written == 1 else f"{written} statements"
-    if recorded and not blind:
-        return (
-            f"{kept}; {were} of version {step.version} had run before. What is committed of it "
-            "stays and is written down: the next run goes on behind it."
-        )
-    if blind:
-        kept = f"{kept}. bridge cannot go on in the middle of version {step.version}: {blind}"
-    return (
-        f"{kept}, but {were} of version {step.version} had run before the one that failed and may "
-        "have stayed: they are committed one by one. Put back a backup before you run it again, or "
-        "undo them by hand."
-    )
-
-
-def _problem_lines(problems: Sequence[dict[str, Any]]) -> list[str]:
-    """A line for each problem, in their order; a cause that very many share ends with a count."""
-    lines = []
-    seen: Counter[str] = Counter()
-    for problem in problems:
-        seen[problem["message"]] += 1
-        if seen[problem["message"]] <= SAME_PROBLEMS:
-            lines.append(_problem_line(problem))
-    for message, count in seen.items():
-        if count > SAME_PROBLEMS:
-            lines.append(f"- {count - SAME_PROBLEMS} more: {message}")
-    return lines
-
-
-def _problem_line(problem: dict[str, Any]) -> str:
-    where = problem.get("script") or problem.get("repository") or "legacy runtime"
-    if not problem.get("script") and problem.get("version"):
-        where = f"{where}, version {problem['version']}"
-    if problem.get("line"):
-        where = f"{where}, line {problem['line']}"
-    return f"- {where}: {problem['message']}"
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
@@ -447,7 +350,7 @@ def _request(
         str(folder) for state in used for folder in config.legacy[state.repository.name].pythonpath
     ]
     return {
-        "urls": _urls(url),
+        "urls": worker_urls(url),
         "pythonpath": list(dict.fromkeys(folders)),
         "repositories": {
             state.repository.name: {
@@ -464,5 +367,5 @@ def _request(
             for state in used
         },
         "steps": [[step.repository, step.version] for step in steps],
-        "apart": [[step.repository, step.version] for step in steps if step.apart],
+        "apart": [[step.repository, step.version] for step in steps if step.non_transactional],
     }

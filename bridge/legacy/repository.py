@@ -9,27 +9,14 @@ from __future__ import annotations
 
 import configparser
 import re
-from collections.abc import Container, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bridge.config import Config, LegacyConfig
-from bridge.errors import ConfigError, RepositoryInvalidError
-from bridge.model import Plan, Repository, RunLegacy, VersionStore
+from bridge.model.config import Config, LegacyConfig
+from bridge.model.errors import ConfigError, RepositoryInvalidError
+from bridge.model.repository import Repository, VersionStore
 
-_VERSION = re.compile(r"^(\d{3,}).*")
-# What a database refuses inside a transaction, or takes no notice of there.
-_APART = {
-    "sqlite": re.compile(
-        r"\bVACUUM\b|\bPRAGMA\s+(?:auto_vacuum|encoding|foreign_keys|journal_mode|locking_mode"
-        r"|page_size|synchronous|temp_store)\s*[=(]|\braw_connection\b|\bcreate_engine\b"
-    ),
-    "postgresql": re.compile(
-        r"\bVACUUM\b|\bCONCURRENTLY\b|\bALTER\s+TYPE\s+\S+\s+ADD\s+VALUE\b"
-        r"|\braw_connection\b|\bcreate_engine\b|\bAUTOCOMMIT\b"
-    ),
-}
+VERSION = re.compile(r"^(\d{3,}).*")
 
 
 def read_repository(settings: LegacyConfig, config: Config) -> Repository:
@@ -99,45 +86,6 @@ def read_files(path: Path) -> dict[str, Any]:
     }
 
 
-def with_apart(plan: Plan, repositories: Mapping[str, Repository]) -> Plan:
-    """The plan, with why live versions cannot run as one transaction; only theirs are read."""
-    versions: dict[str, set[int]] = {}
-    for step in plan.steps:
-        if isinstance(step, RunLegacy) and step.how == "live":
-            versions.setdefault(step.repository, set()).add(step.version)
-    apart = {
-        name: read_apart(repositories[name], plan.state.dialect, numbers)
-        for name, numbers in versions.items()
-    }
-    steps = (
-        replace(step, apart=apart[step.repository].get(step.version))
-        if isinstance(step, RunLegacy) and step.how == "live"
-        else step
-        for step in plan.steps
-    )
-    return replace(plan, steps=tuple(steps))
-
-
-def read_apart(repository: Repository, dialect: str, versions: Container[int]) -> dict[int, str]:
-    """Which of these versions cannot run as one transaction, as far as their text tells, and why.
-
-    The worker notices the others when it comes to them.
-    """
-    pattern = _APART.get(dialect)
-    found: dict[int, str] = {}
-    if pattern is None or repository.path is None:
-        return found
-    for file in (repository.path / "versions").iterdir():
-        match = _VERSION.match(file.name)
-        if not match or int(match.group(1)) not in versions or file.suffix not in (".py", ".sql"):
-            continue
-        other = file.suffix == ".sql" and not re.search(f"_({dialect}|default)_", file.name)
-        part = None if other else pattern.search(_decoded(file.read_bytes()))
-        if part:
-            found[int(match.group(1))] = " ".join(part.group().split())
-    return found
-
-
 def version_table_of(settings: LegacyConfig) -> str:
     """The name of a repository's version table; the stamp map may still be unfinished.
 
@@ -153,7 +101,7 @@ def _read_cfg(path: Path) -> configparser.ConfigParser:
     # Python 2 took the last of two equal keys.
     parser = configparser.ConfigParser(strict=False)
     try:
-        parser.read_string(_decoded(path.read_bytes()), source=str(path))
+        parser.read_string(decode(path.read_bytes()), source=str(path))
     except OSError:
         raise RepositoryInvalidError(
             f"{path} is not there, so {path.parent} is not a sqlalchemy-migrate repository.",
@@ -166,7 +114,7 @@ def _read_cfg(path: Path) -> configparser.ConfigParser:
     return parser
 
 
-def _decoded(text: bytes) -> str:
+def decode(text: bytes) -> str:
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError:  # an old file, with an accent in a comment
@@ -178,7 +126,7 @@ def _read_versions(path: Path) -> tuple[int, ...]:
     versions = {
         int(match.group(1))
         for name in names
-        if name.endswith((".py", ".sql")) and (match := _VERSION.match(name))
+        if name.endswith((".py", ".sql")) and (match := VERSION.match(name))
     }
     if not versions:
         raise RepositoryInvalidError(

@@ -8,7 +8,6 @@ cache folder, made once from the hash-locked `runtime.txt`.
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
 import importlib.util
 import os
 import platform
@@ -26,17 +25,19 @@ from typing import Literal
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from bridge.config import Config
-from bridge.database import SECRET_VARIABLES
-from bridge.errors import LegacyRuntimeError
+from bridge.database.url import SECRET_VARIABLES
+from bridge.model.config import Config
+from bridge.model.errors import LegacyRuntimeError
 
 LOCKED = Path(__file__).with_name("runtime.txt")
+
 _PROBE = """
 import sys
 if sys.version_info < (3, 7):
     sys.exit("it is Python %s.%s, and 3.7 or newer is needed" % sys.version_info[:2])
 import migrate.versioning.api
 """
+
 # The URL, which has a password; and what would send pip's packages elsewhere than into the new
 # environment.
 _NOT_INHERITED = (
@@ -86,12 +87,12 @@ def find_runtime(config: Config) -> Runtime:
 
 
 def ready_runtime(
-    config: Config, *, wheels: Path | None = None, tell: Callable[[str], None] = lambda _: None
+    config: Config, *, wheels: Path | None = None, notify: Callable[[str], None] = lambda _: None
 ) -> Runtime:
     """The runtime, made first where it is a private one that is not there yet.
 
     :param wheels: a folder of wheels to install from, without a network.
-    :param tell: is given one line of progress at a time.
+    :param notify: is given one line of progress at a time.
     :raises LegacyRuntimeError: it cannot be made, or the configured one does not serve.
     """
     runtime = find_runtime(config)
@@ -99,11 +100,11 @@ def ready_runtime(
         _check_configured(runtime.python)
     elif not runtime.exists:
         requirements = extra_requirements(config)
-        tell("Making the legacy runtime (once; it is kept for later runs)")
+        notify("Making the legacy runtime (once; it is kept for later runs)")
         with _locked(runtime.folder):
             # Another process may have made it while this one waited.
             if not runtime.python.exists():
-                _make(runtime.folder, requirements, wheels, tell)
+                _make(runtime.folder, requirements, wheels, notify)
     return Runtime(runtime.python, runtime.origin, True)
 
 
@@ -197,7 +198,7 @@ def _interpreter(folder: Path) -> Path:
 
 
 def _make(
-    folder: Path, requirements: Sequence[str], wheels: Path | None, tell: Callable[[str], None]
+    folder: Path, requirements: Sequence[str], wheels: Path | None, notify: Callable[[str], None]
 ) -> None:
     """Build beside the place and move it there whole, so that no half-made one is ever found."""
     # What an interrupted run left, and an environment whose Python is gone.
@@ -216,10 +217,10 @@ def _make(
             install.append("--disable-pip-version-check")
         if wheels is not None:
             install += ["--no-index", "--find-links", str(wheels)]
-        tell("  installing sqlalchemy-migrate and SQLAlchemy 1.4, locked by hash")
+        notify("  installing sqlalchemy-migrate and SQLAlchemy 1.4, locked by hash")
         _step([*install, "--require-hashes", "-r", str(LOCKED)], building)
         if requirements:
-            tell(f"  installing {', '.join(requirements)}")
+            notify(f"  installing {', '.join(requirements)}")
             # What is locked stays as it is; the hashes would be demanded of all otherwise.
             constraints = building / "constraints.txt"
             constraints.write_text(_pins(LOCKED.read_text(encoding="utf-8")), encoding="utf-8")
@@ -229,7 +230,7 @@ def _make(
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    tell(f"  made {folder}")
+    notify(f"  made {folder}")
 
 
 def _pins(locked: str) -> str:

@@ -5,6 +5,8 @@ what it would do as SQL, `Commands` are the developer's. `run_environment` is wh
 ``env.py`` calls.
 """
 
+from __future__ import annotations
+
 from bridge.revisions.commands import Commands
 from bridge.revisions.environment import run_environment
 from bridge.revisions.offline import OfflineRunner

@@ -15,12 +15,12 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.util import CommandError
 from sqlalchemy.engine import Engine
 
-from bridge.errors import BridgeError, RevisionFailedError, RevisionsError
-from bridge.hooks import Models
-from bridge.model import CORE
+from bridge.database.error_text import place, said
+from bridge.model.errors import BridgeError, RevisionFailedError, RevisionsError
+from bridge.model.names import CORE
+from bridge.revisions.hooks import Models
 from bridge.revisions.ownership import Ownership, made_by
 from bridge.revisions.scripts import Revisions
-from bridge.telling import place, said
 
 _NEW_REVISION = {
     "message": None,

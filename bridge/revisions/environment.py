@@ -12,13 +12,15 @@ from alembic import context
 from alembic.config import Config as AlembicIni
 from sqlalchemy.engine import URL, Connection
 
-from bridge.config import Config, load
-from bridge.database import connect, environment_url, make_engine, parse_url, relative_to
-from bridge.errors import RevisionsError
-from bridge.journal import Journal
-from bridge.model import JOURNAL_TABLE
-from bridge.modules import find_modules
+from bridge.database.engine import connect, make_engine
+from bridge.database.journal.table import Journal
+from bridge.database.url import environment_url, parse_url, relative_to
+from bridge.model.config import Config
+from bridge.model.config_file import load
+from bridge.model.errors import RevisionsError
+from bridge.model.names import JOURNAL_TABLE
 from bridge.revisions.ini import named_url
+from bridge.revisions.modules import find_modules
 from bridge.revisions.running import recorder
 from bridge.revisions.scripts import Revisions
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from alembic.config import Config as AlembicIni
 from alembic.util import CommandError, coerce_resource_to_filename
 
-from bridge.config import Config, ModuleConfig
-from bridge.errors import RevisionsError
+from bridge.model.config import Config, ModuleConfig
+from bridge.model.errors import RevisionsError
 
 # What `alembic init` writes until somebody fills it in.
 _TEMPLATE_URL = "driver://user:pass@localhost/dbname"

@@ -12,20 +12,21 @@ from alembic.runtime.environment import EnvironmentContext
 from sqlalchemy.engine import URL
 from sqlalchemy.engine.mock import MockConnection
 
-from bridge.errors import RevisionsError, VersionTableMismatchError
-from bridge.guard import SIGN, Guard, OutsideError
-from bridge.model import Revision
-from bridge.rendering import count, rendered, script_dialect, unescaped
+from bridge.database.error_text import place, said
+from bridge.database.guard import SIGN, Guard, OutsideError
+from bridge.database.sql_text import count, rendered, script_dialect, unescaped
+from bridge.model.errors import RevisionsError, VersionTableMismatchError
+from bridge.model.graph import Revision
 from bridge.revisions.running import OneStep, remembering, version_table
 from bridge.revisions.scripts import Revisions
-from bridge.telling import place, said
 
 
 class OfflineRunner:
     """Writes what a `Runner` would do, one step after the other.
 
     :param rows: the revisions in the version table before the first of them.
-    :param remembered: revisions that only the journal knows, as the database has rows of them.
+    :param revisions_without_files: revisions that only the journal knows, as the database has rows
+        of them.
     """
 
     def __init__(
@@ -33,11 +34,11 @@ class OfflineRunner:
         revisions: Revisions,
         url: URL,
         rows: Iterable[str],
-        remembered: Sequence[Revision] = (),
+        revisions_without_files: Sequence[Revision] = (),
     ) -> None:
         self._revisions, self._url = revisions, url
         self._dialect = script_dialect(url)
-        self.graph = remembering(revisions, remembered)
+        self.graph = remembering(revisions, revisions_without_files)
         self._rows = set(rows)
         self._table = version_table(revisions.config.alembic.version_table)
 

@@ -14,13 +14,13 @@ from alembic.script.revision import Revision as AlembicRevision
 from alembic.script.revision import RevisionMap
 from sqlalchemy.engine import URL, Connection
 
-from bridge.errors import AheadError, RevisionFailedError, VersionTableMismatchError
-from bridge.graph import Graph
-from bridge.journal import Journal
-from bridge.model import JournalEntry, Revision
+from bridge.database.error_text import place, said
+from bridge.database.journal.table import Journal
+from bridge.database.sqlite import checking_foreign_keys, foreign_keys_off
+from bridge.model.errors import AheadError, RevisionFailedError, VersionTableMismatchError
+from bridge.model.graph import Graph, Revision
+from bridge.model.journal import JournalEntry
 from bridge.revisions.scripts import Revisions
-from bridge.sqlite import checking_foreign_keys, foreign_keys_off
-from bridge.telling import place, said
 
 
 def recorder(revisions: Revisions, journal: Journal) -> Callable[..., None]:
@@ -52,9 +52,9 @@ def entries_of_stamp(graph: Graph, stamped: Iterable[str]) -> list[JournalEntry]
     return [JournalEntry.of("stamp", graph.revisions[revision]) for revision in ids]
 
 
-def remembering(revisions: Revisions, remembered: Sequence[Revision]) -> Graph:
+def remembering(revisions: Revisions, revisions_without_files: Sequence[Revision]) -> Graph:
     """The graph with revisions that only the journal knows; Alembic is told of these too."""
-    graph = revisions.graph.remembering(remembered)
+    graph = revisions.graph.remembering(revisions_without_files)
     gone = [revision.id for revision in graph.revisions.values() if revision.gone]
     for revision in graph.pending((), gone):
         if revision.gone and revision.id not in revisions.told_to_alembic:
@@ -120,14 +120,18 @@ class OneStep(RevisionStep):
 class Runner:
     """Runs revisions on one database.
 
-    :param remembered: revisions that only the journal knows, as the database has rows of them.
+    :param revisions_without_files: revisions that only the journal knows, as the database has rows
+        of them.
     """
 
     def __init__(
-        self, revisions: Revisions, journal: Journal, remembered: Sequence[Revision] = ()
+        self,
+        revisions: Revisions,
+        journal: Journal,
+        revisions_without_files: Sequence[Revision] = (),
     ) -> None:
         self._revisions, self._journal = revisions, journal
-        self.graph = remembering(revisions, remembered)
+        self.graph = remembering(revisions, revisions_without_files)
 
     # --- stamping -------------------------------------------------------------------------
 

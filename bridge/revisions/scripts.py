@@ -13,13 +13,12 @@ from alembic.config import Config as AlembicIni
 from alembic.script import Script, ScriptDirectory
 from sqlalchemy.engine import URL
 
-from bridge.config import Config, ModuleConfig
-from bridge.errors import ConfigError, RevisionsError
-from bridge.graph import Graph
-from bridge.model import Revision
+from bridge.database.error_text import place, said
+from bridge.model.config import Config, ModuleConfig
+from bridge.model.errors import ConfigError, RevisionsError
+from bridge.model.graph import Graph, Revision
 from bridge.revisions.diagnosis import diagnose
 from bridge.revisions.ini import alembic_ini, named_url
-from bridge.telling import place, said
 
 
 class Revisions:

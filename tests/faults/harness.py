@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from databases import Database
+from support.databases import Database
 
 HERE = Path(__file__).parent
 
@@ -39,7 +39,7 @@ class Harness:
     :param folder: the app's, with its `bridge.toml`.
     :param only: a pattern of the statements that count.
     :param content: what must be equal in the end; the schema and all rows if None.
-    :param ways: how legacy versions are run, as `--legacy` has it.
+    :param method: how legacy versions are run, as `--legacy` has it.
     """
 
     def __init__(
@@ -50,10 +50,10 @@ class Harness:
         *,
         only: str = "",
         content: Callable[[Database], Any] | None = None,
-        ways: str = "auto",
+        method: str = "auto",
     ) -> None:
         self._make, self._folder, self._only = make, folder, only
-        self._content, self._ways = content or contents, ways
+        self._content, self._method = content or contents, method
         self._count = work / "boundaries"
 
     def run(self, every: int = 1, first: int = 1) -> Outcome:
@@ -97,7 +97,7 @@ class Harness:
                 "dbupdate",
                 "--yes",
                 "--legacy",
-                self._ways,
+                self._method,
                 "--url",
                 database.url,
             ],

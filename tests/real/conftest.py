@@ -9,8 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from databases import Database
-from histories import HISTORIES, STANDINS, Project, UnavailableError, fetch, snapshots_folder
+from real.histories import HISTORIES, STANDINS, Project, UnavailableError, fetch, snapshots_folder
+from support.databases import Database
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 

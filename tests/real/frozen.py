@@ -6,10 +6,10 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from histories import HERE, Project
+from real.histories import HERE, Project
 
 from bridge import Bridge
-from bridge.frozen import Freeze
+from bridge.model.frozen import Freeze
 
 PORTED = HERE / "ported"
 

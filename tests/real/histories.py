@@ -19,11 +19,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from databases import Database
+from support.databases import Database
 
 from bridge import Bridge
-from bridge.legacy.client import legacy_url
 from bridge.legacy.runtime import ready_runtime
+from bridge.legacy.urls import legacy_url
 
 HERE = Path(__file__).resolve().parent
 STANDINS = HERE / "standins"

@@ -7,22 +7,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from databases import Database
-from histories import STANDINS, Project, UnavailableError, snapshots_folder
-from legacy_projects import LEGACY_SIDE, ONCE
-from projects import write_versions
+from real.histories import STANDINS, Project, UnavailableError, snapshots_folder
+from support.databases import Database
+from support.legacy_projects import LEGACY_SIDE, ONCE
+from support.projects import write_versions
 
 from bridge import Bridge
-from bridge.beginning import Beginning
-from bridge.init import init
-from bridge.schema import only, read_schema
+from bridge.database.schema import only, read_schema
+from bridge.init.workflow import init
+from bridge.model.init_result import InitResult
 
 pytestmark = pytest.mark.real
 
 MakeDatabase = Callable[[str], Database]
 
 
-def begin(project: Project, root: Path, *servers: Database, **given: list[str]) -> Beginning:
+def begin(project: Project, root: Path, *servers: Database, **given: list[str]) -> InitResult:
     return init(
         [project.wheel / project.history.repository],
         root=root,

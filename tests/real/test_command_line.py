@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import Database
-from histories import HISTORIES, Load, Project, content
-from legacy_projects import LEGACY_SIDE
+from real.histories import HISTORIES, Load, Project, content
+from support.databases import Database
+from support.legacy_projects import LEGACY_SIDE
 
 pytestmark = [pytest.mark.real, LEGACY_SIDE]
 

@@ -10,11 +10,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
-from databases import Database
-from histories import FOREIGN_CODE, OLD_WORLD, Load, Project, content
+from real.histories import FOREIGN_CODE, OLD_WORLD, Load, Project, content
+from support.databases import Database
 
 from bridge import Bridge
-from bridge.errors import RevisionFailedError
+from bridge.model.errors import RevisionFailedError
 
 pytestmark = [
     pytest.mark.real,

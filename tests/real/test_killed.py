@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import Database, SQLiteDatabase
 from faults.harness import Harness, contents
-from histories import FOREIGN_CODE, OLD_WORLD, Load, Project
-from projects import write_versions
+from real.histories import FOREIGN_CODE, OLD_WORLD, Load, Project
+from support.databases import Database, SQLiteDatabase
+from support.projects import write_versions
 
 pytestmark = [
     pytest.mark.real,

@@ -19,16 +19,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from databases import Database, ServerDatabase, SQLiteDatabase
-from frozen import PORTED, freeze
-from histories import Load, Project
-from projects import write_versions
+from real.frozen import PORTED, freeze
+from real.histories import Load, Project
+from support.databases import Database, ServerDatabase, SQLiteDatabase
+from support.projects import write_versions
 
 import bridge
-import bridge.execute  # takes uuid4 while it is imported
-from bridge.drift import compare
-from bridge.model import RunLegacy
-from bridge.schema import only, read_schema
+import bridge.upgrade.execute.executor  # takes uuid4 while it is imported
+from bridge.database.schema import only, read_schema
+from bridge.database.schema.compare import compare
+from bridge.model.steps import RunLegacy
 
 pytestmark = pytest.mark.real
 
@@ -148,10 +148,10 @@ def replay_beside_the_scripts(frozen: Project, ours: Database, theirs: Database)
     frozen.migrate_alone(theirs)
 
     with no_process():
-        report = frozen.to_the_hand_over(ours).dbupdate(ways="replay")
+        report = frozen.to_the_hand_over(ours).dbupdate(method="replay")
 
     assert report.current == (frozen.history.base,)
-    assert {s.how for s, _ in report.steps if isinstance(s, RunLegacy)} <= {"replay", "ported"}
+    assert {s.method for s, _ in report.steps if isinstance(s, RunLegacy)} <= {"replay", "ported"}
     assert list(compare(schema(theirs), schema(ours))) == []
     assert rows(ours) == rows(theirs)
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Callable, Iterable
 
 import pytest
-from databases import Database, Document
-from histories import FOREIGN_CODE, HISTORIES, OLD_WORLD, Load, Project, Rows, content, counts
-from legacy_projects import LEGACY_SIDE, ONCE
+from real.histories import FOREIGN_CODE, HISTORIES, OLD_WORLD, Load, Project, Rows, content, counts
+from support.databases import Database, Document
+from support.legacy_projects import LEGACY_SIDE, ONCE
 
-from bridge.model import RunLegacy, Stamp, Upgrade
+from bridge.model.steps import RunLegacy, Stamp, Upgrade
 
 pytestmark = [pytest.mark.real, *FOREIGN_CODE]
 
@@ -30,7 +30,7 @@ WAYS: dict[str, dict[str, tuple[int, ...]]] = {
 }
 
 
-def ways(*, all_versions: Iterable[str]) -> pytest.MarkDecorator:
+def method(*, all_versions: Iterable[str]) -> pytest.MarkDecorator:
     """From every version of these histories, and from the oldest one of the others.
 
     The legacy side is the same process whatever SQLAlchemy we have: it is enough to go all the
@@ -71,7 +71,7 @@ def without_today(found: tuple[Document, Rows]) -> tuple[Document, Rows]:
 
 
 @LEGACY_SIDE
-@ways(all_versions=WAYS)
+@method(all_versions=WAYS)
 def test_hands_over_what_sqlalchemy_migrate_alone_builds(
     old: str, version: int, dialect: str, project: Callable[[str], Project], load: Load
 ) -> None:
@@ -98,7 +98,7 @@ def test_hands_over_what_sqlalchemy_migrate_alone_builds(
 
 # Where they are handed over is tested above, with the other SQLAlchemy.
 @ONCE
-@ways(all_versions=())
+@method(all_versions=())
 def test_reaches_the_heads_in_one_run_and_has_nothing_to_do_in_the_next(
     old: str, version: int, dialect: str, project: Callable[[str], Project], load: Load
 ) -> None:

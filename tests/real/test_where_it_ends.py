@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from databases import Database
-from histories import FOREIGN_CODE, HERE, Load, Project, content
-from legacy_projects import LEGACY_SIDE
+from real.histories import FOREIGN_CODE, HERE, Load, Project, content
+from support.databases import Database
+from support.legacy_projects import LEGACY_SIDE
 
 from bridge import Bridge
-from bridge.errors import (
+from bridge.model.errors import (
     AheadError,
     BridgeError,
     LegacyError,

@@ -1,0 +1,1 @@
+"""Prove every upgrade path from old databases to the heads."""

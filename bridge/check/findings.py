@@ -1,0 +1,56 @@
+"""The findings of a check, each with what mends it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from bridge.check.counts import Loss
+from bridge.database.schema import Schema
+from bridge.model.checks import Finding
+from bridge.model.difference import Difference
+from bridge.model.errors import BridgeError
+from bridge.model.steps import Step
+
+
+def failed(what: str, error: BridgeError) -> Finding:
+    """What the error of a run is for the developer."""
+    return Finding(f"failed {what}", error.message, error.help.replace("dbupdate", "check"))
+
+
+def unproved(what: str, why: str, help: str = "") -> Finding:
+    """What could not be tried."""
+    return Finding(f"unproved {what}", f"{what} was not tried: {why}.", help)
+
+
+def differing(
+    name: str, message: str, help: str, differences: Sequence[Difference]
+) -> Iterator[Finding]:
+    """A finding of these differences; one that is accepted where they are of no consequence.
+
+    Additions count: there is no administrator here who could have made them.
+    """
+    if differences:
+        own = all(difference.own and difference.kind != "extra" for difference in differences)
+        yield Finding(name, f"{message}.", help, tuple(differences), accepted=own)
+
+
+def dangling(where: str, schema: Schema) -> Iterator[Finding]:
+    """Foreign keys to tables that are not there: SQLite takes these."""
+    tables = schema["tables"]
+    for name, table in tables.items():
+        for key in table["foreign_keys"]:
+            if key["refers_to"] not in tables and "." not in key["refers_to"]:
+                yield Finding(
+                    f"dangling {name} {where}",
+                    f"At {where}, {name} ({', '.join(key['columns'])}) refers to "
+                    f"{key['refers_to']}, which is not there.",
+                )
+
+
+def lost(loss: Loss, step: Step) -> Finding:
+    """Rows or values that are gone after a step."""
+    return Finding(
+        f"{loss.what} by {step}",
+        f"After {step}, {loss}.",
+        "Keep them, or name it in check.accept where that is meant.",
+    )

@@ -1,0 +1,54 @@
+"""Runs plans on databases of bridge's own, where nothing else may be reached."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy.engine import Engine
+
+from bridge.database.engine import connect
+from bridge.database.guard import OutsideError
+from bridge.database.schema import Schema, only, read_schema
+from bridge.database.scratch import guard_for
+from bridge.model.errors import RehearsalError
+from bridge.model.progress import Silent
+from bridge.model.steps import Plan, Step
+from bridge.project import Project
+from bridge.upgrade.execute.executor import ExecuteOptions, Executor
+from bridge.upgrade.lock import locked
+
+After = Callable[[Step], None]
+"""Is called after each step, when what it did is committed."""
+
+
+@dataclass
+class _Hook(Silent):
+    after: After
+
+    def done(self, step: Step, seconds: float) -> None:
+        self.after(step)
+
+
+def run(project: Project, engine: Engine, plan: Plan, after: After = lambda _step: None) -> None:
+    """Run a plan as `dbupdate` does, on a database that may be lost.
+
+    :raises BridgeError: a step failed, or would have used another database.
+    """
+    try:
+        with guard_for(engine) as guard, locked(engine, 0, lambda _text: None) as lock:
+            options = ExecuteOptions(_Hook(after), guard=guard, each=True)
+            Executor(project, engine, lock, options).execute(plan)
+    except OutsideError as error:
+        raise RehearsalError(
+            f"Something would have used another database than the one that is checked: {error}",
+            help="Let env.py call project.revisions.run_environment(), and let scripts and hooks "
+            "work on the connection or engine that they are given.",
+        ) from None
+
+
+def schema_of(project: Project, engine: Engine) -> Schema:
+    """The document of the app's own tables."""
+    with connect(engine) as connection, connection.begin():
+        found = read_schema(connection)
+    return only(found, {*project.app_tables(found["tables"])})

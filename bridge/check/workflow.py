@@ -1,0 +1,158 @@
+"""CI's workflow: proves that every old install can still be upgraded, on databases of its own."""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import replace
+from datetime import datetime, timezone
+from importlib.metadata import version
+from multiprocessing import get_context
+
+from sqlalchemy.engine import URL
+
+from bridge.check.cases import components, snapshots, starts
+from bridge.check.prover import Prover
+from bridge.database.engine import connect
+from bridge.database.scratch import Scratch, scratch
+from bridge.database.url import parse_url
+from bridge.legacy.frozen.files import check_seal
+from bridge.model.checks import Checked, CheckedDatabase, Finding, Proof, is_accepted
+from bridge.model.errors import SealBrokenError
+from bridge.model.names import CORE
+from bridge.model.progress import CheckProgress
+from bridge.project import Project
+from bridge.revisions.recorded_schemas import Heads, Schema, path_of, written
+from bridge.upgrade.status import drawing
+from bridge.upgrade.verify import recorded_schemas
+
+
+def check(
+    project: Project,
+    urls: Sequence[URL | str] = (),
+    *,
+    sqlite: bool = True,
+    jobs: int | None = None,
+    record: bool = False,
+    progress: CheckProgress,
+) -> Checked:
+    """Prove every upgrade path on each kind of database.
+
+    :param urls: servers on which databases may be made and dropped.
+    :param sqlite: whether SQLite is one of them.
+    :param jobs: how many kinds are worked on at once; None for as many as there are processors.
+    :param record: write down the schema at each revision, for `verify` and for later checks.
+    :raises ConfigError: the configuration is not in order.
+    :raises DatabaseError: a server cannot be reached.
+    """
+    at = datetime.now(timezone.utc)
+    proofs: list[Proof] = []
+    databases: list[CheckedDatabase] = []
+
+    def proved(proof: Proof) -> None:
+        proofs.append(proof)
+        progress.proved(proof)
+
+    for proof in on_files(project):
+        proved(proof)
+    places: list[URL | None] = [*([None] if sqlite else []), *map(parse_url, urls)]
+    if min(len(places), jobs or os.cpu_count() or 1) < 2:
+        for url in places:
+            databases.append(_on_one(project, url, record, proved, progress.notify))
+    else:
+        # A process each: Alembic's context is one for a whole process.
+        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            working = [pool.submit(in_own_process, project, url, record) for url in places]
+            for done in as_completed(working):
+                database, found, notes = done.result()
+                databases.append(database)
+                for note in notes:
+                    progress.notify(note)
+                for proof in found:
+                    proved(proof)
+    versions = [(name, version(name)) for name in ("bridge", "sqlalchemy", "alembic")]
+    return Checked(
+        tuple(proofs),
+        tuple(sorted(databases, key=lambda database: database.name)),
+        drawing(project, scripts_only=True),
+        at,
+        (("python", platform.python_version()), *versions),
+    )
+
+
+def in_own_process(
+    project: Project, url: URL | None, record: bool
+) -> tuple[CheckedDatabase, list[Proof], list[str]]:
+    """In a process of its own."""
+    proofs: list[Proof] = []
+    notes: list[str] = []
+    return _on_one(project, url, record, proofs.append, notes.append), proofs, notes
+
+
+def _on_one(
+    project: Project,
+    url: URL | None,
+    record: bool,
+    proved: Callable[[Proof], None],
+    notify: Callable[[str], None],
+) -> CheckedDatabase:
+    """Everything on one kind of database."""
+    begun = time.monotonic()
+    try:
+        with scratch(url) as place:
+            name, server = _server(place)
+            prover = Prover(project, place, name, snapshots(project, place.name), proved, notify)
+            prover.fresh()
+            climb = prover.paths(list(starts(project)))
+            prover.bases()
+            prover.snapshots()
+            if record:
+                _record(project, place.name, prover.revisions)
+    finally:
+        project.forget()  # Alembic's configuration has the scratch database's URL
+    return CheckedDatabase(name, server, time.monotonic() - begun, climb)
+
+
+def _record(project: Project, dialect: str, found: Mapping[Heads, Schema]) -> None:
+    """Old ones stay: databases may still be at them."""
+    path = path_of(project.revisions.folder, dialect)
+    schemas = {**found, **recorded_schemas(project, dialect), **found}
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(written(schemas.items()), encoding="utf-8")
+
+
+def on_files(project: Project) -> Iterator[Proof]:
+    """What the files alone tell."""
+    accept = project.config.check.accept
+    for name, frozen in project.histories.items():
+        found = []
+        try:
+            check_seal(frozen)
+        except SealBrokenError as error:
+            found.append(Finding(f"seal {name}", error.message, error.help))
+        yield Proof("", "files", f"seal of {name}", findings=tuple(found))
+    for component in components(project):
+        heads = project.graph.heads_of(None if component == CORE else component)
+        found = []
+        if len(heads) > 1:
+            finding = Finding(
+                f"heads {component}",
+                f"The branch {component} has {len(heads)} heads: {', '.join(heads)}.",
+                f"Merge them: bridge alembic merge {' '.join(heads)} -m MESSAGE",
+            )
+            found.append(replace(finding, accepted=is_accepted(finding, accept)))
+        yield Proof("", "files", f"heads of {component}", findings=tuple(found))
+
+
+def _server(place: Scratch) -> tuple[str, str]:
+    """The kind of database, and the server's version."""
+    engine = place.create()
+    with connect(engine) as connection:
+        connection.begin()
+        found = ".".join(map(str, connection.dialect.server_version_info or ()))
+        mariadb = getattr(connection.dialect, "is_mariadb", False)
+    place.drop(engine)
+    return "mariadb" if mariadb else place.name, found

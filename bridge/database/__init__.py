@@ -1,0 +1,1 @@
+"""Everything that is asked of a database, whatever its migrations are."""

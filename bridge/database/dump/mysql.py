@@ -1,0 +1,168 @@
+"""Dump and restore a MySQL or MariaDB database with its own programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.database.drivers import driver_of, with_driver
+from bridge.database.dump.program import (
+    DUMP_END,
+    SSL,
+    error_stream,
+    find_program,
+    program_environment,
+    program_error,
+    restore_error,
+    run_program,
+    secret_file,
+)
+from bridge.database.engine import connect, unreadable
+from bridge.model.errors import BackupError
+
+
+class MySQL:
+    """mariadb-dump and mariadb, or mysqldump and mysql."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def dump(self, path: Path, *, for_copy: bool = False) -> None:
+        """In one transaction: of InnoDB's tables, whoever writes meanwhile is not in it."""
+        options = ["--single-transaction", "--quick", "--hex-blob", "--routines", "--triggers",
+                   "--no-tablespaces", f"--result-file={path}"]  # fmt: skip
+        if not for_copy and self._sees("EVENTS"):
+            options.append("--events")
+        with self._login() as (file, environment):
+            given = [file, *options, "--", str(self.engine.url.database)]
+            run_program("mariadb-dump", given, self.engine.url, environment)
+
+    def write_script(self, path: Path) -> None:
+        """Rows in the order of their keys: of those without, in the server's."""
+        options = ["--single-transaction", "--quick", "--hex-blob", "--routines", "--triggers",
+                   "--no-tablespaces", "--skip-dump-date", "--skip-extended-insert",
+                   "--order-by-primary", "--skip-add-locks",
+                   f"--result-file={path}"]  # fmt: skip
+        with self._login() as (file, environment):
+            given = [file, *options, "--", str(self.engine.url.database)]
+            run_program("mariadb-dump", given, self.engine.url, environment)
+
+    def run_script(self, path: Path) -> None:
+        """Each statement alone."""
+        with self._login() as (file, environment), error_stream() as said:
+            given = [
+                find_program("mariadb"),
+                file,
+                "--binary-mode",
+                "--",
+                str(self.engine.url.database),
+            ]
+            with open(path, "rb") as stream:
+                done = subprocess.run(
+                    given, stdin=stream, stdout=subprocess.DEVNULL, stderr=said, env=environment,
+                    check=False,
+                )  # fmt: skip
+            if done.returncode != 0:
+                raise program_error("mariadb", said, self.engine.url)
+
+    def check(self, path: Path, *, thoroughly: bool) -> None:
+        """Whether its last line is there."""
+        with open(path, "rb") as stream:
+            stream.seek(max(0, path.stat().st_size - 500))
+            if DUMP_END in stream.read():
+                return
+        raise BackupError(
+            f"The dump {path} is not whole: its last line is missing.",
+            help="Name another backup: bridge restore BACKUP" if thoroughly else "Try again.",
+        )
+
+    def restore(self, path: Path) -> None:
+        """Each statement alone: this database commits a change of the schema by itself."""
+        with connect(self.engine) as connection:
+            try:
+                first = "\n".join(["SET foreign_key_checks = 0;", *_mysql_drops(connection)])
+            except SQLAlchemyError as error:
+                raise unreadable(self.engine.url, error) from None
+        program = find_program("mariadb")
+        with self._login() as (file, environment), error_stream() as said:
+            given = [program, file, "--binary-mode", "--", str(self.engine.url.database)]
+            settings: dict[str, Any] = {
+                "env": environment, "stdout": subprocess.DEVNULL, "stderr": said
+            }  # fmt: skip
+            done = subprocess.run(given, input=first.encode(), check=False, **settings)
+            if done.returncode == 0:
+                with open(path, "rb") as stream:
+                    done = subprocess.run(given, stdin=stream, check=False, **settings)
+            if done.returncode != 0:
+                failure = restore_error(program_error("mariadb", said, self.engine.url), path)
+                failure.state_of_data = (
+                    "The database is half way back: this database commits each change of the "
+                    "schema by itself. Put the backup back again."
+                )
+                raise failure
+
+    def _sees(self, what: str) -> bool:
+        try:
+            with connect(self.engine) as connection:
+                connection.execute(sa.text(f"SHOW {what}"))
+        except SQLAlchemyError:
+            return False
+        return True
+
+    @contextlib.contextmanager
+    def _login(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """The argument that names the file with the login, and the environment."""
+        url = with_driver(self.engine.url, f"mysql+{driver_of(self.engine.url) or 'pymysql'}")
+        query: Mapping[str, Any] = url.query
+        values: dict[str, Any] = {
+            "user": query.get("user") or url.username,
+            "password": url.password or query.get("password") or query.get("passwd"),
+            "host": url.host,
+            "port": url.port,
+            "socket": query.get("unix_socket"),
+            "default-character-set": "utf8mb4",
+        }
+        if url.host and not values["socket"] and driver_of(url) != "mysqldb":
+            # The programs take "localhost" for a socket, as that driver does.
+            values["protocol"] = "tcp"
+        certificates = {name: query[key] for key, name in SSL.items() if key in query}
+        # As the drivers: they look at the server's name only where they are told to.
+        verify = str(query.get("ssl_check_hostname", "")).lower() in ("1", "true", "yes")
+        values |= {**certificates, "loose-ssl-verify-server-cert": int(verify)}
+        lines = [f"{key} = {_quoted(str(v))}" for key, v in values.items() if v is not None]
+        if "read_default_file" in query:
+            lines.insert(0, f"!include {os.path.expanduser(str(query['read_default_file']))}")
+        with secret_file("\n".join(["[client]", *lines, ""])) as file:
+            # Not --defaults-extra-file: the user's own ~/.my.cnf would win over it.
+            yield f"--defaults-file={file}", program_environment("MYSQL_PWD")
+
+
+def _quoted(value: str) -> str:
+    """A value for an option file."""
+    for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
+        value = value.replace(character, escape)
+    return f'"{value}"'
+
+
+def _mysql_drops(connection: Connection) -> list[str]:
+    """What takes out all that the database holds."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+    kinds = {"VIEW": "VIEW", "SEQUENCE": "SEQUENCE"}
+    queries = (
+        "SELECT table_type, table_name FROM information_schema.tables WHERE table_schema",
+        "SELECT routine_type, routine_name FROM information_schema.routines WHERE routine_schema",
+        "SELECT 'EVENT', event_name FROM information_schema.events WHERE event_schema",
+    )
+    return [
+        f"DROP {kinds.get(kind, 'TABLE') if n == 0 else kind} IF EXISTS {quote(name)};"
+        for n, query in enumerate(queries)
+        for kind, name in connection.execute(sa.text(f"{query} = DATABASE()"))
+    ]

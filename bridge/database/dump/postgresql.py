@@ -1,0 +1,226 @@
+"""Dump and restore a PostgreSQL database with its own programs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.database.drivers import LIBPQ
+from bridge.database.dump.program import (
+    LOCK_SECONDS,
+    OWN,
+    RELATIONS,
+    ROUTINES,
+    error_stream,
+    find_program,
+    program_environment,
+    program_error,
+    restore_error,
+    run_program,
+    secret_file,
+)
+from bridge.database.engine import connect, unreadable
+from bridge.model.errors import BackupError
+
+
+class PostgreSQL:
+    """pg_dump, pg_restore and psql."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def dump(self, path: Path, *, for_copy: bool = False) -> None:
+        """With a snapshot of its own: whoever writes meanwhile is not in it."""
+        options = ["--format=custom", "--no-password", f"--lock-wait-timeout={LOCK_SECONDS}s"]
+        if for_copy:
+            options.append("--no-subscriptions")
+        with self._login() as (database, environment):
+            given = [*options, f"--file={path}", database]
+            run_program("pg_dump", given, self.engine.url, environment)
+
+    def check(self, path: Path, *, thoroughly: bool) -> None:
+        """Its table of contents, or every byte."""
+        options = [f"--file={os.devnull}"] if thoroughly else ["--list"]
+        find_program("pg_restore")
+        try:
+            run_program("pg_restore", [*options, str(path)], self.engine.url, program_environment())
+        except BackupError as error:
+            if thoroughly:
+                error.message = f"The backup {path} is damaged: {error.message}"
+                error.help = "Name another backup: bridge restore BACKUP"
+            raise
+
+    def restore(self, path: Path) -> None:
+        """In one transaction: what is there now goes, what the backup has comes."""
+        with connect(self.engine) as connection:
+            try:
+                drops, kept = _drops(connection), _kept(connection)
+            except SQLAlchemyError as error:
+                raise unreadable(self.engine.url, error) from None
+        listed = run_program(
+            "pg_restore", ["--list", str(path)], self.engine.url, program_environment()
+        )
+        first = "\n".join(["BEGIN;", "SET client_encoding = 'UTF8';",
+                           f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s';",
+                           "SET client_min_messages = warning;", *drops, ""])  # fmt: skip
+        with (
+            tempfile.TemporaryDirectory() as folder,
+            self._login() as (database, environment),
+            error_stream() as said,
+        ):
+            entries = Path(folder) / "entries"
+            entries.write_text("".join(_without(listed, kept)), encoding="utf-8")
+            # --clean for what belongs to no schema, and is not among the drops.
+            reader = [find_program("pg_restore"), "--clean", "--if-exists", f"--use-list={entries}",
+                      "--file=-", str(path)]  # fmt: skip
+            writer = [find_program("psql"), "--no-psqlrc", "--quiet", "--no-password",
+                      "--set=ON_ERROR_STOP=1", database]  # fmt: skip
+            if not _piped(reader, writer, environment, first, said):
+                raise restore_error(program_error("psql", said, self.engine.url), path)
+
+    def write_script(self, path: Path) -> None:
+        """As pg_dump's plain format is."""
+        options = ["--format=plain", "--no-password", "--encoding=UTF8", "--no-owner",
+                   "--no-privileges", "--no-security-labels", "--no-tablespaces",
+                   "--no-publications", "--no-subscriptions"]  # fmt: skip
+        with self._login() as (database, environment):
+            given = [*options, f"--file={path}", database]
+            run_program("pg_dump", given, self.engine.url, environment)
+
+    def run_script(self, path: Path) -> None:
+        """In one transaction."""
+        options = ["--no-psqlrc", "--quiet", "--no-password", "--single-transaction"]
+        options += ["--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={path}"]
+        with self._login() as (database, environment):
+            run_program("psql", [*options, database], self.engine.url, environment)
+
+    @contextlib.contextmanager
+    def _login(self) -> Iterator[tuple[str, dict[str, str]]]:
+        """The argument that names the database, and the environment."""
+        _, given = self.engine.dialect.create_connect_args(self.engine.url)
+        given = {"dbname" if k == "database" else k: v for k, v in given.items()}
+        password = str(given.pop("password", None) or "")
+        words = [
+            "{}='{}'".format(key, re.sub(r"(['\\])", r"\\\1", str(value)))
+            for key, value in given.items()
+            if key in {"dbname", *LIBPQ} - {"sslpassword", "client_encoding"}
+        ]
+        argument = f"--dbname={' '.join(words)}"
+        if not password:
+            yield argument, program_environment()
+            return
+        escaped = re.sub(r"([\\:])", r"\\\1", password)
+        with secret_file(f"*:*:*:*:{escaped}\n") as file:
+            # PGPASSWORD would win over the file.
+            yield argument, {**program_environment("PGPASSWORD"), "PGPASSFILE": file}
+
+
+def _drops(connection: Connection) -> list[str]:
+    """What takes out all that the database's own schemas hold, but for extensions'."""
+    quote = connection.dialect.identifier_preparer.quote_identifier
+
+    def found(query: str) -> Sequence[Any]:
+        return connection.execute(sa.text(query)).fetchall()
+
+    relations = found(
+        "SELECT o.relkind, n.nspname, o.relname FROM pg_class o JOIN pg_namespace n "
+        f"ON n.oid = o.relnamespace WHERE o.relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND {OWN}"
+    )
+    kinds = list(RELATIONS)
+    drops = [
+        f"DROP {RELATIONS[kind]} IF EXISTS {quote(schema)}.{quote(name)} CASCADE;"
+        # Tables first: they take the sequences of their columns along.
+        for kind, schema, name in sorted(relations, key=lambda row: kinds.index(row[0]))
+    ]
+    types = found(
+        "SELECT n.nspname, o.typname FROM pg_type o JOIN pg_namespace n ON n.oid = o.typnamespace "
+        "LEFT JOIN pg_class c ON c.oid = o.typrelid "
+        f"WHERE (o.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND {OWN}"
+    )
+    # Before the routines: a range takes its own along.
+    drops += [f"DROP TYPE IF EXISTS {quote(s)}.{quote(name)} CASCADE;" for s, name in types]
+    routines = found(
+        "SELECT o.prokind, n.nspname, o.proname, pg_get_function_identity_arguments(o.oid) "
+        f"FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace WHERE {OWN}"
+    )
+    drops += [
+        f"DROP {ROUTINES.get(kind, 'FUNCTION')} IF EXISTS {quote(schema)}.{quote(name)}"
+        f"({arguments or ('*' if kind == 'a' else '')}) CASCADE;"
+        for kind, schema, name, arguments in routines
+    ]
+    schemas = found(
+        "SELECT n.nspname FROM pg_namespace o JOIN pg_namespace n ON n.oid = o.oid "
+        "WHERE n.nspname <> 'public' AND NOT EXISTS "
+        f"(SELECT 1 FROM pg_extension e WHERE e.extnamespace = n.oid) AND {OWN}"
+    )
+    drops += [f"DROP SCHEMA IF EXISTS {quote(row[0])} CASCADE;" for row in schemas]
+    if found("SELECT 1 FROM pg_largeobject_metadata LIMIT 1"):
+        drops.append("DO 'BEGIN PERFORM lo_unlink(oid) FROM pg_largeobject_metadata; END';")
+    return drops
+
+
+def _kept(connection: Connection) -> tuple[set[str], set[str]]:
+    """The extensions that are there, and the schemas that stay for them."""
+    query = "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = {}"
+    rows = connection.execute(sa.text(query.format("e.extnamespace"))).fetchall()
+    return {row[0] for row in rows}, {"public", *(row[1] for row in rows)}
+
+
+def _without(listed: str, kept: tuple[set[str], set[str]]) -> Iterator[str]:
+    """The table of contents without what is kept: only its owner, often root, could make it."""
+    extensions, schemas = kept
+    pattern = re.compile(r"\d+; \d+ \d+ (?:(?:COMMENT|ACL) - )?(EXTENSION|SCHEMA)(?: -)? (\S+) ")
+    for line in listed.splitlines(keepends=True):
+        match = pattern.match(line)
+        if not match or match[2] not in (extensions if match[1] == "EXTENSION" else schemas):
+            yield line
+
+
+def _piped(
+    reader: Sequence[str],
+    writer: Sequence[str],
+    environment: Mapping[str, str],
+    first: str,
+    said: IO[bytes],
+) -> bool:
+    """Whether the writer took `first` and all that the reader gave, and committed it."""
+    settings: dict[str, Any] = {"env": environment, "stderr": said}
+    giving = subprocess.Popen(reader, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **settings)
+    taking = subprocess.Popen(writer, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **settings)
+    try:
+        assert giving.stdout is not None
+        assert taking.stdin is not None
+        with contextlib.suppress(BrokenPipeError), giving.stdout, taking.stdin:
+            taking.stdin.write(first.encode())
+            for line in giving.stdout:
+                # A setting of PostgreSQL 17's, which older servers refuse.
+                if line != b"SET transaction_timeout = 0;\n":
+                    taking.stdin.write(line)
+            # The end of the input alone must not commit: it may be that of a reader that failed.
+            if giving.wait() == 0:
+                taking.stdin.write(b"\nCOMMIT;\n")
+        return taking.wait() == 0 and giving.wait() == 0
+    finally:
+        for process in (giving, taking):
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def archive_script(archive: Path, path: Path) -> None:
+    """Write what is in an archive of pg_dump's as a script, without owners and rights.
+
+    :raises BackupError: the program is missing, or the archive is damaged.
+    """
+    options = ["--no-owner", "--no-privileges", f"--file={path}", str(archive)]
+    run_program("pg_restore", options, None, program_environment())

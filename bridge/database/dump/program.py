@@ -1,0 +1,165 @@
+"""Dumps of servers by their own programs: pg_dump and mariadb-dump, and what reads them again.
+
+A password reaches these through a file that only this user can read and that is gone afterwards:
+never through their arguments or their environment.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shlex
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Protocol
+
+from sqlalchemy.engine import URL
+
+from bridge.database.secrets import scrub
+from bridge.database.url import SECRET_VARIABLES
+from bridge.model.errors import BackupError
+
+LOCK_SECONDS = 60
+"""How long a program waits for a table that somebody else has locked."""
+
+_POSTGRESQL, _MARIADB = "postgresql-client", "mariadb-client"
+
+_PACKAGES = {"pg_dump": _POSTGRESQL, "pg_restore": _POSTGRESQL, "psql": _POSTGRESQL,
+             "mariadb-dump": _MARIADB, "mariadb": _MARIADB}  # fmt: skip
+
+# Older names of the same programs.
+_OLDER = {"mariadb-dump": "mysqldump", "mariadb": "mysql"}
+
+
+class Dumper(Protocol):
+    """How a server's database is dumped into a file, and made from it again."""
+
+    def dump(self, path: Path, *, for_copy: bool = False) -> None:
+        """Write the dump into the file, which is there and empty.
+
+        :param for_copy: without what would be at work by itself in a second database: events,
+            subscriptions.
+        :raises BackupError: the program is missing or failed.
+        """
+
+    def check(self, path: Path, *, thoroughly: bool) -> None:
+        """Whether the dump is whole; `thoroughly` reads all of it.
+
+        :raises BackupError: it is not.
+        """
+
+    def restore(self, path: Path) -> None:
+        """Make the database what the dump says: what it does not have is gone.
+
+        :raises BackupError: it failed; `state_of_data` says what is there.
+        """
+
+    def write_script(self, path: Path) -> None:
+        """Write a script for people to read, with a line a row, without owners and rights.
+
+        :raises BackupError: the program is missing or failed.
+        """
+
+    def run_script(self, path: Path) -> None:
+        """Run a script of such a program's in a database that is empty.
+
+        :raises BackupError: it failed.
+        """
+
+
+# --- PostgreSQL ---------------------------------------------------------------------------
+
+OWN = (
+    "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT EXISTS "
+    "(SELECT 1 FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
+)
+
+RELATIONS = {"r": "TABLE", "p": "TABLE", "f": "FOREIGN TABLE", "v": "VIEW",
+              "m": "MATERIALIZED VIEW", "S": "SEQUENCE"}  # fmt: skip
+
+ROUTINES = {"p": "PROCEDURE", "a": "AGGREGATE"}
+
+# --- MySQL and MariaDB --------------------------------------------------------------------
+
+SSL = {"ssl_ca": "ssl-ca", "ssl_capath": "ssl-capath", "ssl_cert": "ssl-cert",
+        "ssl_cipher": "ssl-cipher", "ssl_key": "ssl-key"}  # fmt: skip
+
+DUMP_END = b"-- Dump completed"
+
+
+# --- programs -----------------------------------------------------------------------------
+
+
+def program_environment(*without: str) -> dict[str, str]:
+    """The environment for a program: in English, and without the URL, which has a password."""
+    left = {k: v for k, v in os.environ.items() if k not in (*SECRET_VARIABLES, *without)}
+    return {**left, "LC_ALL": "C"}
+
+
+@contextlib.contextmanager
+def secret_file(text: str) -> Iterator[str]:
+    """The path of a file that only this user can read, while it is needed."""
+    handle, name = tempfile.mkstemp(prefix="bridge-")  # 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        yield name
+    finally:
+        Path(name).unlink()
+
+
+@contextlib.contextmanager
+def error_stream() -> Iterator[IO[bytes]]:
+    """Where a program's complaints go; not a pipe, which could fill up while nobody reads it."""
+    with tempfile.TemporaryFile() as stream:
+        yield stream
+
+
+def find_program(program: str) -> str:
+    found = shutil.which(program) or shutil.which(_OLDER.get(program, program))
+    if found is None:
+        raise BackupError(
+            f"The program {program} is not installed.",
+            help=f"Install it; on Debian: apt install {_PACKAGES[program]}",
+        )
+    return found
+
+
+def run_program(
+    program: str, arguments: Sequence[str], url: URL | None, environment: Mapping[str, str]
+) -> str:
+    """The output of a program that must succeed."""
+    with error_stream() as said:
+        done = subprocess.run(
+            [find_program(program), *arguments],
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=said,
+            check=False,
+        )
+        if done.returncode != 0:
+            raise program_error(program, said, url)
+    return done.stdout.decode("utf-8", "replace")
+
+
+def program_error(program: str, said: IO[bytes], url: URL | None) -> BackupError:
+    said.seek(0)
+    words = scrub(said.read().decode("utf-8", "replace").strip(), *([url] if url else []))
+    if "server version mismatch" in words:
+        advice = f"Install {program} of the server's version (Debian: postgresql-client-VERSION)"
+    else:
+        advice = "Mend what it complains of"
+    return BackupError(
+        f"{program} failed: {words or 'it said nothing'}",
+        help=f"{advice}, or run it without a backup: bridge dbupdate --no-backup",
+    )
+
+
+def restore_error(error: BackupError, path: Path) -> BackupError:
+    again = shlex.quote(str(path))
+    error.help = f"Stop the app and mend what it complains of, then run: bridge restore {again}"
+    return error

@@ -1,0 +1,1 @@
+"""The statements of a step, written down where each change of the schema commits by itself."""

@@ -1,0 +1,124 @@
+"""`bridge_journal`: bridge's own table, in which each step is written down.
+
+It is the memory of what the scripts can no longer tell: which module a revision belonged to whose
+file is gone, and whether default rows are still to be laid.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import json
+import os
+import socket
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime, timezone
+from importlib.metadata import version
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import mysql
+from sqlalchemy.engine import Connection
+
+from bridge.database.journal.statements.recorder import STEP, Recorder
+from bridge.model.journal import JournalEntry
+from bridge.model.names import JOURNAL_TABLE
+
+# MySQL's TEXT is of 64 KB; a statement's outcome may be longer.
+_LONG = sa.Text()
+for _dialect in ("mysql", "mariadb"):
+    _LONG = _LONG.with_variant(mysql.MEDIUMTEXT(), _dialect)
+
+JOURNAL = sa.Table(
+    JOURNAL_TABLE,
+    sa.MetaData(),
+    sa.Column("id", sa.Integer, primary_key=True),
+    sa.Column("run", sa.String(36), nullable=False),
+    sa.Column("step", sa.String(32), nullable=False),
+    sa.Column("name", sa.String(255), nullable=False),
+    sa.Column("status", sa.String(16), nullable=False),
+    sa.Column("at", sa.DateTime, nullable=False),
+    sa.Column("bridge_version", sa.String(32), nullable=False),
+    sa.Column("details", _LONG),
+)
+
+# The present moment as the database tells it, in UTC; on MySQL as below.
+_UTC_NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"}
+
+_INSERT = JOURNAL.insert()
+
+JOURNAL_COLUMNS = frozenset(column.name for column in JOURNAL.columns)
+"""What makes a table bridge's own."""
+
+
+def this_process() -> dict[str, str | int]:
+    """Who we are, for the entry of a run."""
+    user = "somebody"
+    with contextlib.suppress(ImportError, KeyError, OSError):  # a container's may have no name
+        user = getpass.getuser()
+    return {"host": socket.gethostname(), "pid": os.getpid(), "user": user}
+
+
+class Journal:
+    """The journal as one run writes it.
+
+    :param run: what the entries of this run have in common: a UUID as text.
+    """
+
+    def __init__(self, run: str) -> None:
+        self.common: dict[str, str] = {"run": run, "bridge_version": version("bridge")}
+        """What every row of this run has in it."""
+        self.step: str | None = None
+        """The step that is at work, None outside a run's steps."""
+        self.recorder: Recorder | None = None
+        """What writes down the statements of that step, where the database needs it."""
+        self.there = False
+        """Whether the table is known to be there."""
+
+    def write(self, connection: Connection, entries: Iterable[JournalEntry]) -> None:
+        """Add the entries, in the transaction that the connection is in; makes the table."""
+        if not self.there:
+            JOURNAL.create(connection, checkfirst=True)
+        now = datetime.now(timezone.utc).replace(tzinfo=None)
+        rows = [
+            {
+                **self.common,
+                "step": entry.step,
+                "name": entry.name,
+                "status": entry.status,
+                "at": now,
+                "details": json.dumps(entry.details) if entry.details else None,
+            }
+            for entry in entries
+        ]
+        for row in rows:  # of two, a driver's way for many takes longer
+            connection.execute(_INSERT, row)
+
+    def done(
+        self,
+        connection: Connection,
+        entries: Iterable[JournalEntry] = (),
+        details: Mapping[str, Any] | None = None,
+        then: Iterable[JournalEntry] = (),
+    ) -> None:
+        """Write down that the step at work is done, with these entries, in its own transaction.
+
+        :param then: what is to stand behind it.
+        """
+        if self.recorder is not None:
+            self.recorder.finish(connection)
+        if self.step is not None:
+            entries = [*entries, JournalEntry("step", self.step, details=details or {})]
+        self.write(connection, [*entries, *then])
+
+    def statements(self, entries: Iterable[JournalEntry], dialect: str) -> Iterator[Any]:
+        """What `write` does as statements for a script, whose moment the database's clock tells."""
+        yield sa.schema.CreateTable(JOURNAL, if_not_exists=True)
+        now: Any = sa.literal_column(_UTC_NOW.get(dialect, "UTC_TIMESTAMP()"))
+        for entry in entries:
+            own = {"step": entry.step, "name": entry.name, "status": entry.status}
+            yield JOURNAL.insert().values({**self.common, **own, "at": now})
+
+    def forget_statements(self, connection: Connection) -> None:
+        """Take out the records of statements: of steps that are done, or that nobody will run."""
+        connection.execute(JOURNAL.delete().where(JOURNAL.c.step == STEP))

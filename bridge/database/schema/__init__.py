@@ -1,0 +1,57 @@
+"""The schema of a database as a document: plain data that compares equal where schemas are equal.
+
+It is read from the database's own catalogs, a few queries for all tables, and not through
+SQLAlchemy's reflection: a document must be the same whichever SQLAlchemy, driver and version of the
+server it was read with, and is kept for years. The page "What a schema comparison sees" of the
+documentation says what is in it and what is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Mapping
+from typing import Any
+
+from sqlalchemy.engine import Connection
+
+from bridge.database.schema.mysql import read as read_mysql
+from bridge.database.schema.postgresql import read as read_postgresql
+from bridge.database.schema.sqlite import read as read_sqlite
+
+Schema = dict[str, Any]
+"""`tables`, and where there are some `views`, `routines`, `types` and `sequences`, by name.
+
+Nothing but dictionaries, lists, strings, booleans and None, which JSON has too.
+"""
+
+_READERS: Mapping[str, Callable[[Connection], Schema]] = {
+    "sqlite": read_sqlite,
+    "postgresql": read_postgresql,
+    "mysql": read_mysql,
+    "mariadb": read_mysql,
+}
+
+
+def read_schema(connection: Connection) -> Schema:
+    """The schema document of the database's default schema, every table in it.
+
+    It only reads, in the connection's transaction; the caller ends that.
+
+    :raises KeyError: another kind of database than SQLite, PostgreSQL, MySQL or MariaDB.
+    """
+    found = _READERS[connection.dialect.name](connection)
+    document = {kind: dict(sorted(things.items())) for kind, things in found.items() if things}
+    return {"tables": {}, **document}
+
+
+def only(schema: Mapping[str, Any], names: Container[str]) -> Schema:
+    """The document with those of its tables, views and sequences that have one of these names.
+
+    Routines and types, which belong to no table, stay.
+    """
+    document = dict(schema)
+    for kind in ("tables", "views", "sequences"):
+        kept = {name: thing for name, thing in schema.get(kind, {}).items() if name in names}
+        document.pop(kind, None)
+        if kept or kind == "tables":
+            document[kind] = kept
+    return document

@@ -1,0 +1,1 @@
+"""Generated rows for the tables of any database."""

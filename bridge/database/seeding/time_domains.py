@@ -1,0 +1,67 @@
+"""Domains of dates and times."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from random import Random
+
+from bridge.database.seeding.domain import Domain, Spec, Value, constant
+
+# Times. The range is fixed; the hours are those at which no clock is put forward or back.
+
+
+def _day(random: Random) -> date:
+    return date(2001, 1, 1) + timedelta(days=random.randrange(30 * 365))
+
+
+def _days(spec: Spec) -> tuple[str, str]:
+    """The first and the last day that the database keeps and every driver reads."""
+    if spec.dialect in ("mysql", "mariadb"):
+        short = spec.base == "timestamp"
+        return ("1970-01-02", "2037-12-31") if short else ("1000-01-01", "9999-12-31")
+    # A day inside, where a time zone may take it over the edge of what Python has.
+    zoned = "with time zone" in spec.base
+    return ("0001-01-02", "9999-12-30") if zoned else ("0001-01-01", "9999-12-31")
+
+
+def date_domain(spec: Spec) -> Domain:
+    edges = (*_days(spec), "2000-02-29", "1970-01-01")
+    return Domain(lambda random, _: str(_day(random)), tuple(map(constant, edges)))
+
+
+def moment_domain(spec: Spec) -> Domain:
+    first, last = _days(spec)
+    fraction, most = "", ""
+    if spec.dialect == "sqlite":
+        fraction, most = ".000000", ".999999"  # as SQLAlchemy writes it there, and reads it
+    elif spec.arguments != (0,) and (spec.arguments or spec.dialect == "postgresql"):
+        most = "." + "9" * (spec.arguments or (6,))[0]
+    zone = "+00:00" if "with time zone" in spec.base and spec.dialect != "sqlite" else ""
+
+    def plain(random: Random, _: int) -> Value:
+        hour, minute, second = (random.randrange(10, n) for n in (17, 60, 60))
+        return f"{_day(random)} {hour}:{minute}:{second}{fraction}{zone}"
+
+    edges = [f"{first} 12:00:00{fraction}{zone}", f"{last} 12:59:59{most}{zone}"]
+    edges += [f"2000-02-29 12:00:00{fraction}{zone}"]
+    if spec.base != "timestamp" or spec.dialect not in ("mysql", "mariadb"):
+        edges += [f"1969-12-31 23:59:59{most}{zone}"]
+    return Domain(plain, tuple(map(constant, edges)))
+
+
+def time_domain(spec: Spec) -> Domain:
+    fraction = ".000000" if spec.dialect == "sqlite" else ""
+    zone = "+00:00" if "with time zone" in spec.base and spec.dialect != "sqlite" else ""
+
+    def plain(random: Random, _: int) -> Value:
+        hour, minute, second = (random.randrange(10, n) for n in (17, 60, 60))
+        return f"{hour}:{minute}:{second}{fraction}{zone}"
+
+    edges = (f"00:00:00{fraction}{zone}", f"23:59:59{fraction}{zone}")
+    return Domain(plain, tuple(map(constant, edges)))
+
+
+def year_domain(spec: Spec) -> Domain:
+    return Domain(
+        lambda random, _: 2001 + random.randrange(30), (constant(1901), constant(2155)), "number"
+    )

@@ -1,0 +1,81 @@
+"""Database URLs: how they are read, and the environment variables that hold them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from bridge.database.drivers import with_installed_driver
+from bridge.model.errors import DatabaseError
+
+URL_VARIABLE = "BRIDGE_DATABASE_URL"
+
+SCRATCH_VARIABLE = "BRIDGE_SCRATCH_URL"
+
+SECRET_VARIABLES = (URL_VARIABLE, SCRATCH_VARIABLE)
+"""What no other program is given."""
+
+
+def parse_url(text: str | URL) -> URL:
+    """A URL that SQLAlchemy understands, with a driver that is installed where it names none.
+
+    `postgres://`, which old configurations use and SQLAlchemy 1.4 gave up, is taken too; and in
+    place of a driver for asyncio, another one of the same database.
+
+    :raises DatabaseError: it is not a database URL.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        raise DatabaseError(
+            "The database URL is not one that SQLAlchemy understands.",
+            help="Write it as DIALECT://USER:PASSWORD@HOST:PORT/DATABASE or sqlite:///FILE; "
+            "percent-encode special characters of the password.",
+        ) from None
+    # Behind an unquoted slash, what is left of the user's part looks like the database's name.
+    if "@" in (url.host or "") or (url.host and not url.username and "@" in (url.database or "")):
+        raise DatabaseError(
+            "The database URL has more than one @ before the host.",
+            help="Percent-encode special characters of the user and the password: @ is %40.",
+        )
+    if url.get_backend_name() == "sqlite" and url.host:
+        raise DatabaseError(
+            f"The database URL sqlite://{url.host} has two slashes, where a file needs three.",
+            help=f"Write it as sqlite:///{url.host}, or sqlite:////FOLDER/{url.host}",
+        )
+    if url.drivername == "postgres" or url.drivername.startswith("postgres+"):
+        url = url.set(drivername=url.drivername.replace("postgres", "postgresql", 1))
+    return with_installed_driver(url)
+
+
+def relative_to(url: URL, root: Path) -> URL:
+    """A SQLite URL with its file taken from the folder `root`; any other URL as it is."""
+    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+        return url
+    if url.database.startswith("file:"):
+        return url
+    return url.set(database=str(root / url.database))
+
+
+def sqlite_file(url: URL) -> Path | None:
+    """The file of a SQLite URL; None for another dialect or a database in memory."""
+    name = url.database
+    if url.get_backend_name() != "sqlite" or not name or name == ":memory:":
+        return None
+    if name.startswith("file:"):
+        name = name[len("file:") :].partition("?")[0]
+        return None if not name or name == ":memory:" or "mode=memory" in str(url) else Path(name)
+    return Path(name)
+
+
+def environment_url() -> str | None:
+    """The URL from the environment, None where it is not set or empty."""
+    return os.environ.get(URL_VARIABLE) or None
+
+
+def scratch_urls() -> list[str]:
+    """The servers from the environment on which databases may be made and dropped."""
+    return os.environ.get(SCRATCH_VARIABLE, "").split()

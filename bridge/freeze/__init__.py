@@ -1,0 +1,1 @@
+"""Record a legacy history and seal it."""

@@ -1,0 +1,394 @@
+"""Records what each legacy version emits on one kind of database, and whether it can be replayed.
+
+Each version runs live on two scratch databases, one without rows and one with, at two moments at
+which the clock stands still. On a third, what it emitted is replayed beside the same rows. It can
+be replayed if the two runs emit the same, nothing it did went by rows that it read, and the third
+database ends as the second.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.database.engine import cause, connect
+from bridge.database.row_counts import AppTables
+from bridge.database.schema import only, read_schema
+from bridge.database.schema.compare import compare
+from bridge.database.scratch import Scratch
+from bridge.database.secrets import scrub
+from bridge.database.seeding.fill import seed
+from bridge.freeze.same_rows import EMPTY, FILLED, drawn_uuids, plain_rows, read_contents
+from bridge.legacy.client import LegacyClient, Ran
+from bridge.legacy.frozen.format import schema_sum
+from bridge.legacy.frozen.replay import leaves_settings, load_ported, run_frozen
+from bridge.legacy.old_database import delete_rows, old_database
+from bridge.legacy.version_table import put_under_control
+from bridge.model.config import Config
+from bridge.model.errors import LegacyError
+from bridge.model.frozen import FrozenVersion, Recorded, Recording, Schema, schema_changes
+from bridge.model.repository import Repository
+from bridge.model.state import LegacyState
+from bridge.model.steps import RunLegacy
+
+ROWS = 3
+"""How many rows each table has at least where there are to be some."""
+
+_STRINGS = re.compile(r"'(?:[^']|'')*'")
+
+_CATALOGS = re.compile(
+    r"\b(sqlite_master|sqlite_schema|information_schema|pg_\w+|pragma_\w+)\b", re.I
+)
+
+
+class Recorder:
+    """Records on one kind of database.
+
+    :param python: the interpreter of the legacy runtime.
+    :param steps: every version of every repository, in the order of an upgrade.
+    :param app_tables: which tables are the app's.
+    :param ported: the file of a version that the developer has written anew, None without.
+    :param snapshots: files with old databases of this kind, whose rows are tried too.
+    :param progress: is told of each version, as `bridge.freeze.FreezeProgress`.
+    """
+
+    def __init__(
+        self,
+        scratch: Scratch,
+        python: Path,
+        repositories: Mapping[str, Repository],
+        steps: Sequence[RunLegacy],
+        config: Config,
+        app_tables: AppTables,
+        *,
+        ported: Callable[[RunLegacy], Path | None],
+        snapshots: Sequence[Path] = (),
+        progress: Any,
+    ) -> None:
+        self._scratch, self._python, self._config = scratch, python, config
+        self._repositories, self._app_tables, self._progress = repositories, app_tables, progress
+        self._ported, self._files = ported, snapshots
+        self._left = list(steps)
+        self._versions: dict[str, int] = {n: r.first - 1 for n, r in repositories.items()}
+        self._recording = Recording(scratch.name)
+
+    def record(self) -> Recording:
+        """Run all versions, as far as they run.
+
+        :raises LegacyError: scripts cannot be loaded.
+        :raises DatabaseError: there can be no scratch databases.
+        """
+        with ExitStack() as stack:
+            self._stack = stack
+            self._snapshots = [
+                old_database(self._scratch, path, self._repositories) for path in self._files
+            ]
+            self._base: Engine | None = None
+            self._before: Schema | None = None  # the next version's, as far as it is known
+            self._empty = self._new()
+            self._filled, self._replayed = self._new(), self._scratch.create()
+            self._live = self._client(self._empty, EMPTY)
+            self._second: LegacyClient | None = None
+            while self._left:
+                self._one(self._left[0])
+        return self._recording
+
+    # --- databases ---
+
+    def _new(self) -> Engine:
+        """A new database under version control, at no version."""
+        engine = self._scratch.create()
+        put_under_control(engine, self._repositories.values())
+        return engine
+
+    def _take_snapshot(self) -> None:
+        """Go on with the rows of an old database, where one is at the versions that are reached."""
+        for versions, engine in self._snapshots:
+            if versions and versions.items() <= self._versions.items():
+                self._snapshots.remove((versions, engine))
+                self._fill_from(engine)
+                return
+
+    def _fill_from(self, source: Engine) -> None:
+        """Go on with the rows of another database."""
+        if self._second is not None:
+            self._second.close(kill=True)
+            self._second = None
+        for engine in (self._filled, self._replayed):
+            self._scratch.drop(engine)
+        self._filled, self._replayed = self._scratch.copy(source), self._scratch.copy(source)
+
+    def _begin_with_snapshot(self, step: RunLegacy) -> bool:
+        """Begin with the oldest database that there is, where the first version needs one."""
+        name, first = step.repository, self._repositories[step.repository].first
+        if any(v.repository == name for v in self._recording.versions):
+            return False
+        found = [s for s in self._snapshots if s[0].get(name, 0) >= first]
+        if not found:
+            return False
+        versions, engine = min(found, key=lambda snapshot: snapshot[0][name])
+        self._live.close(kill=True)
+        before = self._schema(self._empty)
+        self._scratch.drop(self._empty)
+        self._empty, self._base = self._scratch.copy(engine), self._scratch.copy(engine)
+        for emptied in (self._empty, self._base):
+            delete_rows(emptied, self._app_tables)
+        after = self._schema(self._empty)
+        version = versions[name]
+        reason = "the recording begins after it, with an old database"
+        self._recording.changes[name] = {version: schema_changes(before, after)}
+        history = FrozenVersion(False, reason, False, (), 0, schema_sum(after))
+        self._recording.versions.append(Recorded(self._scratch.name, name, version, history, 0.0))
+        self._versions |= versions
+        self._left = [s for s in self._left if s.version > self._versions[s.repository]]
+        self._live = self._client(self._empty, EMPTY)
+        return True
+
+    def _with_plain_rows(self) -> Engine:
+        """A database at the versions that are reached, with ordinary rows only."""
+        engine = self._new() if self._base is None else self._scratch.copy(self._base)
+        with connect(engine) as connection:
+            for recorded in self._recording.versions:
+                run_frozen(connection, recorded.statements)
+            with connection.begin():
+                for name, version in self._versions.items():
+                    store = self._repositories[name].store
+                    table = sa.table(
+                        store.table, sa.column(store.version_column), sa.column(store.id_column)
+                    )
+                    own = table.c[store.id_column] == self._repositories[name].repository_id
+                    connection.execute(
+                        table.update().where(own).values({store.version_column: version})
+                    )
+            seed(connection, self._app_tables, ROWS, "plain", plain=True)
+        return engine
+
+    def _client(self, engine: Engine, moment: float) -> LegacyClient:
+        states = [
+            LegacyState(repository, self._versions[name], repository.repository_id)
+            for name, repository in self._repositories.items()
+        ]
+        client = LegacyClient(
+            self._python, engine.url, states, self._left, self._config, moment=moment
+        )
+        self._stack.enter_context(client)
+        client.preflight()
+        return client
+
+    def _schema(self, engine: Engine) -> Schema:
+        with connect(engine) as connection, connection.begin():
+            found = read_schema(connection)
+        return only(found, {*self._app_tables(found["tables"])})
+
+    # --- one version ---
+
+    def _one(self, step: RunLegacy) -> None:
+        name, number = step.repository, step.version
+        self._take_snapshot()
+        before = self._before if self._before is not None else self._schema(self._empty)
+        self._before = None
+        ran = self._run_live(step)
+        if ran is None:
+            return
+        captured: Mapping[str, Any] = ran.captured or {}
+        self._recording.runtime |= captured.get("packages", {})
+        after = self._schema(self._empty)
+        old_copy = self._copy_for_port(step)
+        second = self._run_filled(step)
+        reason = self._why_not(
+            captured, second, {*before.get("tables", {}), *after.get("tables", {})}
+        )
+        seconds = None
+        if reason is None:
+            seconds, reason = self._try(captured["statements"])
+        ported = None
+        if old_copy is not None:
+            if reason is not None and isinstance(second, Ran):
+                ported = self._try_ported(step, old_copy)
+            self._scratch.drop(old_copy)
+        if reason is not None:
+            self._scratch.drop(self._replayed)
+            self._replayed = self._scratch.copy(self._filled)
+        statements = tuple(captured["statements"])
+        history = FrozenVersion(
+            replay=reason is None,
+            reason=reason,
+            ported=ported is not None,
+            statements=statements if reason is None else (),
+            count=len(statements),
+            schema=schema_sum(after),
+        )
+        recorded = Recorded(
+            self._scratch.name, name, number, history, ran.seconds, ported or seconds, statements
+        )
+        self._recording.versions.append(recorded)
+        self._recording.changes.setdefault(name, {})[number] = schema_changes(before, after)
+        self._versions[name] = number
+        self._before = after
+        self._left.pop(0)
+        self._fill(f"{name} {number}")
+        done = len(self._recording.versions)
+        self._progress.recorded(recorded, done, done + len(self._left))
+
+    def _run_live(self, step: RunLegacy) -> Ran | None:
+        """On the database without rows; None where the history ends with it."""
+        try:
+            return self._live.run(step, self._versions[step.repository], lambda _number: None)
+        except LegacyError as error:
+            if self._begin_with_snapshot(step):
+                return None
+            self._recording.errors[step.repository] = self._said(error, step)
+            self._left = [left for left in self._left if left.repository != step.repository]
+            self._progress.notify(
+                f"{step} does not run on {self._scratch.name}: {self._said(error, step)}"
+            )
+            if self._left:
+                self._live = self._client(self._empty, EMPTY)
+                self._second = None
+            return None
+
+    def _run_filled(self, step: RunLegacy) -> Ran | str:
+        """On the database with rows; or why it does not run there."""
+        if self._second is None:
+            self._second = self._client(self._filled, FILLED)
+        before = self._versions[step.repository]
+        try:
+            return self._second.run(step, before, lambda _number: None)
+        except LegacyError as error:
+            said = self._said(error, step)
+        try:
+            # Edge values may be what it stumbles over.
+            plain = self._with_plain_rows()
+            self._fill_from(plain)
+            self._scratch.drop(plain)
+            self._second = self._client(self._filled, FILLED)
+            return self._second.run(step, before, lambda _number: None)
+        except (LegacyError, SQLAlchemyError):
+            self._fill_from(self._empty)
+            return said
+
+    def _said(self, error: LegacyError, step: RunLegacy) -> str:
+        """What went wrong, in words that are the same on every machine: without values."""
+        home = self._repositories[step.repository].path
+        text = " ".join(" ".join(error.message.splitlines()[:2]).split())
+        return text.replace(f"{home}/", "") if home else text
+
+    def _why_not(self, first: Mapping[str, Any], second: Ran | str, tables: set[str]) -> str | None:
+        """Why the version cannot be replayed, as far as its two runs tell."""
+        if isinstance(second, str):
+            return f"it fails on generated rows: {second}"
+        again: Mapping[str, Any] = second.captured or {}
+        problems = [*first["problems"], *again["problems"]]
+        if problems:
+            return str(problems[0])
+        for query in (*again["reads"], *first["reads"]):
+            if _reads_rows(query, tables):
+                return f"it reads rows: {_short(query)}"
+        return _difference(first["statements"], again["statements"])
+
+    def _try(self, statements: Sequence[str]) -> tuple[float | None, str | None]:
+        """Replay beside the rows: the seconds, and why it is not the same."""
+        begun = time.monotonic()
+        try:
+            with connect(self._replayed) as connection:
+                run_frozen(connection, statements)
+        except SQLAlchemyError as error:
+            return None, f"replayed, it fails: {' '.join(cause(error, self._replayed.url).split())}"
+        seconds = time.monotonic() - begun
+        if leaves_settings(self._replayed.dialect.name, statements):
+            self._replayed.dispose()  # the next version gets another session
+        found = self._unlike(self._replayed)
+        return seconds, found and f"replayed, it leaves something else: {found}"
+
+    def _copy_for_port(self, step: RunLegacy) -> Engine | None:
+        return None if self._ported(step) is None else self._scratch.copy(self._filled)
+
+    def _try_ported(self, step: RunLegacy, engine: Engine) -> float | None:
+        """Run what the developer has written: the seconds, None where it is not the same."""
+        path = self._ported(step)
+        assert path is not None
+        upgrade = load_ported(path)
+        begun = time.monotonic()
+        try:
+            with connect(engine) as connection:
+                run_frozen(connection, (), lambda: upgrade(connection))
+            seconds = time.monotonic() - begun
+            found = self._unlike(engine)
+        except Exception as error:  # the developer's code
+            words = scrub(f"{type(error).__name__}: {error}", engine.url)
+            found = f"it fails: {' '.join(words.split())}"
+        if found is None:
+            return seconds
+        self._recording.refused.append(f"{step} on {self._scratch.name}: {found}")
+        return None
+
+    # --- comparing ---
+
+    def _unlike(self, engine: Engine) -> str | None:
+        """How a database differs from the one with rows, in schema or rows; None if it does not."""
+        expected, found = self._schema(self._filled), self._schema(engine)
+        differences = compare(expected, found)
+        if differences:
+            first = differences[0]
+            told = f"expected {first.expected or 'none'}, found {first.found or 'none'}"
+            return f"{first.kind} {first.name}: {told}"
+        tables = sorted(expected.get("tables", {}))
+        ours, theirs = (read_contents(e, tables) for e in (self._filled, engine))
+        if ours == theirs:
+            return None
+        found = plain_rows(theirs, drawn_uuids(theirs, ours))
+        for name, rows in plain_rows(ours, drawn_uuids(ours, theirs)).items():
+            if rows != found.get(name):
+                return f"other rows in {name}"
+        return None
+
+    def _fill(self, variant: str) -> None:
+        """More rows for tables that have too few, the same on both databases."""
+        for engine in (self._filled, self._replayed):
+            with connect(engine) as connection:
+                seeded = seed(connection, self._app_tables, ROWS, variant)
+        self._recording.unfilled = dict(seeded.refused)
+
+
+def _reads_rows(query: str, tables: set[str]) -> bool:
+    """Whether a query reads rows of the app's tables, and not only the catalogs."""
+    if _CATALOGS.search(query):
+        return False
+    words = set(re.findall(r"\w+", _STRINGS.sub("''", query)))
+    return bool(words & tables)
+
+
+def _difference(first: Sequence[str], second: Sequence[str]) -> str | None:
+    """In what two recordings differ."""
+    if len(first) == len(second):
+        pairs = [(n, *pair) for n, pair in enumerate(zip(first, second, strict=True), 1)]
+        other = next(((n, a, b) for n, a, b in pairs if a != b), None)
+        if other is None:
+            return None
+        number, one, two = other
+        if _plain(one) == _plain(two):
+            plain = _short(_plain(one))
+            return f"statement {number} writes a value that is another each time: {plain}"
+        return f"statement {number} is another one where there are rows: {_short(_plain(two))}"
+    return (
+        f"it emits {len(first)} statements where there are no rows, and {len(second)} where there "
+        "are some"
+    )
+
+
+def _plain(sql: str) -> str:
+    """The statement without its values."""
+    return re.sub(r"\b\d+(\.\d+)?\b", "0", _STRINGS.sub("''", sql))
+
+
+def _short(sql: str) -> str:
+    text = " ".join(sql.split())
+    return text if len(text) <= 100 else f"{text[:97]}..."

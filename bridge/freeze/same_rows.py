@@ -1,0 +1,129 @@
+"""Compare the rows that two runs of a version leave."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import date, datetime, timedelta, timezone
+from hashlib import sha256
+from typing import Any
+
+from sqlalchemy.engine import Connection, Engine
+
+from bridge.database.engine import connect
+
+# When the clock stands still: with parts of a second that tell them from what a script knows.
+EMPTY, FILLED = 981173106.789012, 1223456789.654321
+
+Contents = dict[str, list[tuple[Any, ...]]]
+
+
+def read_contents(engine: Engine, tables: Iterable[str]) -> Contents:
+    """All rows of the tables; and where their sequences stand."""
+    found: Contents = {}
+    with connect(engine) as connection, connection.begin():
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        for name in tables:
+            rows = connection.exec_driver_sql(f"SELECT * FROM {quote(name)}")
+            found[name] = sorted((tuple(map(_value, row)) for row in rows), key=repr)
+        for name, query in _SEQUENCES.items():
+            if name == engine.dialect.name and _has_sequences(connection):
+                rows = connection.exec_driver_sql(query)
+                found["the sequences"] = sorted((tuple(row) for row in rows), key=repr)
+    return found
+
+
+_SEQUENCES = {
+    "postgresql": "SELECT sequencename, last_value FROM pg_sequences "
+    "WHERE schemaname = current_schema()",
+    "sqlite": "SELECT name, seq FROM sqlite_sequence",
+}
+
+
+def _has_sequences(connection: Connection) -> bool:
+    if connection.dialect.name != "sqlite":
+        return True
+    query = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
+    return connection.exec_driver_sql(query).first() is not None
+
+
+def _value(value: Any) -> Any:
+    return bytes(value) if isinstance(value, memoryview) else value
+
+
+# Drawn by lot, unlike those of versions 3 and 5; without hyphens many a checksum looks like one.
+_UUID = re.compile(
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[^35][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}",
+    re.IGNORECASE,
+)
+
+
+def drawn_uuids(found: Contents, other: Contents) -> set[str]:
+    """The UUIDs that are in one database and not in the other: each run draws its own."""
+    uuids = [
+        {str(v) for rows in c.values() for row in rows for v in row if _UUID.fullmatch(str(v))}
+        for c in (found, other)
+    ]
+    return uuids[0] - uuids[1]
+
+
+def plain_rows(contents: Contents, drawn: set[str]) -> dict[str, Counter[str]]:
+    """The rows of each table as text, without what differs from run to run.
+
+    There is one word for what a clock has put there, the stopped one or ours. Instead of a drawn
+    UUID stands in which rows it is: so two databases are equal if they differ in nothing but what
+    was drawn, and if each that was drawn is in the same places.
+    """
+    places = dict.fromkeys(drawn, "")
+
+    def plain(value: Any) -> Any:
+        if str(value) in places:
+            return "drawn", places[str(value)]
+        return "the time of the upgrade" if _of_a_clock(value) else value
+
+    def rows() -> Iterator[tuple[str, tuple[Any, ...], str]]:
+        for name, found in contents.items():
+            yield from ((name, row, repr(tuple(map(plain, row)))) for row in found)
+
+    # Twice: in the rows in which it is may be others that were drawn, such as a parent's.
+    for _ in range(2 if drawn else 0):
+        seen: dict[str, list[str]] = {value: [] for value in drawn}
+        for name, row, text in list(rows()):
+            for place, value in enumerate(row):
+                if str(value) in seen:
+                    seen[str(value)].append(f"{name} {place} {text}")
+        places = {
+            value: sha256("\n".join(sorted(found)).encode()).hexdigest()
+            for value, found in seen.items()
+        }
+    plain_rows: dict[str, Counter[str]] = {name: Counter() for name in contents}
+    for name, _row, text in rows():
+        plain_rows[name][text] += 1
+    return plain_rows
+
+
+def _of_a_clock(value: Any) -> bool:
+    moment = _moment(value)
+    if moment is None:
+        return False
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    days = timedelta(days=1)  # local time may be any
+    stopped = datetime(1970, 1, 1) + timedelta(seconds=FILLED)
+    return any(when - days <= moment <= when + days for when in (stopped, now))
+
+
+def _moment(value: Any) -> datetime | None:
+    if isinstance(value, datetime):
+        return value.astimezone(timezone.utc).replace(tzinfo=None) if value.tzinfo else value
+    if isinstance(value, date):
+        return datetime(value.year, value.month, value.day)
+    if isinstance(value, str) and re.match(r"\d{4}-\d\d-\d\d", value):
+        try:
+            return _moment(datetime.fromisoformat(value))
+        except ValueError:
+            return None
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e11:
+        return datetime(1970, 1, 1) + timedelta(seconds=float(value))
+    return None

@@ -1,0 +1,213 @@
+"""The developer's workflow: records the legacy histories, decides what can be replayed, seals."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import URL
+
+from bridge.database.dump.files import kind_of
+from bridge.database.scratch import scratch
+from bridge.database.secrets import scrub
+from bridge.freeze.recorder import Recorder
+from bridge.legacy.frozen.files import (
+    Frozen,
+    check_seal,
+    checksums,
+    manifest,
+    ported_file,
+    read_frozen,
+)
+from bridge.legacy.frozen.format import FOLDER, MANIFEST, dialect_entry, dialect_files
+from bridge.legacy.runtime import ready_runtime
+from bridge.legacy.sequence import every_version
+from bridge.model.errors import ConfigError, FreezeError, SealBrokenError
+from bridge.model.frozen import Freeze, Recording, Sealed
+from bridge.model.names import family
+from bridge.model.progress import FreezeProgress, Quiet
+from bridge.model.repository import Repository
+from bridge.output.redaction import redacted
+from bridge.project import Project
+
+
+def check_seals(histories: Mapping[str, Frozen]) -> tuple[Sealed, ...]:
+    """The frozen histories, by the names of their repositories, each as it was sealed.
+
+    :raises SealBrokenError: a file is not what was sealed.
+    :raises ConfigError: no history is frozen.
+    """
+    if not histories:
+        raise ConfigError("No legacy history is frozen yet.", help="Run: bridge freeze")
+    for frozen in histories.values():
+        check_seal(frozen)
+    return tuple(Sealed(name, "unchanged") for name in histories)
+
+
+@dataclass(frozen=True)
+class FreezeOptions:
+    """What is recorded, and where.
+
+    :param urls: servers on which databases may be made and dropped, to record on.
+    :param sqlite: whether to record on SQLite.
+    :param snapshots: files with old databases, or dumps of them: versions are tried with their
+        rows too, and a history whose first version needs tables begins with the oldest.
+    :param update: names of repositories whose seal is made anew, whatever has changed.
+    :param check: write nothing. What is sealed must be as it was; where there are `urls`, and
+        on SQLite then too, what is recorded must be what is sealed.
+    """
+
+    urls: Sequence[URL] = ()
+    sqlite: bool = True
+    snapshots: Sequence[Path] = ()
+    update: Iterable[str] = ()
+    check: bool = False
+    progress: FreezeProgress = field(default_factory=Quiet)
+
+
+def freeze(project: Project, options: FreezeOptions) -> Freeze:
+    """Record what every legacy version emits, decide what can be replayed, and seal it.
+
+    Databases are made for it and dropped afterwards: SQLite files, and on each server.
+
+    :raises FreezeError: a recording is not what is sealed, or a ported version does something
+        else than the script.
+    :raises SealBrokenError: a sealed file has changed.
+    """
+    project.check_repositories(options.update)
+    if options.check and not options.urls:
+        return Freeze((), check_seals(project.histories))
+    with redacted(lambda text: scrub(project.scrub(text), *options.urls)):
+        return _freeze(project, options)
+
+
+def _freeze(project: Project, options: FreezeOptions) -> Freeze:
+    config, repositories, progress = project.config, project.repositories, options.progress
+    own = {name: r for name, r in repositories.items() if r.path is not None}
+    if not own:
+        raise ConfigError(
+            "There is no legacy repository that could be frozen.",
+            help=f"Name its folder in legacy.NAME.repository of {config.source}.",
+        )
+    for name in {*repositories} - {*own}:
+        progress.notify(f"{name} is a registry of functions: it runs live, and is not frozen.")
+    update = set(options.update)
+    before = {name: read_frozen(repository.path) for name, repository in own.items()}
+    for name, frozen in before.items():
+        if frozen is not None and name not in update:
+            check_seal(frozen)
+    python = ready_runtime(config, notify=progress.notify).python
+    steps = every_version(own, config)
+    kinds = _kinds(options.snapshots)
+    recordings = []
+    for url in (*([None] if options.sqlite else []), *options.urls):
+        with scratch(url) as place:
+            progress.notify(f"Recording {len(steps)} versions on {place.name}.")
+            recordings.append(
+                Recorder(
+                    place, python, own, steps, config, project.app_tables,
+                    snapshots=[path for path, kind in kinds.items() if kind == family(place.name)],
+                    ported=lambda step: _ported(own[step.repository], step.version),
+                    progress=progress,
+                ).record()
+            )  # fmt: skip
+    refused = [line for recording in recordings for line in recording.refused]
+    if refused:
+        raise FreezeError(
+            "Ported versions do something else than the scripts:\n" + "\n".join(refused),
+            help="Mend these files, then run it again.",
+            state_of_data="Nothing is sealed.",
+        )
+    sealed = tuple(
+        _seal(own[name], before[name], recordings, update=name in update, check=options.check)
+        for name in own
+    )
+    return Freeze(tuple(recordings), sealed)
+
+
+def _kinds(snapshots: Sequence[Path]) -> dict[Path, str]:
+    """The kind of database that each file was made of."""
+    found = {path: kind_of(path) for path in snapshots}
+    for path, kind in found.items():
+        if kind is None:
+            raise FreezeError(
+                f"{path} is no old database that bridge knows.",
+                help="Name a SQLite file, or what sqlite3's .dump, pg_dump or mariadb-dump wrote.",
+                state_of_data="Nothing is sealed.",
+            )
+    return {path: kind for path, kind in found.items() if kind is not None}
+
+
+def _ported(repository: Repository, version: int) -> Path | None:
+    assert repository.path is not None
+    path = ported_file(repository.path, version)
+    return path if path.is_file() else None
+
+
+def _seal(
+    repository: Repository,
+    before: Frozen | None,
+    recordings: Sequence[Recording],
+    *,
+    update: bool,
+    check: bool,
+) -> Sealed:
+    home = repository.path
+    assert home is not None
+    files: dict[str, bytes] = {}
+    entries: dict[str, Any] = {} if before is None else dict(before.entries)
+    for recording in recordings:
+        dialect, history = family(recording.dialect), recording.history(repository.name)
+        files |= dialect_files(dialect, history)
+        entries[dialect] = dialect_entry(history)
+    changes = tuple(sorted(name for name, data in files.items() if _read(home / name) != data))
+    if before is not None and not update:
+        known = {f"{FOLDER}/{dialect}{end}" for dialect in before.entries for end in _ENDS}
+        other = sorted(set(changes) & known)
+        if other:
+            raise FreezeError(
+                f"What is recorded of {repository.name} is not what is sealed: "
+                f"{', '.join(other)} would be other ones.",
+                help="If that is meant: bridge freeze --update "
+                f"{repository.name}. Else see what the scripts go by that has changed.",
+                state_of_data="The sealed files are as they were.",
+            )
+    if check:
+        if before is None:
+            raise SealBrokenError(f"{home} is not sealed.", help="Run: bridge freeze")
+        return Sealed(repository.name, "unchanged")
+    for name, data in files.items():
+        _write(home / name, data)
+    frozen = Frozen(
+        home, repository.repository_id, repository.first, repository.last, checksums(home), entries
+    )
+    text = manifest(frozen)
+    same = _read(home / FOLDER / MANIFEST) == text
+    if not same:
+        if before is not None:
+            old, new = before.files, frozen.files
+            changes = tuple(sorted(n for n in {*old, *new} if old.get(n) != new.get(n)))
+        _write(home / FOLDER / MANIFEST, text)
+    outcome = "new" if before is None else "unchanged" if same else "changed"
+    return Sealed(repository.name, outcome, changes if outcome == "changed" else ())
+
+
+_ENDS = (".sql", ".schema.jsonl")
+
+
+def _read(path: Path) -> bytes | None:
+    with contextlib.suppress(OSError):
+        return path.read_bytes()
+    return None
+
+
+def _write(path: Path, data: bytes) -> None:
+    """All of it or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.new~")
+    new.write_bytes(data)
+    os.replace(new, path)

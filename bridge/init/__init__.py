@@ -1,0 +1,1 @@
+"""The first Alembic revisions and the configuration, made from a legacy history."""

@@ -1,0 +1,125 @@
+"""An Alembic history that an app has already: where it is, and what its revisions make."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import Engine
+
+from bridge.database.row_counts import AppTables
+from bridge.database.schema import Schema
+from bridge.database.schema.compare import compare
+from bridge.init.history import schema_of
+from bridge.model.config_file import parse
+from bridge.model.difference import Difference
+from bridge.model.progress import Silent
+from bridge.model.steps import Step, Upgrade
+from bridge.project import Project
+from bridge.revisions import Revisions
+from bridge.revisions.modules import find_modules
+from bridge.upgrade.detect import detect
+from bridge.upgrade.run import RunOptions, dbupdate
+
+if sys.version_info >= (3, 11):
+    import tomllib
+else:
+    import tomli as tomllib
+
+# Where Alembic's own commands and Flask-Migrate's put their configuration.
+_FILES = ("alembic.ini", "migrations/alembic.ini")
+
+
+@dataclass(frozen=True)
+class Existing:
+    """An Alembic configuration that an app has already.
+
+    :param home: the folder of its env.py.
+    :param locations: its version locations; a first revision belongs into the first.
+    :param revisions: those that it has.
+    """
+
+    config: Path
+    home: Path
+    locations: tuple[Path, ...]
+    revisions: tuple[str, ...]
+    url: bool
+
+    @property
+    def foreign_environment(self) -> bool:
+        """Whether its env.py does not look like one that uses bridge's connection."""
+        text = ""
+        with suppress(OSError, UnicodeDecodeError):
+            text = (self.home / "env.py").read_text(encoding="utf-8")
+        return "run_environment" not in text and "attributes" not in text
+
+
+def find_existing(root: Path) -> Existing | None:
+    """The Alembic configuration in the folder of an app, None where there is none.
+
+    :raises RevisionsError: it cannot be read.
+    """
+    files = [root / name for name in _FILES if (root / name).is_file()]
+    if "alembic" in pyproject(root).get("tool", {}):
+        files.append(root / "pyproject.toml")
+    if not files:
+        return None
+    tables = {"alembic": {"config": str(files[0])}}
+    revisions = Revisions(find_modules(parse(tables, root=root, source=str(files[0]))))
+    graph = revisions.graph
+    places = revisions.alembic.get_version_locations_list() or ()
+    return Existing(
+        files[0],
+        Path(revisions.script.dir).resolve(),
+        tuple(Path(place).resolve() for place in places),
+        tuple(sorted(graph.revisions)),
+        revisions.url is not None,
+    )
+
+
+def pyproject(root: Path) -> dict[str, Any]:
+    """The app's `pyproject.toml`, empty where there is none."""
+    with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
+        found: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
+        return found
+    return {}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """What an upgrade from nothing has applied at some time, and how that differs from the end."""
+
+    revisions: tuple[str, ...]
+    differences: tuple[Difference, ...]
+
+
+def candidates(
+    engine: Engine, root: Path, tables: Mapping[str, Any], end: Schema, app_tables: AppTables
+) -> list[Candidate]:
+    """Run the revisions on an empty database, and compare after each.
+
+    :param tables: the configuration, without legacy repositories.
+    :raises BridgeError: a revision fails.
+    """
+    project = Project.from_arguments(tables, url=engine, root=root)
+    watch = _Watch(
+        lambda: (detect(project, engine).current, compare(end, schema_of(engine, app_tables)))
+    )
+    dbupdate(project, options=RunOptions(backup=False, progress=watch))
+    return watch.found
+
+
+class _Watch(Silent):
+    def __init__(self, look: Callable[[], tuple[Iterable[str], tuple[Difference, ...]]]) -> None:
+        self._look = look
+        self.found: list[Candidate] = []
+
+    def done(self, step: Step, seconds: float) -> None:
+        """Look at what the revision has made."""
+        if isinstance(step, Upgrade):
+            revisions, differences = self._look()
+            self.found.append(Candidate(tuple(revisions), differences))

@@ -1,0 +1,136 @@
+"""Legacy histories run live, from nothing to their last versions, on scratch databases."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.engine import Engine
+
+from bridge.database.dump.files import kind_of
+from bridge.database.engine import connect
+from bridge.database.row_counts import AppTables
+from bridge.database.schema import Schema, only, read_schema
+from bridge.database.scratch import Scratch
+from bridge.init.baseline import MOMENT
+from bridge.legacy.client import LegacyClient
+from bridge.legacy.old_database import delete_rows, old_database
+from bridge.legacy.version_table import put_under_control
+from bridge.model.config import Config
+from bridge.model.errors import LegacyError, LegacyPreflightError
+from bridge.model.names import family
+from bridge.model.repository import Repository
+from bridge.model.state import LegacyState
+from bridge.model.steps import RunLegacy
+
+
+@dataclass(frozen=True)
+class End:
+    """A database at the end of the history, on one kind of server.
+
+    :param error: why the history does not run there; then there is no `engine`.
+    :param owners: with which repository each thing came that a schema document names.
+    """
+
+    place: Scratch
+    seconds: float
+    engine: Engine | None = None
+    error: str | None = None
+    owners: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def dialect(self) -> str:
+        """The kind of database, as frozen histories call it."""
+        return family(self.place.name)
+
+
+@dataclass
+class History:
+    """What is to be run.
+
+    :param python: the interpreter of the legacy runtime.
+    :param steps: every version of every repository, in the order of an upgrade.
+    :param app_tables: which tables are the app's.
+    :param snapshots: old databases of any kind. The oldest of a kind is begun with where the very
+        first version does not run, because it needs tables that no version makes.
+    """
+
+    python: Path
+    repositories: Mapping[str, Repository]
+    steps: Sequence[RunLegacy]
+    config: Config
+    app_tables: AppTables
+    snapshots: Sequence[Path] = ()
+
+    def run(self, place: Scratch) -> End:
+        """Run it on a new database.
+
+        :raises LegacyPreflightError: scripts cannot be loaded.
+        :raises DatabaseError: there can be no scratch database.
+        """
+        begun = time.monotonic()
+        owners: dict[str, str] = {}
+        try:
+            engine = self._from_nothing(place, owners)
+        except LegacyPreflightError:
+            raise
+        except LegacyError as error:
+            return End(place, time.monotonic() - begun, error=error.message)
+        return End(place, time.monotonic() - begun, engine, owners=owners)
+
+    def _from_nothing(self, place: Scratch, owners: dict[str, str]) -> Engine:
+        engine = place.create()
+        put_under_control(engine, self.repositories.values())
+        versions = {name: r.first - 1 for name, r in self.repositories.items()}
+        try:
+            self._climb(engine, versions, owners)
+        except LegacyPreflightError:
+            raise
+        except LegacyError:
+            first = self.steps[0]
+            dialect = family(place.name)
+            files = [path for path in self.snapshots if kind_of(path) == dialect]
+            if not files or versions[first.repository] >= first.version:
+                raise
+            old = [old_database(place, path, self.repositories) for path in files]
+            found, engine = min(old, key=lambda one: sorted(one[0].values()))
+            delete_rows(engine, self.app_tables)
+            owners.clear()
+            self._climb(engine, versions | found, owners)
+        return engine
+
+    def _climb(self, engine: Engine, versions: dict[str, int], owners: dict[str, str]) -> None:
+        """Run the versions above `versions`, which go up; what comes with each is its own."""
+        steps = [step for step in self.steps if step.version > versions[step.repository]]
+        states = [
+            LegacyState(repository, versions[name], repository.repository_id)
+            for name, repository in self.repositories.items()
+        ]
+        several = len(self.repositories) > 1
+        if several:
+            there = names_in(schema_of(engine, self.app_tables))
+            owners |= dict.fromkeys(there, next(iter(self.repositories)))
+        client = LegacyClient(self.python, engine.url, states, steps, self.config, moment=MOMENT)
+        with client:
+            client.preflight()
+            for step in steps:
+                client.run(step, versions[step.repository], lambda _number: None)
+                versions[step.repository] = step.version
+                if several:
+                    for name in names_in(schema_of(engine, self.app_tables)):
+                        owners.setdefault(name, step.repository)
+
+
+def schema_of(engine: Engine, app_tables: AppTables) -> Schema:
+    """The schema document of what is the app's."""
+    with connect(engine) as connection, connection.begin():
+        whole = read_schema(connection)
+    names = [*whole["tables"], *whole.get("views", {}), *whole.get("sequences", {})]
+    return only(whole, {*app_tables(names)})
+
+
+def names_in(schema: Schema) -> list[str]:
+    """What is in a schema document: ``table users``, ``view active``, ..."""
+    return [f"{kind.removesuffix('s')} {name}" for kind, names in schema.items() for name in names]

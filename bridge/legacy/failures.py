@@ -1,0 +1,74 @@
+"""What a failed legacy script has left behind, in words."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any
+
+from bridge.model.steps import RunLegacy
+
+SAME_PROBLEMS = 20
+"""How many scripts with one and the same problem a message names."""
+
+
+def state_after_failure(
+    step: RunLegacy,
+    before: int | None,
+    written: int,
+    *,
+    unseen: bool = False,
+    recorded: bool = False,
+    blind: str | None = None,
+) -> str:
+    """What a failed version leaves, of which so many statements have not been rolled back.
+
+    :param recorded: they are written down; `blind` says why they are not all the same.
+    """
+    kept = f"The database is at version {before} of {step.repository}, as its row says"
+    if before is None:
+        kept = f"The database has no version of {step.repository} yet"
+    if unseen:
+        return (
+            f"{kept}, but version {step.version} used the driver's own connection, where bridge "
+            "cannot see what it changed. Put back a backup before you run it again, or undo by "
+            "hand what has stayed."
+        )
+    if not written:
+        return f"{kept}; version {step.version} has changed nothing."
+    were = "1 statement" if written == 1 else f"{written} statements"
+    if recorded and not blind:
+        return (
+            f"{kept}; {were} of version {step.version} had run before. What is committed of it "
+            "stays and is written down: the next run goes on behind it."
+        )
+    if blind:
+        kept = f"{kept}. bridge cannot go on in the middle of version {step.version}: {blind}"
+    return (
+        f"{kept}, but {were} of version {step.version} had run before the one that failed and may "
+        "have stayed: they are committed one by one. Put back a backup before you run it again, or "
+        "undo them by hand."
+    )
+
+
+def problem_lines(problems: Sequence[dict[str, Any]]) -> list[str]:
+    """A line for each problem, in their order; a cause that very many share ends with a count."""
+    lines = []
+    seen: Counter[str] = Counter()
+    for problem in problems:
+        seen[problem["message"]] += 1
+        if seen[problem["message"]] <= SAME_PROBLEMS:
+            lines.append(_problem_line(problem))
+    for message, count in seen.items():
+        if count > SAME_PROBLEMS:
+            lines.append(f"- {count - SAME_PROBLEMS} more: {message}")
+    return lines
+
+
+def _problem_line(problem: dict[str, Any]) -> str:
+    where = problem.get("script") or problem.get("repository") or "legacy runtime"
+    if not problem.get("script") and problem.get("version"):
+        where = f"{where}, version {problem['version']}"
+    if problem.get("line"):
+        where = f"{where}, line {problem['line']}"
+    return f"- {where}: {problem['message']}"

@@ -1,0 +1,1 @@
+"""Frozen histories: their files, their schemas and their replay."""

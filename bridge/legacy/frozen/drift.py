@@ -1,0 +1,37 @@
+"""A database's schema beside those of a frozen history."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from bridge.database.schema.compare import compare, restrict_to
+from bridge.model.difference import Difference, Nearest
+from bridge.model.frozen import FrozenDialect, Schema
+
+
+def drift(history: FrozenDialect, version: int, found: Schema) -> tuple[Difference, ...]:
+    """In what a schema differs from that of a version; tables that no version knows do not count.
+
+    A table that another version has, and this one has not, is no addition of the administrator's.
+    """
+    expected = history.schema_at(version)
+    tables = {n: t for n, t in found.get("tables", {}).items() if n in history.tables}
+    differences = compare(expected, {**restrict_to(expected, found), "tables": tables})
+    return tuple(replace(d, own=False) if d.what == "table" else d for d in differences)
+
+
+def nearest(name: str, history: FrozenDialect, found: Schema) -> Nearest | None:
+    """The version that a schema is most like, the last of several.
+
+    None where no table is there that the history knows.
+    """
+    if not history.tables & {*found.get("tables", {})}:
+        return None
+    drifts = {version: drift(history, version, found) for version in history.versions}
+
+    def distance(version: int) -> tuple[int, int, int]:
+        found = drifts[version]
+        return sum(not d.own for d in found), len(found), -version
+
+    best = min(drifts, key=distance)
+    return Nearest(name, best, drifts[best])

@@ -1,0 +1,195 @@
+"""The frozen history of a legacy repository: what `bridge freeze` has recorded and sealed.
+
+Beside the repository's own files, in ``frozen/``:
+
+- ``manifest.json``: checksums of every file of the repository, and what is known of each version
+  on each database;
+- ``sqlite.sql``, ``postgresql.sql``, ``mysql.sql``: what each version emits;
+- ``sqlite.schema.jsonl`` and so on: what each version makes of the schema, a line a version;
+- ``ported/NNN.py``: versions that the developer has written anew, because they cannot be replayed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from bridge.legacy.frozen.format import FOLDER, FORMAT, MANIFEST, PORTED, parse_sql, sha256
+from bridge.model.errors import SealBrokenError
+from bridge.model.frozen import FrozenDialect, FrozenVersion
+from bridge.model.names import family
+
+# What Python, editors and version control leave in a folder.
+_NOT_SEALED = re.compile(r"(^|/)(__pycache__/|\.[^/]+(/|$))|\.py[co]$|~$")
+
+
+# --- files --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Frozen:
+    """A sealed history.
+
+    :param home: the repository's folder.
+    :param files: the checksum of each of its files, by their paths in it.
+    :param entries: what the manifest says of each database.
+    """
+
+    home: Path
+    repository_id: str
+    first: int
+    last: int
+    files: Mapping[str, str]
+    entries: Mapping[str, Mapping[str, Any]]
+    _read: dict[str, FrozenDialect] = field(default_factory=dict, compare=False, repr=False)
+
+    @cached_property
+    def dialects(self) -> tuple[str, ...]:
+        """The databases on which it was recorded."""
+        return tuple(sorted(self.entries))
+
+    def on(self, dialect: str) -> FrozenDialect | None:
+        """The history on a database, None where it was not recorded there.
+
+        :raises SealBrokenError: its files do not fit the manifest.
+        """
+        dialect = family(dialect)
+        if dialect not in self.entries:
+            return None
+        if dialect not in self._read:
+            self._read[dialect] = self._parse(dialect)
+        return self._read[dialect]
+
+    def _parse(self, dialect: str) -> FrozenDialect:
+        entry = self.entries[dialect]
+        folder = self.home / FOLDER
+        try:
+            text = (folder / f"{dialect}.sql").read_bytes().decode("utf-8")
+            lines = (folder / f"{dialect}.schema.jsonl").read_bytes().decode("utf-8").split("\n")
+            statements = parse_sql(text, entry["mark"])
+            changes = {}
+            for line in filter(None, lines):
+                change = json.loads(line)
+                changes[change.pop("version")] = change
+            versions = {
+                int(number): FrozenVersion(
+                    replay=found["replay"],
+                    reason=found.get("reason"),
+                    ported=found.get("ported", False),
+                    statements=statements.get(int(number), ()),
+                    count=found["statements"],
+                    schema=found["schema"],
+                )
+                for number, found in entry["versions"].items()
+            }
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise _broken(self.home, [f"{FOLDER}/{dialect}.sql or its schema: {error}"]) from None
+        return FrozenDialect(
+            dict(sorted(versions.items())), changes, entry.get("error"), entry["runtime"]
+        )
+
+    def ported(self, version: int) -> Path:
+        """The file in which the developer has written a version anew."""
+        return ported_file(self.home, version)
+
+
+def ported_file(home: Path, version: int) -> Path:
+    """Where the developer writes a version of the repository in `home` anew."""
+    return home / FOLDER / PORTED / f"{version:03}.py"
+
+
+def read_frozen(home: Path | None) -> Frozen | None:
+    """The frozen history of the repository in a folder, None where there is none.
+
+    :raises SealBrokenError: the manifest is damaged.
+    """
+    if home is None:
+        return None
+    path = home / FOLDER / MANIFEST
+    try:
+        text = path.read_bytes()
+    except OSError:
+        return None
+    try:
+        document = json.loads(text)
+        seal = document.pop("seal")
+        if document["format"] != FORMAT:
+            raise SealBrokenError(
+                f"{path} has the format {document['format']}, and this bridge knows {FORMAT}.",
+                help="Use a newer release of bridge.",
+            )
+        if seal != _seal(document):
+            raise ValueError
+        return Frozen(
+            home, document["repository_id"], document["first"], document["last"],
+            document["files"],
+            document["databases"],
+        )  # fmt: skip
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise _broken(home, [f"{FOLDER}/{MANIFEST} was changed"]) from None
+
+
+def check_seal(frozen: Frozen) -> None:
+    """Make sure that every file of the repository is what it was when it was sealed.
+
+    :raises SealBrokenError: one was changed, is gone or has come; the message names each.
+    """
+    now, problems = checksums(frozen.home), []
+    for name in sorted({*now, *frozen.files}):
+        if name not in now:
+            problems.append(f"{name} is gone")
+        elif name not in frozen.files:
+            problems.append(f"{name} was added")
+        elif now[name] != frozen.files[name]:
+            data = (frozen.home / name).read_bytes().replace(b"\r\n", b"\n")
+            ends = sha256(data) == frozen.files[name]
+            problems.append(f"{name} has other line ends" if ends else f"{name} was changed")
+    if problems:
+        raise _broken(frozen.home, problems)
+
+
+def _broken(home: Path, problems: list[str]) -> SealBrokenError:
+    shown = problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else [])
+    help = (
+        "Put the files back as they were, from the app's version control or its package. Who has "
+        "changed them on purpose seals them anew: bridge freeze --update NAME"
+    )
+    if any("line ends" in problem for problem in problems):
+        help += ". Against other line ends, let .gitattributes say: legacy_migrations/** -text"
+    return SealBrokenError(
+        f"The frozen legacy history {home} is not what was sealed: {'; '.join(shown)}.", help=help
+    )
+
+
+def checksums(home: Path) -> dict[str, str]:
+    """The checksum of each file of a repository, but the manifest, by their paths in it."""
+    found = {}
+    for path in sorted(home.rglob("*")):
+        name = path.relative_to(home).as_posix()
+        if name != f"{FOLDER}/{MANIFEST}" and not _NOT_SEALED.search(name) and path.is_file():
+            found[name] = sha256(path.read_bytes())
+    return found
+
+
+def _seal(document: Mapping[str, Any]) -> str:
+    return sha256(json.dumps(document, sort_keys=True, ensure_ascii=False).encode())
+
+
+def manifest(frozen: Frozen) -> bytes:
+    """The file that seals a history."""
+    document = {
+        "format": FORMAT,
+        "repository_id": frozen.repository_id,
+        "first": frozen.first,
+        "last": frozen.last,
+        "files": dict(sorted(frozen.files.items())),
+        "databases": dict(sorted(frozen.entries.items())),
+    }
+    return (
+        json.dumps({**document, "seal": _seal(document)}, indent=1, ensure_ascii=False) + "\n"
+    ).encode()

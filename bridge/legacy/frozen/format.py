@@ -1,0 +1,115 @@
+"""The format of frozen files."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bridge.database.sql_text import ended
+from bridge.model.frozen import FrozenDialect, Schema
+
+FORMAT = 1
+
+FOLDER = "frozen"
+
+MANIFEST = "manifest.json"
+
+PORTED = "ported"
+
+_MARK = "-- bridge"
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def schema_sum(schema: Schema) -> str:
+    """The checksum of a schema document."""
+    return sha256(json.dumps(schema, sort_keys=True, ensure_ascii=False).encode())
+
+
+# --- writing ------------------------------------------------------------------------------
+
+
+def dialect_files(dialect: str, history: FrozenDialect) -> dict[str, bytes]:
+    """The files of a history on one database, by their paths in the repository."""
+    mark = mark_for(history)
+    lines = [
+        json.dumps({"version": version, **history.changes[version]}, ensure_ascii=False)
+        for version in sorted(history.changes)
+    ]
+    sql = "".join(_sql_text(dialect, history, mark))
+    return {
+        f"{FOLDER}/{dialect}.sql": sql.encode(),
+        f"{FOLDER}/{dialect}.schema.jsonl": "".join(f"{line}\n" for line in lines).encode(),
+    }
+
+
+def dialect_entry(history: FrozenDialect) -> dict[str, Any]:
+    """What the manifest says of a history on one database."""
+    versions = {}
+    for number, version in history.versions.items():
+        found: dict[str, Any] = {"statements": version.count, "replay": version.replay}
+        if version.reason is not None:
+            found["reason"] = version.reason
+        if version.ported:
+            found["ported"] = True
+        found["sha256"] = sha256("\0".join(version.statements).encode())
+        found["schema"] = version.schema
+        versions[str(number)] = found
+    entry: dict[str, Any] = {"mark": mark_for(history), "versions": versions}
+    entry["runtime"] = dict(sorted(history.runtime.items()))
+    if history.error is not None:
+        entry["error"] = history.error
+    return entry
+
+
+def mark_for(history: FrozenDialect) -> str:
+    """The begin of a line between statements: one that no statement has in it."""
+    text = "\n".join(s for version in history.versions.values() for s in version.statements)
+    number = 0
+    while (mark := f"{_MARK}{number or ''}:") in text:
+        number += 1
+    return mark
+
+
+def _sql_text(dialect: str, history: FrozenDialect, mark: str) -> Iterator[str]:
+    for number, version in history.versions.items():
+        label = version.method if version.method != "live" else f"not replayed: {version.reason}"
+        yield f"{mark} version {number} ({' '.join(label.split())})\n"
+        for count, statement in enumerate(version.statements, 1):
+            yield f"{mark} statement {count} of {len(version.statements)}\n"
+            yield ended(dialect, statement)
+
+
+def parse_sql(text: str, mark: str) -> dict[int, tuple[str, ...]]:
+    """The statements of each version, from the text of a ``.sql`` file.
+
+    :raises ValueError: it is not one.
+    """
+    found: dict[int, tuple[str, ...]] = {}
+    version = None
+    for part in re.split(rf"^{re.escape(mark)} ", text, flags=re.MULTILINE)[1:]:
+        line, _, body = part.partition("\n")
+        what, number = line.split()[:2]
+        if what == "version":
+            version = int(number)
+            found[version] = ()
+        elif version is None:
+            raise ValueError("a statement stands before the first version")
+        else:
+            found[version] = (*found[version], _unended(body))
+    return found
+
+
+def _unended(body: str) -> str:
+    if body.startswith("DELIMITER ;;\n"):
+        return body.removeprefix("DELIMITER ;;\n").removesuffix("\n;;\nDELIMITER ;\n")
+    if body.endswith("\n;\n"):
+        return body[:-3]
+    if not body.endswith(";\n"):
+        raise ValueError("a statement has no end")
+    return body[:-2]

@@ -1,0 +1,209 @@
+"""Runs frozen statements as they are: no parameters, nothing that a driver would read into them."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from bridge.database.sqlite import foreign_keys_off, pragma
+from bridge.model.errors import LegacyError
+
+_PRAGMA = re.compile(r"\s*PRAGMA\s+(?:\w+\.)?(\w+)\s*[=(]", re.IGNORECASE)
+
+_SET = re.compile(r"\s*SET\s+(?!LOCAL\b)", re.IGNORECASE)
+
+
+def run_frozen(
+    connection: Connection,
+    statements: Sequence[str],
+    then: Callable[[], None] = lambda: None,
+) -> None:
+    """Run the statements in a transaction of their own, as the legacy runtime would have.
+
+    On SQLite foreign keys are not looked at meanwhile, and what is set is put back afterwards.
+
+    :param then: what else belongs to the transaction.
+    """
+    with foreign_keys_off(connection), connection.begin():
+        _run(connection, statements, then)
+
+
+def _run(connection: Connection, statements: Sequence[str], then: Callable[[], None]) -> None:
+    with _settings_kept(connection, statements):
+        _send(connection, statements)
+        then()
+
+
+def _send(connection: Connection, statements: Sequence[str]) -> None:
+    """Run the statements, nothing of which is read as a parameter."""
+    if connection.dialect.name == "sqlite":
+        _send_past(connection, statements)
+        return
+    if statements and connection.dialect.driver in ("psycopg", "psycopg2"):
+        # All at once: these send it as it is.
+        statements = [";\n".join(f"{statement}\n" for statement in statements)]
+    for statement in statements:
+        connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def _send_past(connection: Connection, statements: Iterable[str]) -> None:
+    """Run the statements past SQLAlchemy's connection.
+
+    What that does for each takes longer than most statements take SQLite.
+    """
+    dialect: Any = connection.dialect
+    cursor: Any = connection.connection.cursor()
+    for statement in statements:
+        try:
+            dialect.do_execute_no_params(cursor, statement)
+        except dialect.dbapi.Error as error:
+            raise DBAPIError.instance(
+                statement, None, error, dialect.dbapi.Error, dialect=dialect
+            ) from error
+    cursor.close()
+
+
+class _Savepoint:
+    """What `begin_nested` makes, which takes longer than most versions take SQLite."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        _send(connection, ["SAVEPOINT bridge_version"])
+
+    def commit(self) -> None:
+        _send(self._connection, ["RELEASE bridge_version"])
+
+    def rollback(self) -> None:
+        _send(self._connection, ["ROLLBACK TO bridge_version", "RELEASE bridge_version"])
+
+
+class Replay:
+    """Runs frozen versions one after the other, each with its row in one transaction.
+
+    On SQLite several may have one together: there a commit takes far longer than most versions.
+    One that fails is undone by itself. Nothing else may use the connection while one is `open`.
+
+    :param connection: not in a transaction.
+    """
+
+    SECONDS = 1.0
+    """How long a transaction goes on taking versions in: so much work is lost at most."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._several = connection.dialect.name == "sqlite"
+        self._whole = True
+        self._stack: ExitStack | None = None
+        self._begun = 0.0
+
+    @property
+    def open(self) -> bool:
+        """Whether there are versions that have run and are not committed."""
+        return self._stack is not None
+
+    @property
+    def due(self) -> bool:
+        """Whether they ought to be committed."""
+        return self.open and time.monotonic() - self._begun > self.SECONDS
+
+    def run(
+        self, statements: Sequence[str], then: Callable[[], None], *, code: bool = False
+    ) -> None:
+        """Run a version's statements, and what else belongs to the transaction.
+
+        :param code: that is a developer's, who may have sessions of his own on the connection.
+        """
+        if not self._several:
+            run_frozen(self._connection, statements, then)
+            return
+        if self._stack is None:
+            self._begun = time.monotonic()
+            with ExitStack() as stack:
+                stack.enter_context(foreign_keys_off(self._connection))
+                stack.enter_context(self._connection.begin())
+                self._stack = stack.pop_all()
+        self._whole = False
+        # SQLAlchemy 2 keeps what a session rolls back to the savepoints that it knows.
+        known = code and not sqlalchemy.__version__.startswith("1.")
+        point = self._connection.begin_nested() if known else _Savepoint(self._connection)
+        try:
+            _run(self._connection, statements, then)
+            point.commit()
+        except BaseException:
+            if self._in_transaction:
+                with suppress(SQLAlchemyError):  # it may be another one than it was
+                    point.rollback()
+                    self._whole = True
+            raise
+        self._whole = True
+
+    @property
+    def _in_transaction(self) -> bool:
+        """Whether SQLite has not rolled back by itself, as it does where the disk is full."""
+        driver: Any = self._connection.connection.dbapi_connection
+        return bool(driver.in_transaction)
+
+    def commit(self) -> None:
+        """Commit what has run.
+
+        :raises SQLAlchemyError: the database does not; then nothing of it has run.
+        """
+        stack, self._stack = self._stack, None
+        if stack is not None:
+            with stack:
+                if not (self._whole and self._in_transaction):
+                    raise SQLAlchemyError("the transaction was rolled back")
+
+    def roll_back(self) -> None:
+        """Undo what has run and is not committed."""
+        self._whole = False
+        with suppress(SQLAlchemyError):
+            self.commit()
+
+
+def leaves_settings(dialect: str, statements: Iterable[str]) -> bool:
+    """Whether the session is not what it was after them: on a server it has settings of its own."""
+    return dialect != "sqlite" and any(map(_SET.match, statements))
+
+
+@contextmanager
+def _settings_kept(connection: Connection, statements: Iterable[str]) -> Iterator[None]:
+    """On SQLite: what the statements set is afterwards what it was before."""
+    found = (_PRAGMA.match(s) for s in statements if connection.dialect.name == "sqlite")
+    names = sorted({match[1].lower() for match in found if match})
+    before = {name: pragma(connection, name) for name in names}
+    try:
+        yield
+    finally:
+        for name, rows in before.items():
+            if rows:
+                pragma(connection, f"{name} = {rows[0][0]}")
+
+
+def load_ported(path: Path) -> Callable[[Connection], Any]:
+    """The function of a version that the developer has written anew.
+
+    :raises LegacyError: the file cannot be loaded, or has no `upgrade`.
+    """
+    spec = importlib.util.spec_from_file_location(f"bridge_ported_{path.stem}", path)
+    try:
+        if spec is None or spec.loader is None:
+            raise ImportError("it is no Python file")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        upgrade: Callable[[Connection], Any] = module.upgrade
+    except (Exception, SystemExit) as error:
+        raise LegacyError(
+            f"The ported version {path} cannot be loaded: {type(error).__name__}: {error}",
+            help="Mend the file: it needs a function upgrade(connection).",
+        ) from error
+    return upgrade

@@ -1,0 +1,166 @@
+"""The methods of running a legacy version: live, replayed or ported."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Container, Iterable, Iterator, Mapping
+from dataclasses import replace
+from typing import Literal
+
+from bridge.legacy.frozen.files import Frozen
+from bridge.legacy.repository import VERSION, decode
+from bridge.model.difference import Difference
+from bridge.model.errors import NotReplayableError
+from bridge.model.repository import Repository
+from bridge.model.state import State
+from bridge.model.steps import Plan, RunLegacy, Stamp, Step, VerifySchema
+
+# What a database refuses inside a transaction, or takes no notice of there.
+_NON_TRANSACTIONAL = {
+    "sqlite": re.compile(
+        r"\bVACUUM\b|\bPRAGMA\s+(?:auto_vacuum|encoding|foreign_keys|journal_mode|locking_mode"
+        r"|page_size|synchronous|temp_store)\s*[=(]|\braw_connection\b|\bcreate_engine\b"
+    ),
+    "postgresql": re.compile(
+        r"\bVACUUM\b|\bCONCURRENTLY\b|\bALTER\s+TYPE\s+\S+\s+ADD\s+VALUE\b"
+        r"|\braw_connection\b|\bcreate_engine\b|\bAUTOCOMMIT\b"
+    ),
+}
+
+
+def with_non_transactional(plan: Plan, repositories: Mapping[str, Repository]) -> Plan:
+    """The plan, with why live versions cannot run as one transaction; only theirs are read."""
+    versions: dict[str, set[int]] = {}
+    for step in plan.steps:
+        if isinstance(step, RunLegacy) and step.method == "live":
+            versions.setdefault(step.repository, set()).add(step.version)
+    non_transactional = {
+        name: read_non_transactional(repositories[name], plan.state.dialect, numbers)
+        for name, numbers in versions.items()
+    }
+    steps = (
+        replace(step, non_transactional=non_transactional[step.repository].get(step.version))
+        if isinstance(step, RunLegacy) and step.method == "live"
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=tuple(steps))
+
+
+def read_non_transactional(
+    repository: Repository, dialect: str, versions: Container[int]
+) -> dict[int, str]:
+    """Which of these versions cannot run as one transaction, as far as their text tells, and why.
+
+    The worker notices the others when it comes to them.
+    """
+    pattern = _NON_TRANSACTIONAL.get(dialect)
+    found: dict[int, str] = {}
+    if pattern is None or repository.path is None:
+        return found
+    for file in (repository.path / "versions").iterdir():
+        match = VERSION.match(file.name)
+        if not match or int(match.group(1)) not in versions or file.suffix not in (".py", ".sql"):
+            continue
+        other = file.suffix == ".sql" and not re.search(f"_({dialect}|default)_", file.name)
+        part = None if other else pattern.search(decode(file.read_bytes()))
+        if part:
+            found[int(match.group(1))] = " ".join(part.group().split())
+    return found
+
+
+Methods = Literal["auto", "live", "replay"]
+"""What `--legacy` may say."""
+
+
+def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods) -> Plan:
+    """The plan, with each legacy version run in the best way that there is.
+
+    Before a stamp stands the comparison of the schema with the frozen one of its versions.
+
+    :param histories: the frozen ones, by the names of the repositories.
+    :param method: ``live`` for the scripts themselves; ``replay`` for nothing but what is frozen.
+    :raises NotReplayableError: with ``replay``, versions that would have to run live.
+    """
+    steps = tuple(_steps(plan, histories, method))
+    live = [s for s in steps if isinstance(s, RunLegacy) and s.method == "live"]
+    if method == "replay" and live:
+        listed = "\n".join(f"  {step}: {step.why or 'its history is not frozen'}" for step in live)
+        raise NotReplayableError(
+            f"{len(live)} of the legacy versions cannot be replayed:\n{listed}",
+            help="Let these run live, as they do without --legacy replay: bridge dbupdate",
+        )
+    return replace(plan, steps=steps)
+
+
+def _steps(plan: Plan, histories: Mapping[str, Frozen], method: Methods) -> Iterator[Step]:
+    state = plan.state
+    ends = {name: s.start for name, s in state.legacy.items() if s.waiting}
+    for step in plan.steps:
+        if isinstance(step, RunLegacy):
+            ends[step.repository] = step.version
+            frozen = histories.get(step.repository)
+            chosen, why = ("live", None) if frozen is None else _choose(step, plan, frozen, method)
+            yield replace(step, method=chosen, why=why)
+            continue
+        if isinstance(step, Stamp):
+            verified = tuple(
+                (name, version)
+                for name, version in ends.items()
+                if version is not None and is_recorded(histories.get(name), state.dialect, version)
+            )
+            if verified:
+                yield VerifySchema(verified)
+            ends = {}
+        yield step
+
+
+def in_the_way(drift: Iterable[Difference], dialect: str) -> list[Difference]:
+    """Of differences, those with which what is frozen might not do what the script does.
+
+    A table without a character set of its own has the server's. What an administrator has added
+    stays as it is, but on SQLite, where a script rebuilds a table with all that belongs to it.
+    """
+    return [
+        d
+        for d in drift
+        if not (d.own and d.what in ("character set", "collation"))
+        and not (d.own and d.kind == "extra" and dialect != "sqlite")
+    ]
+
+
+def is_recorded(frozen: Frozen | None, dialect: str, version: int) -> bool:
+    history = frozen.on(dialect) if frozen else None
+    return history is not None and version in history.versions
+
+
+def _cut_short(state: State, repository: str) -> bool:
+    """Whether a run was cut short in a version that did not run live: so it goes on."""
+    its = (state.interrupted or "").startswith(f"legacy {repository} ")
+    return its and state.interrupted_method in ("replay", "ported")
+
+
+def _choose(
+    step: RunLegacy, plan: Plan, frozen: Frozen, method: Methods
+) -> tuple[Literal["live", "replay", "ported"], str | None]:
+    """How a version is run, and why live."""
+    history = frozen.on(plan.state.dialect)
+    drift = in_the_way(plan.state.legacy[step.repository].drift or (), plan.state.dialect)
+    if _cut_short(plan.state, step.repository):
+        drift = []  # the schema was looked at in the middle of a version
+    why = None
+    if method == "live":
+        why = "as --legacy says"
+    elif history is None:
+        why = f"its history is not frozen for {plan.state.dialect}"
+    elif step.version not in history.versions:
+        why = f"it is not frozen for {plan.state.dialect}: {history.error}"
+    elif drift:
+        before = plan.state.legacy[step.repository].start
+        others = f" and {len(drift) - 1} more" if len(drift) > 1 else ""
+        why = f"the schema is not that of version {before}: {drift[0].name}{others}"
+    elif history.versions[step.version].method == "live":
+        why = history.versions[step.version].reason
+    else:
+        return history.versions[step.version].method, None
+    return "live", why

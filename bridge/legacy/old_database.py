@@ -1,0 +1,55 @@
+"""Old databases on scratch servers: the versions that they are at, and their rows taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Engine
+
+from bridge.database.engine import connect
+from bridge.database.row_counts import AppTables
+from bridge.database.scratch import Scratch
+from bridge.database.sqlite import foreign_keys_off
+from bridge.legacy.version_table import rows_of, version_table
+from bridge.model.repository import Repository
+
+Repositories = Mapping[str, Repository]
+
+
+def old_database(
+    scratch: Scratch, path: Path, repositories: Repositories
+) -> tuple[dict[str, int], Engine]:
+    """An old database from a file, with the versions that it is at; its rows get today's ids."""
+    engine = scratch.load(path)
+    versions = {}
+    with connect(engine) as connection, connection.begin():
+        there = sa.inspect(connection).get_table_names()
+        for name, repository in repositories.items():
+            store = repository.store
+            if store.table not in there:
+                continue
+            table = version_table(store)
+            own = rows_of(table, repository)
+            version = connection.scalar(sa.select(table.c[store.version_column]).where(own))
+            if version is not None:
+                versions[name] = int(version)
+                values = {store.id_column: repository.repository_id}
+                connection.execute(table.update().where(own).values(values))
+    return versions, engine
+
+
+def delete_rows(engine: Engine, app_tables: AppTables) -> None:
+    """Delete the rows of the app's tables; nobody looks at foreign keys meanwhile."""
+    with connect(engine) as connection, foreign_keys_off(connection), connection.begin():
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        tables = [quote(name) for name in app_tables(sa.inspect(connection).get_table_names())]
+        if engine.dialect.name == "postgresql" and tables:
+            connection.exec_driver_sql(f"TRUNCATE {', '.join(tables)} CASCADE")
+            return
+        if engine.dialect.name != "sqlite":
+            connection.exec_driver_sql("SET foreign_key_checks = 0")
+        for table in tables:
+            connection.exec_driver_sql(f"DELETE FROM {table}")
+    engine.dispose()  # another session has its own settings

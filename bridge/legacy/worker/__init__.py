@@ -1,0 +1,1 @@
+"""The process in which legacy scripts run; it imports nothing of bridge."""

@@ -1,0 +1,1 @@
+"""Plain data: errors, configuration, state, steps, results, the revision graph."""

@@ -1,0 +1,94 @@
+"""A legacy repository as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+
+@dataclass(frozen=True)
+class VersionStore:
+    """A legacy version table and its columns; sqlalchemy-migrate's own where nothing else is said.
+
+    One row for each repository: its id, its version, and where `path_column` is set a path that
+    nobody reads.
+    """
+
+    table: str = "migrate_version"
+    id_column: str = "repository_id"
+    version_column: str = "version"
+    path_column: str | None = "repository_path"
+
+    @property
+    def columns(self) -> frozenset[str]:
+        """The columns without which it is not that table."""
+        return frozenset({self.id_column, self.version_column})
+
+
+@dataclass(frozen=True)
+class Repository:
+    """A legacy history as its files and the configuration describe it.
+
+    It is a sqlalchemy-migrate repository at `path`, or a `registry`: the name of a dictionary from
+    numbers to functions. `versions` are the versions that have a script or a function, ascending.
+    `stamp` maps a version to the Alembic revisions that equal it; to none where the base revisions
+    skip what is there already. `requires` maps a version of this repository to the versions that
+    other repositories must have reached before it runs.
+    """
+
+    name: str
+    repository_id: str
+    versions: tuple[int, ...]
+    stamp: Mapping[int, tuple[str, ...]]
+    store: VersionStore = VersionStore()
+    path: Path | None = None
+    registry: str | None = None
+    aliases: tuple[str, ...] = ()
+    requires: Mapping[int, Mapping[str, int]] = field(default_factory=dict)
+    hand_over: Literal["last", "nearest"] = "last"
+    gaps: bool = False
+    squashed: bool = True
+    bring_up_with: str | None = None
+    module: str | None = None
+
+    @property
+    def first(self) -> int:
+        """The lowest version that has a script; 1 for a registry without any."""
+        return self.versions[0] if self.versions else 1
+
+    @property
+    def last(self) -> int:
+        """The highest version that has a script; 0 for a registry without any."""
+        return self.versions[-1] if self.versions else 0
+
+    @property
+    def version_table(self) -> str:
+        """The name of the table that holds its version row."""
+        return self.store.table
+
+    @property
+    def home(self) -> str:
+        """Where its versions are, for people."""
+        return self.registry or str(self.path)
+
+    @property
+    def ids(self) -> tuple[str, ...]:
+        """The `repository_id` and its older names."""
+        return (self.repository_id, *self.aliases)
+
+    def target(self, version: int) -> int:
+        """The version at which a database that is now at `version` is handed over."""
+        if self.hand_over == "nearest":
+            return min((mapped for mapped in self.stamp if mapped >= version), default=self.last)
+        return self.last
+
+
+@dataclass(frozen=True)
+class VersionRow:
+    """One row of a legacy version table; without a version it may have something that is none."""
+
+    repository_id: str
+    version: int | None
+    wrong: str = ""

@@ -1,0 +1,33 @@
+"""Differences between two schemas, as lines and as a document."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from itertools import groupby
+from typing import Any
+
+from bridge.model.difference import Difference
+
+# --- telling ------------------------------------------------------------------------------
+
+
+def difference_lines(differences: Iterable[Difference]) -> Iterator[str]:
+    """The differences by table, each with what is expected and found, and what it means."""
+    ordered = sorted(differences, key=lambda one: one.table)
+    for table, group in groupby(ordered, key=lambda one: one.table):
+        if table:
+            yield f"table {table}"
+        indent = "  " if table else ""
+        for one in group:
+            name = f"column {one.name}" if one.what == "column" else one.name
+            told = one.expected if one.found is None else one.found
+            if one.kind == "other":
+                told = f"expected {one.expected or 'none'}, found {one.found or 'none'}"
+            yield f"{indent}{one.kind} {name}: {told}{' (a warning)' if one.own else ''}"
+            yield f"{indent}  {one.meaning}"
+
+
+def difference_document(differences: Iterable[Difference]) -> list[dict[str, Any]]:
+    """The differences for JSON."""
+    return [asdict(one) for one in differences]

@@ -1,0 +1,106 @@
+"""What the scripts said when they were last read, for as long as none of their files has changed.
+
+Python needs a while to run a thousand scripts, and most commands only want to know that the
+database is at the heads. What writes to a database reads the scripts themselves.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import astuple
+from importlib.metadata import version
+from typing import Any
+
+from platformdirs import user_cache_path
+
+from bridge.model.config import Config
+from bridge.model.graph import Graph, Revision
+
+WORTHWHILE = 100
+"""Scripts; fewer are read in no time."""
+
+SETTLED_SECONDS = 2.0
+"""A file that was written so lately may be written again without its times telling."""
+
+Listing = Mapping[str, Mapping[str, list[int]]]
+"""For each folder its files, each with its size and the times of its content and of its inode."""
+
+
+class GraphCache:
+    """One file for each configuration, in the user's cache folder."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        name = hashlib.sha256(f"{config.root}\0{config.source}".encode()).hexdigest()[:32]
+        self._file = user_cache_path("bridge") / "graphs" / f"{name}.json"
+
+    def read(self) -> Graph | None:
+        """The graph of all scripts; None where they have to be read."""
+        try:
+            document = json.loads(self._file.read_text(encoding="utf-8"))
+            if document["key"] == self._key() and document["files"] == look(document["files"]):
+                return self._graph(document["revisions"], document["targets"])
+        except (OSError, ValueError, LookupError, TypeError):
+            pass  # there is none, or an older bridge wrote it
+        return None
+
+    def write(self, graph: Graph, before: Listing) -> None:
+        """Keep a graph; where that cannot be, the next command reads the scripts again.
+
+        :param before: the files as they were before they were read.
+        """
+        newest = max((t for f in before.values() for s in f.values() for t in s[1:]), default=0)
+        settled = newest < (time.time() - SETTLED_SECONDS) * 1e9
+        if len(graph.revisions) < WORTHWHILE or not settled:
+            return
+        document = {
+            "key": self._key(),
+            "files": before,
+            "revisions": [astuple(revision) for revision in graph.revisions.values()],
+            "targets": None if self._config.alembic.targets == ("heads",) else graph.targets(),
+        }
+        with contextlib.suppress(OSError):
+            self._file.parent.mkdir(parents=True, exist_ok=True)
+            new = self._file.with_suffix(f".{os.getpid()}")
+            new.write_text(json.dumps(document), encoding="utf-8")
+            new.replace(self._file)
+
+    def _graph(self, rows: list[list[Any]], targets: list[str] | None) -> Graph:
+        revisions = [
+            Revision(id, tuple(down), tuple(depends), module, tuple(labels), doc, gone)
+            for id, down, depends, module, labels, doc, gone in rows
+        ]
+        config = self._config
+        return Graph(revisions, off=config.off, order=tuple(config.modules), targets=targets)
+
+    def _key(self) -> str:
+        """What else the graph was made from."""
+        modules = [
+            (m.name, str(m.migrations), m.enabled, m.present, m.problem, m.label)
+            for m in self._config.modules.values()
+        ]
+        return repr((version("bridge"), sys.version, self._config.alembic, modules))
+
+
+def look(places: Iterable[str]) -> Listing:
+    """The files in these folders as they are now; a file's own path stands for that file."""
+    found: dict[str, dict[str, list[int]]] = {}
+    for place in places:
+        found[place] = {}
+        with contextlib.suppress(OSError):
+            if os.path.isfile(place):
+                found[place][""] = _times(os.stat(place))
+                continue
+            with os.scandir(place) as entries:
+                found[place] = {e.name: _times(e.stat()) for e in entries if e.is_file()}
+    return found
+
+
+def _times(status: os.stat_result) -> list[int]:
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]

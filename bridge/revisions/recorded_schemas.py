@@ -1,0 +1,55 @@
+"""The schemas at Alembic revisions, as `bridge check --record` keeps them. Pure.
+
+Beside the scripts, in a file for each kind of database: one line for each set of revisions that are
+applied, with what it changes of the line before.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from bridge.model.frozen import apply_changes, schema_changes
+from bridge.model.names import family
+
+FOLDER = "recorded"
+"""In the folder that holds env.py."""
+
+Schema = Mapping[str, Any]
+
+Heads = tuple[str, ...]
+"""Effective revisions: those that no other applied one descends from or depends on; sorted."""
+
+
+def path_of(folder: Path, dialect: str) -> Path:
+    """The file for a kind of database, beside the env.py of this folder."""
+    return folder / FOLDER / f"{family(dialect)}.schema.jsonl"
+
+
+def written(schemas: Iterable[tuple[Heads, Schema]]) -> str:
+    """The text of a file with these schemas."""
+    lines, before = [], apply_changes(())
+    for heads, schema in schemas:
+        line = {"revisions": list(heads), **schema_changes(before, schema)}
+        lines.append(json.dumps(line, ensure_ascii=False) + "\n")
+        before = dict(schema)
+    return "".join(lines)
+
+
+def read(text: str) -> dict[Heads, Schema]:
+    """The schemas from the text of a file, in its order.
+
+    :raises ValueError: it is not one.
+    """
+    found: dict[Heads, Schema] = {}
+    schema: Schema = apply_changes(())
+    for line in text.splitlines():
+        change = json.loads(line)
+        try:
+            heads = tuple(change.pop("revisions"))
+        except (KeyError, TypeError, AttributeError):
+            raise ValueError("a line names no revisions") from None
+        found[heads] = schema = apply_changes((schema, change))
+    return found

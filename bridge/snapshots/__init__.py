@@ -1,0 +1,1 @@
+"""Old databases as files."""

@@ -1,0 +1,326 @@
+"""Decides which texts of a database are to be scrubbed, and scrubs them in a dump of it.
+
+Numbers, dates, truth values and UUIDs of the database's own types stay: only text is scrubbed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+from sqlalchemy.sql import quoted_name
+
+from bridge.database.dump.files import COPY_END
+from bridge.database.seeding.catalog import Column, Table, mentions, read_tables
+from bridge.model.errors import ConfigError, SnapshotError
+from bridge.model.names import JOURNAL_TABLE
+from bridge.snapshots.pseudonyms import Scrubber
+
+FEW = 20
+"""How many words a column may have to be taken for one of a list, as a status is."""
+
+REPEATED = 3
+"""How often each of them must be there on the average."""
+
+# Where text may be that is in no column of a table.
+_UNSEEN = {
+    "sqlite": "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL %'",
+    "postgresql": "SELECT 'large object ' || oid FROM pg_largeobject_metadata",
+}
+
+_NOTHING = "SELECT 1 FROM (SELECT 1) nothing WHERE 1 = 0"
+
+_WORD = re.compile(r"[A-Za-z_][A-Za-z_ .-]{0,31}")
+
+_TEXT = re.compile(
+    r"(national )?(var)?char|character|\w*text|bpchar|string|clob|jsonb?$|json|name$|\"char\""
+)
+
+_BINARY = re.compile(r"bytea|(var)?binary|\w*blob")
+
+# What has text in it that cannot be told from how the type is written.
+_OTHER = re.compile(r"xml|hstore|tsvector|inet|cidr|macaddr|record|geometry|geography|ltree|cube")
+
+
+class Anonymizer:
+    """Scrubs the texts of one database; the key is a new one each time.
+
+    :param own: tables that are bridge's, Alembic's or sqlalchemy-migrate's, and stay as they are.
+    :param keep: columns, as ``TABLE.COLUMN``, that are to stay.
+    :raises ConfigError: there is no such column.
+
+    `kept` has the columns that stay, each with why; `count` how many texts were replaced.
+    """
+
+    def __init__(
+        self, connection: Connection, own: Collection[str], keep: Mapping[str, str]
+    ) -> None:
+        self._sqlite = connection.dialect.name == "sqlite"
+        tables = read_tables(connection, lambda names: [n for n in names if n not in own])
+        self._tables = tables
+        self.kept: dict[str, str] = {}
+        self.count = 0
+        known = {f"{t.name}.{c.name}" for t in tables.values() for c in t.columns}
+        for name in keep:
+            if name not in known:
+                raise ConfigError(
+                    f"There is no column {name} in the database.",
+                    help="Name it as TABLE.COLUMN: --keep TABLE.COLUMN",
+                )
+        self._scrubbed: set[tuple[str, str]] = set()
+        words: set[str] = set()
+        for table in tables.values():
+            for column in table.columns:
+                name = f"{table.name}.{column.name}"
+                words.update(column.labels, _default(column))
+                reason = keep.get(name) or self._why_kept(connection, table, column)
+                if reason is None:
+                    self._scrubbed.add((table.name, column.name))
+                elif reason:
+                    self.kept[name] = reason
+                    words.update(_texts(connection, table, column))
+        for name in connection.exec_driver_sql(
+            _UNSEEN.get(connection.dialect.name, _NOTHING)
+        ).scalars():
+            self.kept[str(name)] = "what is in it cannot be scrubbed"
+        self._scrubber = Scrubber(secrets.token_bytes(32), words)
+
+    def blamed(self, message: str) -> list[str]:
+        """The scrubbed columns that a database means with its complaint."""
+        named = {
+            (table.name, column)
+            for table in self._tables.values()
+            for rule in table.rules
+            if mentions(message, rule.name)
+            for column in rule.columns
+        }
+        of_table = {(t, c) for t, c in self._scrubbed if mentions(message, t)}
+        named |= {(t, c) for t, c in of_table if mentions(message, c)}
+        return self._names(named) or self._names(of_table)
+
+    def linking(self, pairs: Collection[tuple[str, str]]) -> list[str]:
+        """The scrubbed columns of the foreign keys that lead from one table to another."""
+        return self._names(
+            end
+            for table in self._tables.values()
+            for reference in table.references
+            if (table.name, reference.table) in pairs
+            for end in (
+                *((table.name, column) for column in reference.columns),
+                *((reference.table, column) for column in reference.referred),
+            )
+        )
+
+    def _names(self, columns: Iterable[tuple[str, str]]) -> list[str]:
+        return sorted(f"{table}.{column}" for table, column in {*columns} & self._scrubbed)
+
+    def text(self, table: str, column: str, text: str) -> str:
+        """What stands in place of a text of a column."""
+        if table == JOURNAL_TABLE and column == "details":
+            return _without_people(text)
+        if (table, column) not in self._scrubbed:
+            return text
+        other = self._scrubber.text(text)
+        self.count += other != text
+        return other
+
+    # --- what is scrubbed -----------------------------------------------------------------
+
+    def _why_kept(self, connection: Connection, table: Table, column: Column) -> str | None:
+        """Why a column stays, empty where there is nothing in it that could be scrubbed."""
+        kind = column.type
+        if column.labels:
+            return "its type has a list of values"
+        if self._sqlite:
+            if not _any(connection, table, column, "text"):
+                return "it is binary" if _any(connection, table, column, "blob") else ""
+        elif not _TEXT.match(kind):
+            said = "it is binary" if _BINARY.match(kind) else f"it is of the type {kind}"
+            unknown = _BINARY.match(kind) or _OTHER.match(kind)
+            return said if unknown and _any(connection, table, column) else ""
+        for rule in table.rules:
+            # That it is JSON, which it stays.
+            if rule.text and column.name in rule.columns and "json_valid" not in rule.text.lower():
+                return f"a rule is about it: {' '.join(rule.text.split())[:60]}"
+        if _is_list(connection, table, column):
+            return "few words, each there several times"
+        return None
+
+
+def _default(column: Column) -> list[str]:
+    """The words in a default: who reads the schema knows them."""
+    return re.findall(r"'((?:[^']|'')*)'", column.default or "") + (
+        [column.default] if column.default and _WORD.fullmatch(column.default) else []
+    )
+
+
+def _without_people(text: str) -> str:
+    """What the journal says of a run, without who ran it."""
+    try:
+        details = json.loads(text)
+    except ValueError:
+        return "{}"
+    if isinstance(details, dict):
+        details |= {key: "-" for key in ("host", "user") if key in details}
+    return json.dumps(details)
+
+
+# --- asking the database ------------------------------------------------------------------
+
+
+def _column(table: Table, column: Column) -> tuple[Any, Any]:
+    c: Any = sa.column(quoted_name(column.name, quote=True))
+    return c, sa.table(quoted_name(table.name, quote=True), c)
+
+
+def _any(connection: Connection, table: Table, column: Column, sort: str | None = None) -> bool:
+    c, of = _column(table, column)
+    found: Any = sa.select(sa.literal_column("1")).select_from(of)
+    found = found.where(c.isnot(None) if sort is None else sa.func.typeof(c) == sort)
+    return connection.execute(found.limit(1)).first() is not None
+
+
+def _is_list(connection: Connection, table: Table, column: Column) -> bool:
+    """Whether a column has few words, each of them several times, as a status has."""
+    if column.type.endswith("[]"):
+        return False
+    c, of = _column(table, column)
+    text = sa.cast(c, sa.Text) if connection.dialect.name == "postgresql" else c
+    found = sa.select(text, sa.func.count()).select_from(of).where(c.isnot(None))
+    rows = connection.execute(found.group_by(text).limit(FEW + 1)).fetchall()
+    counts = {row[0]: row[1] for row in rows}
+    return (
+        0 < len(counts) <= FEW
+        and sum(counts.values()) >= REPEATED * len(counts)
+        and all(isinstance(word, str) and _WORD.fullmatch(word) for word in counts)
+    )
+
+
+def _texts(connection: Connection, table: Table, column: Column) -> Iterator[str]:
+    c, of = _column(table, column)
+    if connection.dialect.name == "postgresql":
+        c = sa.cast(c, sa.Text)
+    for (value,) in connection.execute(sa.select(c).select_from(of).distinct()):
+        if isinstance(value, str) and value:
+            yield value
+
+
+# --- PostgreSQL's scripts -----------------------------------------------------------------
+
+_COPY = re.compile(
+    rb'COPY (?:("(?:[^"]|"")*"|\S+)\.)?("(?:[^"]|"")*"|[^\s.]+) \((.*)\) FROM stdin;\n'
+)
+
+_PG_ESCAPE = re.compile(r"\\(.)")
+
+_PG_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
+
+_PG_ESCAPED = {ord(c): f"\\{e}" for e, c in _PG_ESCAPES.items()} | {ord("\\"): "\\\\"}
+
+Text = Callable[[str, str, str], str]
+
+_REPORT = "That is a defect of bridge's: report it."
+
+
+def scrubbed_copies(lines: Iterable[bytes], text: Text, schema: str) -> Iterator[bytes]:
+    """The lines of a script, in UTF-8, with other texts.
+
+    :param schema: the one whose tables are known.
+    :raises SnapshotError: there are rows in another one.
+    """
+    columns: list[str] | None = None
+    table = ""
+    for line in lines:
+        if columns is None:
+            found = _COPY.fullmatch(line)
+            if found is not None:
+                of, table = (_pg_name(found[n]) for n in (1, 2))
+                columns = [_pg_name(c) for c in _PG_COLUMN.findall(found[3])]
+                if of != schema:
+                    raise SnapshotError(
+                        f"The table {of}.{table} is in another schema than {schema}.",
+                        help="bridge anonymizes one schema: leave the others out of the dump "
+                        f"(pg_dump --schema {schema}).",
+                    )
+            yield line
+        elif line == COPY_END:
+            columns = None
+            yield line
+        else:
+            fields = line[:-1].decode().split("\t")
+            pairs = zip(columns, fields, strict=True)
+            yield ("\t".join(_field(table, c, field, text) for c, field in pairs) + "\n").encode()
+
+
+_PG_COLUMN = re.compile(rb'"(?:[^"]|"")*"|[^\s,]+')
+
+
+def _pg_name(name: bytes | None) -> str:
+    text = (name or b"").decode()
+    return text[1:-1].replace('""', '"') if text.startswith('"') else text
+
+
+def _field(table: str, column: str, field: str, text: Text) -> str:
+    if field == "\\N":
+        return field
+    value = _PG_ESCAPE.sub(lambda m: _PG_ESCAPES.get(m[1], m[1]), field)
+    return text(table, column, value).translate(_PG_ESCAPED)
+
+
+# --- MySQL's scripts ----------------------------------------------------------------------
+
+_INSERT = re.compile(
+    rb"INSERT INTO `((?:[^`]|``)*)`(?: \((.*?)\))? VALUES ?\n?\((.*)\);\n", re.DOTALL
+)
+
+_MY_VALUE = re.compile(r"(_\w+ )?'((?:[^'\\]|\\.|'')*)'|[^,']+", re.DOTALL)
+
+_MY_ESCAPE = re.compile(r"\\(.)|''", re.DOTALL)
+
+_MY_ESCAPES = {"0": "\0", "n": "\n", "r": "\r", "Z": "\x1a", "t": "\t", "b": "\b"}
+
+_MY_ESCAPED = str.maketrans(
+    {"\0": "\\0", "\n": "\\n", "\r": "\\r", "\\": "\\\\", "'": "\\'", '"': '\\"', "\x1a": "\\Z"}
+)
+
+
+def scrubbed_inserts(
+    lines: Iterable[bytes], text: Text, columns: Mapping[str, list[str]]
+) -> Iterator[bytes]:
+    """The lines of a script, a row each, with other texts.
+
+    :param columns: of each table, in their order.
+    :raises SnapshotError: a row cannot be told apart: nothing may stay that ought to be scrubbed.
+    """
+    lines = iter(lines)
+    for line in lines:
+        if not line.startswith(b"INSERT INTO "):
+            yield line
+            continue
+        if line.endswith(b" VALUES\n"):  # newer programs write the row on a line of its own
+            line += next(lines)
+        found = _INSERT.fullmatch(line)
+        if found is None:
+            raise SnapshotError("A row in the dump cannot be read.", help=_REPORT)
+        table = found[1].decode().replace("``", "`")
+        names = columns[table]
+        if found[2] is not None:
+            names = [
+                x.replace("``", "`") for x in re.findall(r"`((?:[^`]|``)*)`", found[2].decode())
+            ]
+        start = line[: found.start(3)].decode()
+        values = list(_MY_VALUE.finditer(found[3].decode()))
+        new = (_literal(table, name, v, text) for name, v in zip(names, values, strict=True))
+        yield f"{start}{','.join(new)});\n".encode()
+
+
+def _literal(table: str, column: str, value: re.Match[str], text: Text) -> str:
+    if value[2] is None:
+        return value[0]
+    old = _MY_ESCAPE.sub(lambda m: _MY_ESCAPES.get(m[1], m[1]) if m[1] else "'", value[2])
+    return f"{value[1] or ''}'{text(table, column, old).translate(_MY_ESCAPED)}'"

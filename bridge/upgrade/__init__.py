@@ -1,0 +1,1 @@
+"""Detect, plan and run an upgrade, and what belongs to it."""

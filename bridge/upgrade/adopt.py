@@ -1,0 +1,84 @@
+"""Write down the version of a database that has no version table, after comparing both."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from sqlalchemy.engine import Engine
+
+from bridge.legacy.frozen.files import Frozen, check_seal
+from bridge.legacy.methods import is_recorded
+from bridge.model.errors import BridgeError, ConfigError, StateError
+from bridge.model.results import Report
+from bridge.model.state import State
+from bridge.model.steps import Plan, SetVersion, VerifySchema
+from bridge.project import Database, Project
+from bridge.upgrade.detect import detect
+from bridge.upgrade.run import RunOptions, run
+
+
+class AdoptTask:
+    """`adopt`: write down at which versions the database is.
+
+    :param versions: of each legacy repository that is in it.
+    """
+
+    outcome = "adopted"
+
+    def __init__(self, project: Project, versions: Mapping[str, int]) -> None:
+        self._project, self._versions = project, versions
+
+    def plan(self, engine: Engine) -> Plan:
+        """Return the plan: compare, then write down."""
+        state = detect(self._project, engine)
+        for name in self._versions:
+            if name in self._project.histories:
+                check_seal(self._project.histories[name])
+        return adoption(state, self._versions, self._project.histories)
+
+
+def adopt(
+    project: Project,
+    versions: Mapping[str, int],
+    database: Database | None,
+    options: RunOptions,
+) -> Report:
+    """Write down the versions of a database that has no version table, after comparing both.
+
+    :param versions: of each legacy repository that is in it.
+    :raises ConfigError: there is no such repository or version, or it is not frozen.
+    :raises StateError: the database has its version already, or is in a state to be refused.
+    :raises DriftError: the schema is not that of the version.
+    """
+    project.check_repositories(versions)
+    with project.engine(database) as engine:
+        try:
+            return run(project, engine, AdoptTask(project, versions), options)
+        except BridgeError as error:
+            given = " ".join(f"--legacy {name}={versions[name]}" for name in versions)
+            error.help = error.help.replace("bridge dbupdate", f"bridge adopt {given}")
+            raise
+
+
+def adoption(state: State, versions: Mapping[str, int], histories: Mapping[str, Frozen]) -> Plan:
+    """The steps that write down at which versions an unmanaged database is.
+
+    :raises StateError: it is not unmanaged, or has the version already.
+    :raises ConfigError: a version is not frozen for this kind of database.
+    """
+    if state.problem is not None and state.kind != "unmanaged":
+        raise state.problem
+    for name, version in versions.items():
+        legacy = state.legacy[name]
+        if legacy.version is not None or legacy.handed_over:
+            raise StateError(
+                f"The database has a version of {name} already.", help="See: bridge status"
+            )
+        if not is_recorded(histories.get(name), state.dialect, version):
+            raise ConfigError(
+                f"Version {version} of {name} is not frozen for {state.dialect}, so there is "
+                "nothing to compare the database with.",
+                help="The developer of the app freezes the history: bridge freeze",
+            )
+    verify = VerifySchema(tuple(versions.items()))
+    return Plan(state, (verify, *(SetVersion(n, v) for n, v in versions.items())))

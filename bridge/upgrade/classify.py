@@ -1,0 +1,193 @@
+"""From facts to a state: where a database stands and whether it may be upgraded.
+
+Pure: no database, no files. The table of states is in the documentation's page "Concepts".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, Literal
+
+from bridge.model.app_tables import app_tables
+from bridge.model.config import Config
+from bridge.model.graph import Graph, Revision
+from bridge.model.names import CORE, NON_TRANSACTIONAL
+from bridge.model.repository import Repository, VersionRow
+from bridge.model.state import Facts, LegacyState, ModuleState, State, StateKind
+from bridge.upgrade.refusals import (
+    check_columns,
+    check_managed,
+    check_revisions,
+    check_rows,
+    check_stamps,
+    check_versions,
+    hand_over_revisions,
+    version_rows,
+)
+
+
+def classify(
+    facts: Facts, repositories: Mapping[str, Repository], graph: Graph, config: Config
+) -> State:
+    """The state of the database that `facts` describe.
+
+    A state that must be refused has its `problem` set; the first one found, the most telling
+    first: tables that are no version tables, unknown revisions, rows that cannot be, versions
+    out of range, rows against stamps.
+    """
+    tables = app_tables(facts, repositories.values(), config)
+    revisions_without_files = _revisions_without_files(facts)
+    graph = graph.remembering(revisions_without_files)
+    current = facts.revisions or ()
+    known = tuple(revision for revision in current if graph.known(revision))
+    reached = graph.ancestors(known)
+    legacy = {
+        name: replace(
+            _legacy_state(repository, facts, reached, graph), enabled=config.enabled(name)
+        )
+        for name, repository in repositories.items()
+    }
+    legacy = _with_beginnings(legacy)
+    enabled = [state for state in legacy.values() if state.enabled]
+    modules = _modules(reached, graph, config)
+
+    every_id = {name for state in legacy.values() for name in state.repository.ids}
+    finding = (
+        check_columns(facts, repositories.values(), config)
+        or check_revisions(current, known, config)
+        or check_rows(enabled, facts, tables, known, every_id)
+        or check_versions(enabled, tables)
+        or check_stamps(enabled, known, reached, graph)
+    )
+    # What a fresh install had made when it was cut short is bridge's own.
+    if finding is None and tables and not current and not facts.interrupted:
+        finding = check_managed(enabled, facts, tables, graph, config)
+    dormant = any(module.switch != "on" and module.current for module in modules)
+    kind = finding[0] if finding else _kind(enabled, known, dormant)
+    return State(
+        kind=kind,
+        database=facts.database,
+        dialect=facts.dialect,
+        legacy=legacy,
+        current=tuple(sorted(current)),
+        targets=graph.targets(),
+        modules=modules,
+        unclaimed_rows=_unclaimed_rows(facts, every_id),
+        revisions_without_files=revisions_without_files,
+        pending_foundations=_pending_foundations(facts, config),
+        interrupted=facts.interrupted,
+        interrupted_method=_interrupted_how(facts),
+        unfinished=_unfinished(facts),
+        problem=finding[1] if finding else None,
+    )
+
+
+def _interrupted_how(facts: Facts) -> str | None:
+    """How the step was run that was cut short, as it was written down when it began."""
+    its = (e for e in reversed(facts.journal) if e.step == "step" and e.name == facts.interrupted)
+    return next((e.details["how"] for e in its if "how" in e.details), None)
+
+
+def _unfinished(facts: Facts) -> dict[str, Literal["failed", "killed"]]:
+    found: dict[str, Literal["failed", "killed"]] = {}
+    at_work: set[str] = set()
+    for entry in facts.journal:
+        if entry.step == NON_TRANSACTIONAL:
+            found[entry.name] = "killed"  # until it says how it ended
+            at_work.add(entry.name)
+        elif entry.step == "step" and entry.status == "begun":
+            at_work.discard(entry.name)
+        elif entry.step == "step" and entry.status == "done":
+            found.pop(entry.name, None)
+        elif entry.step == "step" and entry.name in at_work:
+            found[entry.name] = "failed"
+    return found
+
+
+def _revisions_without_files(facts: Facts) -> tuple[Revision, ...]:
+    """The revisions of modules as the journal has them; what it says last holds."""
+    found = {entry.name: entry.revision for entry in facts.journal}
+    return tuple(r for r in found.values() if r is not None and r.module is not None)
+
+
+def _pending_foundations(facts: Facts, config: Config) -> tuple[str, ...]:
+    """The components that are on and whose foundations were to be laid, and were not."""
+    status = {e.name: e.status for e in facts.journal if e.step == "foundations"}
+    on = {CORE, *config.modules} - set(config.off)
+    return tuple(name for name, last in status.items() if last == "begun" and name in on)
+
+
+def _unclaimed_rows(facts: Facts, every_id: set[str]) -> tuple[VersionRow, ...]:
+    """Rows of version tables that no repository claims."""
+    rows = [row for found in facts.version_rows.values() for row in found]
+    return tuple(row for row in rows if row.repository_id not in every_id)
+
+
+def _modules(reached: frozenset[str], graph: Graph, config: Config) -> tuple[ModuleState, ...]:
+    """Every module of the configuration, then those that only the database knows."""
+    applied: dict[str, list[str]] = {name: [] for name in config.modules}
+    for revision in reached:
+        module = graph.module(revision)
+        if module is not None:
+            applied.setdefault(module, []).append(revision)
+    result = []
+    for name, revisions in applied.items():
+        settings = config.modules.get(name)
+        state = ModuleState(
+            name,
+            "not installed",
+            current=graph.effective(revisions),
+            problem=settings.problem if settings else None,
+        )
+        if settings is not None and settings.present:
+            heads = graph.effective(r for r in graph.of_module(name) if not graph.revisions[r].gone)
+            switch: Any = "on" if settings.enabled else "broken" if settings.problem else "off"
+            state = replace(state, switch=switch, heads=heads)
+        result.append(state)
+    return tuple(result)
+
+
+def _legacy_state(
+    repository: Repository, facts: Facts, reached: frozenset[str], graph: Graph
+) -> LegacyState:
+    rows = version_rows(repository, facts)
+    stamped = any(
+        revisions and set(revisions) <= reached
+        for revisions in hand_over_revisions(repository, graph).values()
+    )
+    if not rows:
+        return LegacyState(repository, None, handed_over=stamped)
+    return LegacyState(repository, rows[0].version, rows[0].repository_id, stamped)
+
+
+def _with_beginnings(legacy: Mapping[str, LegacyState]) -> dict[str, LegacyState]:
+    """A repository of the core's that has no row yet begins, where others are still legacy.
+
+    So sqlalchemy-migrate's own programs do it: history was split over the years, and a database
+    that is older than the second repository gets that one's row when it is upgraded. A module's
+    repository without a row was never installed; Alembic's base creates its tables.
+    """
+    waiting = any(state.waiting for state in legacy.values())
+    return {
+        name: replace(state, begins=True)
+        if waiting
+        and state.version is None
+        and not state.handed_over
+        and state.repository.module is None
+        else state
+        for name, state in legacy.items()
+    }
+
+
+def _kind(legacy: Iterable[LegacyState], known: tuple[str, ...], dormant: bool) -> StateKind:
+    waiting = [state for state in legacy if state.waiting]
+    if waiting:
+        behind = any(
+            state.start is not None and state.start < state.repository.target(state.start)
+            for state in waiting
+        )
+        return "legacy" if behind else "handing over"
+    if dormant:
+        return "dormant"
+    return "alembic" if known else "fresh"

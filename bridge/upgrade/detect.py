@@ -1,0 +1,159 @@
+"""Reads where a database stands. Reads only: the database itself refuses writes meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection, Engine
+
+from bridge.database.engine import read_only
+from bridge.database.journal.reading import read_history, read_interrupted, read_journal
+from bridge.database.journal.table import JOURNAL_COLUMNS
+from bridge.database.schema import read_schema
+from bridge.database.secrets import shown
+from bridge.database.url import sqlite_file
+from bridge.legacy.frozen.drift import drift, nearest
+from bridge.legacy.frozen.files import Frozen
+from bridge.model.config import Config
+from bridge.model.journal import PastRun
+from bridge.model.names import JOURNAL_TABLE
+from bridge.model.repository import Repository, VersionRow, VersionStore
+from bridge.model.state import Facts, State
+from bridge.project import Project
+from bridge.upgrade.classify import classify
+from bridge.upgrade.refusals import REVISION_COLUMNS, unmanaged
+
+
+def detect(project: Project, engine: Engine) -> State:
+    """Return the state of the database behind `engine`.
+
+    A SQLite file that does not exist is a fresh database, and is not created. What is at a version
+    of a frozen history is compared with the schema that was recorded of it.
+
+    :raises DatabaseError: the database cannot be opened or read.
+    """
+    repositories, graph, config = project.repositories, project.graph, project.config
+    file = sqlite_file(engine.url)
+    if file is not None and not file.exists() and file.parent.is_dir():
+        facts = Facts(shown(engine.url), engine.dialect.name)
+    else:
+        with read_only(engine) as connection:
+            facts = read_facts(connection, repositories, config)
+            state = classify(facts, repositories, graph, config)
+            return _compared(state, connection, project.histories)
+    return replace(classify(facts, repositories, graph, config), new_file=True)
+
+
+def _compared(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
+    """The state, with what differs from the frozen schema of each version that is waiting.
+
+    An unmanaged database has the versions that it is most like.
+    """
+    if state.kind == "unmanaged":
+        return _with_nearest(state, connection, histories)
+    versions = {}
+    for name, legacy in state.legacy.items():
+        history = histories[name].on(state.dialect) if name in histories else None
+        version = legacy.start
+        if history and legacy.waiting and version is not None and version in history.versions:
+            versions[name] = (history, version)
+    if state.problem is not None or not versions:
+        return state
+    found = read_schema(connection)
+    drifts = {name: drift(*version, found) for name, version in versions.items()}
+    every = {name: replace(s, drift=drifts.get(name)) for name, s in state.legacy.items()}
+    return replace(state, legacy=every)
+
+
+def _with_nearest(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
+    found = {name: frozen.on(state.dialect) for name, frozen in histories.items()}
+    known = {name: history for name, history in found.items() if history is not None}
+    if not known:
+        return state
+    schema = read_schema(connection)
+    versions = [nearest(name, history, schema) for name, history in known.items()]
+    like_it = tuple(version for version in versions if version is not None)
+    return replace(state, nearest=like_it, problem=unmanaged(state.problem, like_it))
+
+
+def read_facts(
+    connection: Connection, repositories: Mapping[str, Repository], config: Config
+) -> Facts:
+    """What the tables' names and the version tables' rows say."""
+    tables = frozenset(sa.inspect(connection).get_table_names())
+    stores = {repository.version_table: repository.store for repository in repositories.values()}
+    revision_table = config.alembic.version_table
+    wanted = {name: store.columns for name, store in stores.items()}
+    wanted |= {revision_table: REVISION_COLUMNS, JOURNAL_TABLE: JOURNAL_COLUMNS}
+    not_version_tables = _not_version_tables(
+        connection, {n: c for n, c in wanted.items() if n in tables}
+    )
+    readable = tables - set(not_version_tables)
+    return Facts(
+        database=shown(connection.engine.url),
+        dialect=connection.dialect.name,
+        tables=tables,
+        version_rows={
+            name: _version_rows(connection, stores[name]) for name in sorted(set(stores) & readable)
+        },
+        revisions=_revisions(connection, revision_table) if revision_table in readable else None,
+        not_version_tables=not_version_tables,
+        journal=read_journal(connection) if JOURNAL_TABLE in readable else (),
+        interrupted=read_interrupted(connection) if JOURNAL_TABLE in readable else None,
+    )
+
+
+def history(engine: Engine) -> tuple[PastRun, ...]:
+    """Every run that the journal of the database knows, oldest first; reads only.
+
+    :raises DatabaseError: the database cannot be opened or read.
+    """
+    file = sqlite_file(engine.url)
+    if file is not None and not file.exists() and file.parent.is_dir():
+        return ()
+    with read_only(engine) as connection:
+        if not sa.inspect(connection).has_table(JOURNAL_TABLE):
+            return ()
+        if _not_version_tables(connection, {JOURNAL_TABLE: JOURNAL_COLUMNS}):
+            return ()
+        return read_history(connection)
+
+
+def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionRow, ...]:
+    name: sa.ColumnClause[str] = sa.column(store.id_column)
+    version: sa.ColumnClause[int] = sa.column(store.version_column)
+    table = sa.table(store.table, name, version)
+    rows = connection.execute(sa.select(name, version).select_from(table).order_by(name, version))
+    return tuple(_version_row(str(name), version) for name, version in rows)
+
+
+def _version_row(name: str, version: Any) -> VersionRow:
+    """A row as it is: SQLite keeps what it is given, a text in a column of numbers too."""
+    if version is None or isinstance(version, int):
+        return VersionRow(name, version)
+    whole = isinstance(version, float | Decimal) and version % 1 == 0
+    text = isinstance(version, str) and version.isascii() and version.isdecimal()
+    if whole or text:
+        return VersionRow(name, int(version))
+    return VersionRow(name, None, wrong=repr(version))
+
+
+def _revisions(connection: Connection, name: str) -> tuple[str, ...]:
+    table = sa.table(name, sa.column("version_num"))
+    return tuple(sorted(row[0] for row in connection.execute(sa.select(table.c.version_num))))
+
+
+def _not_version_tables(
+    connection: Connection, wanted: Mapping[str, frozenset[str]]
+) -> dict[str, tuple[str, ...]]:
+    """The columns of those tables that lack a wanted one: another program's, of the same name."""
+    found = {}
+    for name in sorted(wanted):
+        columns = tuple(column["name"] for column in sa.inspect(connection).get_columns(name))
+        if not wanted[name] <= set(columns):
+            found[name] = columns
+    return found

@@ -1,0 +1,1 @@
+"""The steps of a plan, run one after the other."""

@@ -1,0 +1,383 @@
+"""States of a database that bridge refuses, and how each is fixed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from bridge.model.config import Config
+from bridge.model.difference import Nearest
+from bridge.model.errors import (
+    AheadError,
+    AtSquashError,
+    BridgeError,
+    InconsistentError,
+    LegacyScriptMissingError,
+    TooOldError,
+    UnmanagedError,
+)
+from bridge.model.graph import Graph
+from bridge.model.names import JOURNAL_TABLE
+from bridge.model.repository import Repository, VersionRow
+from bridge.model.state import Facts, LegacyState, StateKind
+
+REVISION_COLUMNS = frozenset({"version_num"})
+"""What makes a table a version table of Alembic."""
+
+Finding = tuple[StateKind, BridgeError]
+
+
+def version_rows(repository: Repository, facts: Facts) -> list[VersionRow]:
+    rows = facts.version_rows.get(repository.version_table, ())
+    return [row for row in rows if row.repository_id in repository.ids]
+
+
+def hand_over_revisions(repository: Repository, graph: Graph) -> dict[int, tuple[str, ...]]:
+    """The revisions at which a database is handed over, for each version that is mapped.
+
+    Where nothing is to be stamped, the branch's own bases run, and skip what is there already.
+    """
+    bases = graph.bases_of(repository.module)
+    return {version: revisions or bases for version, revisions in repository.stamp.items()}
+
+
+# --- what must be refused -----------------------------------------------------------------
+
+
+def check_columns(
+    facts: Facts, repositories: Iterable[Repository], config: Config
+) -> Finding | None:
+    for table, columns in facts.not_version_tables.items():
+        if table == JOURNAL_TABLE:
+            return "inconsistent", InconsistentError(
+                f"The table {table} is not bridge's own: it has the columns {', '.join(columns)}.",
+                help="Rename it: bridge keeps its journal under that name.",
+            )
+        if table == config.alembic.version_table:
+            wanted, key = REVISION_COLUMNS, f"alembic.version_table of {config.source}"
+        else:
+            of_it = [r for r in repositories if r.version_table == table]
+            wanted = frozenset().union(*(r.store.columns for r in of_it))
+            key = f"version_table in {' and '.join(_where(r, config) for r in of_it)}"
+        return "inconsistent", InconsistentError(
+            f"The table {table} is not a version table: it has the columns {', '.join(columns)}, "
+            f"and should have {' and '.join(sorted(wanted))}.",
+            help=f"If another program owns it, name the app's own version table: {key}",
+        )
+    return None
+
+
+def _where(repository: Repository, config: Config) -> str:
+    """The file that names a repository's version table."""
+    if repository.path is None:
+        return f"legacy.{repository.name} of {config.source}"
+    return str(repository.path / "migrate.cfg")
+
+
+def check_revisions(
+    current: tuple[str, ...], known: tuple[str, ...], config: Config
+) -> Finding | None:
+    unknown = sorted(set(current) - set(known))
+    if not unknown:
+        return None
+    table = config.alembic.version_table
+    help = (
+        "Use the newer release. If another program owns that table, name the app's "
+        f"own in alembic.version_table of {config.source}."
+    )
+    it_is = "it is" if len(unknown) == 1 else "they are"
+    for module in config.modules.values():
+        if not module.present and module.migrations is not None:
+            help += (
+                f" If {it_is} of the module {module.name}, which is switched off, put its folder "
+                f"{module.migrations} back: it may stay switched off."
+            )
+        elif module.problem:
+            help += f" If {it_is} of the module {module.name}: {module.problem}"
+    return "ahead", AheadError(
+        f"The table {table} holds the {_plural('revision', unknown)} {', '.join(unknown)}, which "
+        "this code does not have: a newer release of the app wrote it, or another program that "
+        "keeps its versions in the same table.",
+        help=help,
+    )
+
+
+def check_rows(
+    legacy: list[LegacyState],
+    facts: Facts,
+    tables: tuple[str, ...],
+    known: tuple[str, ...],
+    every_id: set[str],
+) -> Finding | None:
+    for state in legacy:
+        repository = state.repository
+        table = repository.version_table
+        rows = version_rows(repository, facts)
+        if len(rows) > 1:
+            found = ", ".join(
+                f"{_literal(row.repository_id)} at "
+                f"{_no_version(row) if row.version is None else row.version}"
+                for row in rows
+            )
+            ids = ", ".join(dict.fromkeys(_literal(row.repository_id) for row in rows))
+            return "inconsistent", InconsistentError(
+                f"The table {table} holds {len(rows)} rows for the legacy repository "
+                f"{repository.name}: {found}. It should hold one.",
+                help="Find out which version the schema really has, and write one row with it: "
+                f"DELETE FROM {table} WHERE {repository.store.id_column} IN ({ids}); "
+                f"{_insert(repository)}",
+            )
+        if rows and rows[0].version is None:
+            row_id = _literal(rows[0].repository_id)
+            return "inconsistent", InconsistentError(
+                f"The row {row_id} of the table {table} has {_no_version(rows[0])}. "
+                f"It should be a number from 0 to {repository.last}.",
+                help="Find out which version the schema really has, and write it: "
+                f"{_update(repository, 'VERSION', rows[0].repository_id)}",
+            )
+    return _check_missing_rows(legacy, facts, tables, known, every_id)
+
+
+def _no_version(row: VersionRow) -> str:
+    return f"{row.wrong}, which is no version" if row.wrong else "no version (NULL)"
+
+
+def _check_missing_rows(
+    legacy: list[LegacyState],
+    facts: Facts,
+    tables: tuple[str, ...],
+    known: tuple[str, ...],
+    every_id: set[str],
+) -> Finding | None:
+    """A version table without the row that should be there.
+
+    A repository may lack its row because it was never installed here. It may not when it is
+    the core's own and a row of an unknown id stands beside: that is a renamed repository, and
+    taking it for absent would create its tables a second time.
+    """
+    some_row = any(state.version is not None for state in legacy)
+    for state in legacy:
+        repository = state.repository
+        rows = facts.version_rows.get(repository.version_table)
+        if rows is None or state.version is not None or state.handed_over:
+            continue
+        others = sorted({row.repository_id for row in rows} - every_id)
+        expected = f"one with {repository.store.id_column} {_literal(repository.repository_id)}"
+        if others and repository.module is None and tables:
+            found = " and ".join(map(_literal, others))
+            return "inconsistent", InconsistentError(
+                f"The table {repository.version_table} has no row for the legacy repository "
+                f"{repository.name}: expected {expected}, found {found}, while there are tables "
+                f"({_some(tables)}).",
+                help=f"If {_literal(others[0])} is its older name, add it: "
+                f'legacy.{repository.name}.aliases = ["{others[0]}"]. If it is another program\'s '
+                "and the tables are too, name these in database.ignore_tables.",
+            )
+        if tables and not some_row and not known and not rows:
+            return "inconsistent", InconsistentError(
+                f"The table {repository.version_table} is empty, yet there are tables of the "
+                f"app's ({_some(tables)}). It should hold {expected}.",
+                help="Find out which version the schema really has, and write it: "
+                f"{_insert(repository)}",
+            )
+    return None
+
+
+def check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Finding | None:
+    for state in legacy:
+        version, repository = state.version, state.repository
+        if version is None:
+            continue
+        place = f"The legacy repository {repository.name} is at version {version} in this database"
+        if version > repository.last:
+            return "ahead", AheadError(
+                f"{place}; this code knows {repository.first} to {repository.last}: a newer "
+                "release of the app wrote it.",
+                help="Use that release of the app, or a later one.",
+            )
+        if state.handed_over:
+            continue
+        release = repository.bring_up_with or "an older release of the app that still has it"
+        if version < repository.first - 1:
+            return "legacy", TooOldError(
+                f"{place}; the history begins at {repository.first}, and the versions before it "
+                "are gone.",
+                help=f"Bring the database to version {repository.first} or later with {release}, "
+                "then run: bridge dbupdate"
+                if tables
+                else "There are no tables of the app's, so nothing would be lost: "
+                f"DELETE FROM {repository.version_table} "
+                f"WHERE {repository.store.id_column} = {_literal(state.row_id or '')}; "
+                "then run: bridge dbupdate",
+            )
+        if version == repository.first - 1 > 0 and repository.squashed and tables:
+            return "legacy", AtSquashError(
+                f"{place}, just before {repository.first}, the first of the history. A squashed "
+                f"first version creates the tables that are already there ({_some(tables)}).",
+                help=f"Bring the database to version {repository.first} or later with {release}. "
+                f"If version {repository.first} is an ordinary step that changes what is there, "
+                f"say so: legacy.{repository.name}.squashed = false",
+            )
+        if not repository.gaps:
+            wanted = range(version + 1, repository.target(version) + 1)
+            missing = sorted(set(wanted) - set(repository.versions))
+            if missing:
+                return "legacy", LegacyScriptMissingError(
+                    f"{_plural('Version', missing)} {', '.join(map(str, missing))} of the legacy "
+                    f"repository {repository.name} {'has' if len(missing) == 1 else 'have'} no "
+                    f"script in {repository.home}/versions; the database is at {version}.",
+                    help="Restore the files from the app's version control.",
+                )
+    return None
+
+
+def check_stamps(
+    legacy: list[LegacyState],
+    known: tuple[str, ...],
+    reached: frozenset[str],
+    graph: Graph,
+) -> Finding | None:
+    """Version rows against stamps: a repository is handed over at the version that it has."""
+    for state in legacy:
+        version, stamp = state.version, hand_over_revisions(state.repository, graph)
+        if version is None or not state.handed_over:
+            continue
+        done = {v for v, revisions in stamp.items() if set(revisions) <= reached}
+        if version in done:
+            continue
+        later = [v for v in done if v > version]
+        equal = min(later) if later else max(done)
+        base = stamp[equal]
+        above = sorted(row for row in known if set(base) & graph.ancestors([row]))
+        # What is stamped besides must stay: without it, those revisions would run again.
+        kept = graph.effective(r for r in reached if not set(base) & graph.ancestors([r]))
+        table, name = state.repository.version_table, state.repository.name
+        stamped = f"{', '.join(base)}, which equals version {equal}"
+        if set(above) != set(base):
+            stamped += f" (its rows: {', '.join(above)})"
+        update = _update(state.repository, str(max(done)), state.row_id or "")
+        take_out = (
+            f"If it is that of version {version}, and no revision from {', '.join(base)} on has "
+            "really run, take the stamp out: "
+            f"bridge alembic stamp --purge {' '.join(kept) or 'base'}; then run: bridge dbupdate"
+        )
+        place = f"The legacy repository {name} is at version {version} in the table {table}"
+        if later:
+            return "inconsistent", InconsistentError(
+                f"{place}, yet the database is stamped with {stamped}. The row should say "
+                f"{equal} before that revision may be there.",
+                help="Find out which of the two is true. If the schema is that of version "
+                f"{max(done)} or newer, correct the row: {update} {take_out}",
+            )
+        if version in stamp:
+            names = ", ".join(stamp[version])
+            return "inconsistent", InconsistentError(
+                f"{place}, which equals {names}, yet the database is stamped only with "
+                f"{stamped}: legacy scripts ran on after the hand-over.",
+                help="If the schema has what those versions did, write it down: "
+                f"bridge alembic stamp {' '.join(graph.effective(stamp[version]))}",
+            )
+        return "inconsistent", InconsistentError(
+            f"{place}, yet the database is stamped with {stamped}: legacy scripts ran on after "
+            "the hand-over.",
+            help=f"If the schema is that of version {equal}, correct the row: {update} {take_out}",
+        )
+    return None
+
+
+def check_managed(
+    legacy: list[LegacyState],
+    facts: Facts,
+    tables: tuple[str, ...],
+    graph: Graph,
+    config: Config,
+) -> Finding | None:
+    if any(state.version is not None for state in legacy):
+        return None
+    names = sorted({state.repository.version_table for state in legacy})
+    help = (
+        "If these tables are another program's, name them in database.ignore_tables of "
+        f"{config.source}. If they are the app's: "
+    )
+    if legacy:
+        repository = legacy[0].repository
+        newest = {
+            r for s in legacy for r in hand_over_revisions(s.repository, graph)[s.repository.last]
+        }
+        create = ""
+        if repository.version_table not in facts.version_rows:
+            create = f"{_create(repository)} "
+        help += (
+            "at an older legacy version, write it down for each repository: "
+            f"{create}{_insert(repository)} At the newest: bridge alembic stamp "
+            f"{' '.join(graph.effective(newest))}; at a newer revision: "
+            "bridge alembic stamp REVISION"
+        )
+    else:
+        help += "stamp the revision that they equal: bridge alembic stamp REVISION"
+    return "unmanaged", UnmanagedError(
+        f"There are tables ({_some(tables)}), but no version is written down: there is no row in "
+        f"{' or '.join((*names, config.alembic.version_table))}. bridge cannot know which version "
+        "they are.",
+        help=help,
+    )
+
+
+def unmanaged(problem: BridgeError | None, versions: tuple[Nearest, ...]) -> BridgeError | None:
+    """The problem of an unmanaged database of which it is known what it is most like."""
+    if problem is None or not versions:
+        return problem
+    switches = " ".join(f"--legacy {v.repository}={v.version}" for v in versions)
+    return UnmanagedError(
+        f"{problem.message} It is most like {' and '.join(map(str, versions))}.",
+        help=f"If it is that, write it down: bridge adopt {switches}. "
+        + (problem.help or "").partition(" If they are the app's")[0],
+    )
+
+
+# --- words --------------------------------------------------------------------------------
+
+
+def _insert(repository: Repository) -> str:
+    """The statement that writes a version row; VERSION is for the administrator to fill in."""
+    store = repository.store
+    columns, values = [store.id_column], [_literal(repository.repository_id)]
+    if store.path_column:
+        columns, values = [*columns, store.path_column], [*values, "''"]
+    return (
+        f"INSERT INTO {store.table} ({', '.join(columns)}, {store.version_column}) "
+        f"VALUES ({', '.join(values)}, VERSION);"
+    )
+
+
+def _update(repository: Repository, version: str, row_id: str) -> str:
+    """The statement that corrects a version row."""
+    store = repository.store
+    return (
+        f"UPDATE {store.table} SET {store.version_column} = {version} "
+        f"WHERE {store.id_column} = {_literal(row_id)};"
+    )
+
+
+def _create(repository: Repository) -> str:
+    """The statement that makes a version table."""
+    store = repository.store
+    path = f"{store.path_column} TEXT, " if store.path_column else ""
+    return (
+        f"CREATE TABLE {store.table} ({store.id_column} VARCHAR(250) NOT NULL PRIMARY KEY, "
+        f"{path}{store.version_column} INTEGER);"
+    )
+
+
+def _literal(text: str) -> str:
+    quoted = text.replace("'", "''")
+    return f"'{quoted}'"
+
+
+def _plural(word: str, items: list[int] | list[str]) -> str:
+    return word if len(items) == 1 else f"{word}s"
+
+
+def _some(tables: tuple[str, ...]) -> str:
+    """The first few names, and how many more there are."""
+    shown = ", ".join(tables[:3])
+    return shown if len(tables) <= 3 else f"{shown} and {len(tables) - 3} more"

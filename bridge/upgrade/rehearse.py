@@ -1,0 +1,157 @@
+"""A rehearsal: the whole plan on a copy of the database, and what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.database.engine import connect, read_only, unreadable
+from bridge.database.error_text import place
+from bridge.database.guard import SIGN, OutsideError
+from bridge.database.integrity import list_tables, rows_that_point_nowhere
+from bridge.database.journal.reading import read_holder
+from bridge.database.row_counts import AppTables, count_rows
+from bridge.database.secrets import shown
+from bridge.model.errors import BridgeError, RehearsalError
+from bridge.model.results import Contents, Rehearsal, Report, Rows
+from bridge.model.state import State
+from bridge.project import Database, Project
+from bridge.upgrade.detect import detect
+from bridge.upgrade.execute.executor import ExecuteOptions, Executor
+from bridge.upgrade.lock import locked
+from bridge.upgrade.rehearsal_copy import copied
+from bridge.upgrade.run import RunOptions, plan_upgrade, report
+
+_ONLY_A_REHEARSAL = "This was a rehearsal on a copy, which is removed: the database is unchanged."
+
+
+def check_whole(state: State) -> None:
+    """Whether a copy of the database would be as good as the database.
+
+    :raises RehearsalError: it would not.
+    """
+    if state.interrupted:
+        raise RehearsalError(
+            f"There can be no rehearsal: a run was cut short in the middle of the step "
+            f"'{state.interrupted}'. The next one goes on in it by what the server knows of each "
+            "table, and of a copy's it knows other things.",
+            help="Let that step come to its end: bridge dbupdate\n"
+            "Or put back the backup from before: bridge restore BACKUP",
+        )
+
+
+def rehearse(project: Project, database: Database | None, options: RunOptions) -> Rehearsal:
+    """Run the whole plan of `dbupdate` on a copy; the database itself is only read.
+
+    The copy of a SQLite file is beside it, or in ``backup.folder``; that of a server's database
+    on the same server. It is removed afterwards. Nobody is asked, no backup is made, and other
+    runs are not waited for.
+
+    :raises RehearsalError: there can be no copy, or something would have used another database.
+    :raises BridgeError: a step failed, as it would in the real run; the database is unchanged.
+    """
+    project.read_scripts()
+    try:
+        with project.engine(database) as engine:
+            plan = plan_upgrade(project, detect(project, engine), options.method)
+            if not plan.steps:
+                return Rehearsal(report("nothing_to_do", plan.state, ()))
+            check_whole(plan.state)
+            return _run_on_copy(project, engine, options)
+    finally:
+        project.forget()  # Alembic's configuration has the copy's URL
+
+
+def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehearsal:
+    """Run the plan on a copy of the database behind `engine`, which is only read.
+
+    Takes no lock of the database and waits for nobody: the copy shows one moment, be it in the
+    middle of another run.
+
+    :raises RehearsalError: there can be no copy, or something would have used another database.
+    :raises BridgeError: a step failed, as it would in the real run; its `state_of_data` says that
+        the database is unchanged, and what the real run would have left.
+    """
+    progress, app_tables = options.progress, project.app_tables
+    with _interruptible(), copied(engine, project.config, progress.notify) as (copy, guard):
+        told = _as_rehearsal(copy, engine, project.revisions.locations())
+        with told, guard, locked(copy, 0, progress.notify) as lock:
+            plan = plan_upgrade(project, detect(project, copy), options.method)
+            rows, before = count_rows(copy, app_tables), _contents(copy, app_tables)
+            executor = Executor(
+                project,
+                copy,
+                lock,
+                ExecuteOptions(progress, guard=guard, accepted=options.accept_drift),
+            )
+            steps = executor.execute(plan)
+            state = detect(project, copy)
+            after = _contents(copy, app_tables)
+            counted = Rows(rows, count_rows(copy, app_tables))
+        report = Report(
+            "rehearsed", shown(engine.url), steps, state.current, state.dormant, rows=counted
+        )
+        return Rehearsal(report, before, after)
+
+
+def _contents(engine: Engine, app_tables: AppTables) -> Contents:
+    with connect(engine) as connection:
+        try:
+            tables = list_tables(connection, app_tables)
+            checked, broken = rows_that_point_nowhere(connection, tables)
+        except SQLAlchemyError as error:
+            raise unreadable(engine.url, error) from None
+    return Contents(tables, checked, broken)
+
+
+@contextmanager
+def _interruptible() -> Iterator[None]:
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        interrupt.args = ("The rehearsal was interrupted.", _ONLY_A_REHEARSAL, "")
+        raise
+
+
+@contextmanager
+def _as_rehearsal(copy: Engine, engine: Engine, scripts: Sequence[Path]) -> Iterator[None]:
+    """Whatever goes wrong on the copy, in the words of a rehearsal.
+
+    :param scripts: the folders of the Alembic scripts.
+    """
+    renamed = (str(copy.url.database), str(engine.url.database))
+    try:
+        yield
+    except OutsideError as error:
+        raise _outside(f"{_step(copy)}{error}{place(error, scripts)}") from None
+    except BridgeError as error:
+        if SIGN in error.message:  # from the process that runs legacy scripts
+            raise _outside(error.message) from None
+        error.message = error.message.replace(*renamed)
+        error.help = error.help.replace("bridge dbupdate", "bridge dbupdate --rehearse")
+        left = error.state_of_data.replace(*renamed)
+        error.state_of_data = f"{_ONLY_A_REHEARSAL} A real run would leave: {left}"
+        raise
+
+
+def _step(copy: Engine) -> str:
+    """In which step the run on the copy was, as its journal has it."""
+    try:
+        with read_only(copy) as connection:
+            holder = read_holder(connection)
+    except BridgeError:
+        return ""
+    return f"in the step '{holder.step}', " if holder and holder.step else ""
+
+
+def _outside(said: str) -> RehearsalError:
+    return RehearsalError(
+        f"The rehearsal was stopped before it could touch another database: {said}",
+        help="Let env.py call bridge.revisions.run_environment(), and let scripts and hooks work "
+        "on the connection or engine that they are given. Or rehearse by hand, on a copy that the "
+        "app itself is configured for.",
+    )

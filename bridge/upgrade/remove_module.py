@@ -1,0 +1,91 @@
+"""Undo every revision of a module."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Engine
+
+from bridge.model.errors import BridgeError, ConfigError, ModuleNeededError, StateError
+from bridge.model.graph import Graph
+from bridge.model.names import CORE
+from bridge.model.results import Report
+from bridge.model.state import State
+from bridge.model.steps import Downgrade, Plan, SetVersion
+from bridge.project import Database, Project
+from bridge.upgrade.detect import detect
+from bridge.upgrade.run import RunOptions, run
+
+
+class RemovalTask:
+    """`modules remove`: undo every revision of a module."""
+
+    outcome = "removed"
+
+    def __init__(self, project: Project, name: str) -> None:
+        self._project, self._name = project, name
+
+    def plan(self, engine: Engine) -> Plan:
+        """Return the plan: the module's downgrades, each before what it needs."""
+        return removal(self._name, detect(self._project, engine), self._project.graph)
+
+
+def remove_module(
+    project: Project, name: str, database: Database | None, options: RunOptions
+) -> Report:
+    """Undo every revision of a module; its tables and their rows are gone afterwards.
+
+    :raises LockedError: another run did not end in time.
+    :raises ConfigError: there is no such module.
+    :raises ModuleNeededError: another component's revisions need the module's.
+    :raises BridgeError: a revision failed; `state_of_data` says what is there now.
+    """
+    project.read_scripts()
+    module = project.module(name)
+    if not module.present or module.problem:
+        raise ConfigError(
+            f"The module {name} cannot be removed without its files: {module.problem}",
+            help="Put them back; the module may stay switched off. Or drop its tables by hand.",
+        )
+    with project.engine(database) as engine:
+        try:
+            return run(project, engine, RemovalTask(project, name), options)
+        except BridgeError as error:
+            # dbupdate would install again what is removed by halves.
+            error.help = error.help.replace("bridge dbupdate", f"bridge modules remove {name}")
+            raise
+
+
+def removal(module: str, state: State, graph: Graph) -> Plan:
+    """The steps that undo every revision of a module, each before what it needs.
+
+    :raises ModuleNeededError: an applied revision of another component needs one of its own.
+    :raises StateError: the state is one that must be refused, or the module is still legacy.
+    """
+    if state.problem is not None:
+        raise state.problem
+    rows = {n: s for n, s in state.legacy.items() if s.repository.module == module}
+    for legacy in rows.values():
+        if legacy.version is not None and not legacy.handed_over:
+            raise StateError(
+                f"The module {module} is still at version {legacy.version} of its legacy history, "
+                "which has no way back.",
+                help=f"Switch it on and run: bridge dbupdate; then: bridge modules remove {module}",
+            )
+    graph = graph.remembering(state.revisions_without_files)
+    reached = graph.ancestors(state.current)
+    own = reached & set(graph.of_module(module))
+    needing = sorted({graph.module(r) or CORE for r in reached - own if own & graph.ancestors([r])})
+    if needing:
+        raise ModuleNeededError(
+            f"The module {module} cannot be removed: revisions of {', '.join(needing)} in this "
+            "database depend on it.",
+            help="; ".join(
+                f"remove {name} first: bridge modules remove {name}"
+                for name in needing
+                if name != CORE
+            )
+            or "The app itself needs it.",
+        )
+    # First: a row without its revisions would be handed over once more.
+    taken_out = [SetVersion(name, None) for name, s in rows.items() if s.version is not None]
+    downgrades = [Downgrade(r.id, r.branch, r.doc) for r in graph.downgrades(own)]
+    return Plan(state, (*taken_out, *downgrades))

@@ -1,0 +1,50 @@
+"""Put a backup back."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+from bridge.database.backup import back_up, check, wanted
+from bridge.database.backup import restore as restore_backup
+from bridge.model.errors import BridgeError
+from bridge.model.results import Backup
+from bridge.project import Database, Project
+from bridge.upgrade.lock import locked
+from bridge.upgrade.run import RunOptions
+
+
+def restore(
+    project: Project,
+    path: Path,
+    database: Database | None,
+    options: RunOptions,
+    *,
+    other_database: bool = False,
+) -> Backup | None:
+    """Make the database what it was when a backup was made; what came later is gone.
+
+    :param options: whether to back up what is there before, and for how long to wait.
+    :param other_database: the backup may be one of another database of the same kind.
+    :returns: the backup of what was there, if one was made.
+    :raises BackupError: the file is no whole backup of this database, what is there cannot
+        be backed up, or the database refuses it.
+    :raises LockedError: a run did not end in time.
+    """
+    before = None
+    with (
+        project.engine(database) as engine,
+        locked(engine, options.lock_timeout, options.progress.notify),
+    ):
+        check(path, engine, other_database=other_database)
+        if wanted(engine, project.config, options.backup):
+            try:
+                before = back_up(engine, project.config)
+            except BridgeError as error:
+                error.help = (
+                    "If what is there is not needed: "
+                    f"bridge restore {shlex.quote(str(path))} --no-backup"
+                )
+                raise
+        restore_backup(engine, path)
+    return before

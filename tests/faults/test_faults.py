@@ -1,0 +1,40 @@
+"""A run that is killed at any statement is finished by the next one."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from faults.harness import Harness
+from support.databases import Database
+from support.projects import TOP, Project
+
+OLD = "core-v03"
+EVERY = int(os.environ.get("FAULT_EVERY", "397"))
+
+
+@pytest.mark.skipif(
+    not sa.__version__.startswith("1.4"), reason="long: it runs with SQLAlchemy 1.4 only"
+)
+@pytest.mark.parametrize("method", ["live", "auto"])
+@pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
+def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
+    dialect: str,
+    method: str,
+    sample: Project,
+    tmp_path: Path,
+    make_database: Callable[[str], Database],
+) -> None:
+    def old() -> Database:
+        database = make_database(dialect)
+        database.load(TOP / "snapshots" / OLD)
+        return database
+
+    outcome = Harness(old, sample.root, tmp_path, method=method).run(
+        every=EVERY, first=1 if EVERY == 1 else EVERY // 2
+    )
+    print(f"\n{dialect}, {method}: {outcome}")
+    assert outcome.wrong == {}
