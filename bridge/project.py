@@ -29,7 +29,8 @@ from bridge.revisions.hooks import load_models
 from bridge.revisions.modules import find_modules
 
 if TYPE_CHECKING:
-    from bridge.revisions import Commands, Revisions
+    from bridge.revisions.commands import Commands
+    from bridge.revisions.scripts import Revisions
 
 Database = str | URL | Engine
 """What names a database: a URL, or an engine of the caller's."""
@@ -78,7 +79,7 @@ class Project:
     def revisions(self) -> Revisions:
         """The Alembic scripts of every branch."""
         # Alembic is slow to import, and many a command does without.
-        from bridge.revisions import Revisions
+        from bridge.revisions.scripts import Revisions
 
         return Revisions(self.config)
 
@@ -299,7 +300,7 @@ class Project:
         :param modules: load the models of every module that is on, too.
         :raises HookError: the models cannot be loaded.
         """
-        from bridge.revisions import Commands
+        from bridge.revisions.commands import Commands
 
         with redacted(self.scrub):
             models = load_models(self.config, modules=modules)

@@ -20,8 +20,8 @@ from bridge.model.difference import Difference
 from bridge.model.progress import Silent
 from bridge.model.steps import Step, Upgrade
 from bridge.project import Project
-from bridge.revisions import Revisions
 from bridge.revisions.modules import find_modules
+from bridge.revisions.scripts import Revisions
 from bridge.upgrade.detect import detect
 from bridge.upgrade.run import RunOptions, dbupdate
 

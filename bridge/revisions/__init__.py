@@ -1,16 +1,24 @@
 """The Alembic side; only this package imports Alembic.
 
-`Revisions` reads the scripts of every branch, `Runner` runs and stamps them, `OfflineRunner` writes
-what it would do as SQL, `Commands` are the developer's. `run_environment` is what an application's
-``env.py`` calls.
+`scripts.Revisions` reads the scripts of every branch, `running.Runner` runs and stamps them,
+`offline.OfflineRunner` writes what it would do as SQL, `commands.Commands` are the developer's.
+`run_environment` is what an application's ``env.py`` calls.
 """
 
 from __future__ import annotations
 
-from bridge.revisions.commands import Commands
-from bridge.revisions.environment import run_environment
-from bridge.revisions.offline import OfflineRunner
-from bridge.revisions.running import Runner
-from bridge.revisions.scripts import Revisions
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Commands", "OfflineRunner", "Revisions", "Runner", "run_environment"]
+if TYPE_CHECKING:
+    from bridge.revisions.environment import run_environment
+
+__all__ = ["run_environment"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import `run_environment` when it is asked for: it needs Alembic, the modules beside not."""
+    if name != "run_environment":
+        raise AttributeError(name)
+    from bridge.revisions.environment import run_environment
+
+    return run_environment

@@ -43,8 +43,8 @@ from bridge.model.steps import (
 )
 from bridge.output.redaction import redacted
 from bridge.project import Database, Project
-from bridge.revisions import OfflineRunner
 from bridge.revisions.hooks import load_models
+from bridge.revisions.offline import OfflineRunner
 from bridge.upgrade.classify import classify
 from bridge.upgrade.detect import detect
 from bridge.upgrade.execute.steps import drifted, tables_to_create

@@ -6,6 +6,10 @@ import pytest
 from support.legacy_projects import ONCE
 from support.projects import Project, copy_sample
 
+# Pytester takes back what is imported during a test: a module that a later test still uses must
+# have been there before.
+import bridge.check.workflow  # noqa: F401
+
 pytest_plugins = ["pytester"]
 
 

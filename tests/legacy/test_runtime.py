@@ -329,7 +329,7 @@ runtime.LOCKED = locked
 runtime._PROBE = "import bridge_test_extra"
 runtime._serves = lambda requirements: False
 config = parse({"alembic": {"script_location": "."}}, root=root, source="the test")
-made = runtime.ready_runtime(config, wheels=wheels, tell=lambda line: print(line, flush=True))
+made = runtime.ready_runtime(config, wheels=wheels, notify=lambda line: print(line, flush=True))
 print("ready", made.python, flush=True)
 """
 

@@ -68,7 +68,7 @@ def test_a_command_with_nothing_to_do_does_not_import_alembic(
 ) -> None:
     Bridge.from_config(app / "bridge.toml", url=sqlite_database.url).dbupdate()
     program = (
-        "import sys; from bridge.cli import main\n"
+        "import sys; from bridge.cli.main import main\n"
         "try: main(sys.argv[1:])\n"
         "finally: print(sorted({'alembic', 'sqlalchemy.orm'} & set(sys.modules)))"
     )

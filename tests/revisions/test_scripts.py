@@ -18,7 +18,7 @@ from bridge.model.errors import (
     RevisionsError,
     VersionTableMismatchError,
 )
-from bridge.revisions import Runner
+from bridge.revisions.running import Runner
 
 
 @pytest.fixture

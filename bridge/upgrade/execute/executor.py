@@ -63,8 +63,8 @@ from bridge.model.steps import (
     name_in_journal,
 )
 from bridge.project import Project
-from bridge.revisions import Runner
 from bridge.revisions.hooks import load_foundations, load_models
+from bridge.revisions.running import Runner
 from bridge.upgrade.execute.state_of_data import cannot_resume
 from bridge.upgrade.execute.steps import drifted, tables_to_create
 from bridge.upgrade.lock_kinds import Lock
