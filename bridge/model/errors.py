@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, ClassVar
 
+from bridge.model.remedy import Remedies, as_remedies, render
+
 UNCHANGED = "The database is unchanged."
 
 
@@ -17,7 +19,7 @@ class BridgeError(Exception):
     """Base of every error that bridge raises on purpose.
 
     :param message: what happened, in one or more lines.
-    :param help: what mends it: a command, a key of the configuration, or whom to ask.
+    :param help: what fixes it: commands, a key of the configuration, or whom to ask.
     :param state_of_data: what the database holds now.
 
     `code` is stable and documented; `exit_status` is the status of the command line, one for
@@ -28,19 +30,33 @@ class BridgeError(Exception):
     code: ClassVar[str] = "error"
     exit_status: ClassVar[int] = 1
 
-    def __init__(self, message: str, *, help: str = "", state_of_data: str = UNCHANGED) -> None:
+    def __init__(
+        self, message: str, *, help: Remedies = "", state_of_data: str = UNCHANGED
+    ) -> None:
         super().__init__(message)
         self.message = message
-        self.help = help
+        self.remedies = as_remedies(help)
         self.state_of_data = state_of_data
         self.steps: Sequence[dict[str, Any]] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """The error as the JSON object that `--json` prints under the key ``error``."""
+    @property
+    def help(self) -> str:
+        """What mends it, as it is printed."""
+        return render(self.remedies)
+
+    @help.setter
+    def help(self, given: Remedies) -> None:
+        self.remedies = as_remedies(given)
+
+    def as_dict(self, program: str = "bridge") -> dict[str, Any]:
+        """Return the JSON object that `--json` prints under the key ``error``.
+
+        :param program: what stands before bridge's commands on the user's command line.
+        """
         document: dict[str, Any] = {
             "code": self.code,
             "message": self.message,
-            "help": self.help,
+            "help": render(self.remedies, program),
             "state_of_data": self.state_of_data,
         }
         if self.steps:
@@ -183,9 +199,9 @@ class DriftError(StateError):
     code = "schema-drift"
     differences: Sequence[dict[str, Any]] = ()
 
-    def as_dict(self) -> dict[str, Any]:
-        """As of every error, with the differences."""
-        return {**super().as_dict(), "differences": list(self.differences)}
+    def as_dict(self, program: str = "bridge") -> dict[str, Any]:
+        """Return the JSON object of every error, with the differences."""
+        return {**super().as_dict(program), "differences": list(self.differences)}
 
 
 class ModuleNeededError(StateError):
