@@ -59,7 +59,7 @@ class Guard:
 
     def as_request(self) -> dict[str, Any]:
         """What another process makes the same guard of."""
-        return {"file": os.path.abspath(__file__), "arguments": self._arguments}
+        return {"arguments": self._arguments}
 
     def __enter__(self) -> Guard:
         self._others = set(threading.enumerate()) - {threading.current_thread()}

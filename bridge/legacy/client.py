@@ -18,7 +18,6 @@ from typing import IO, Any
 from sqlalchemy.engine import URL
 
 from bridge.database.guard import Guard
-from bridge.database.journal.statements import recorder
 from bridge.database.journal.statements.recorder import DIALECTS, CannotResume
 from bridge.database.secrets import scrub
 from bridge.database.url import SECRET_VARIABLES
@@ -32,11 +31,7 @@ from bridge.model.steps import RunLegacy, name_in_journal
 
 log = logging.getLogger("bridge.legacy")
 
-WORKER = Path(__file__).with_name("worker") / "worker.py"
-
-CAPTURE = WORKER.with_name("capture.py")
-
-RECORDER = Path(recorder.__file__)
+WORKER = Path(__file__).with_name("worker") / "__main__.py"
 
 OUTPUT_LINES = 20
 """How many lines of a script's own output an error shows."""
@@ -57,7 +52,7 @@ _NOT_INHERITED = (
 class Ran:
     """What the worker says of a version that it has run: seconds, and writing statements.
 
-    `captured` is what capture.py has written down of it, None where nobody asked for that.
+    `captured` is what `worker/capture.py` has written down of it, None where nobody asked for that.
     """
 
     seconds: float
@@ -95,9 +90,9 @@ class LegacyClient:
             **_request(url, states, steps, config),
             "mark": mark,
             "journal": journal and {"table": JOURNAL_TABLE, "common": dict(journal)},
-            "recorder": str(RECORDER) if journal and url.get_backend_name() in DIALECTS else None,
+            "recorder": bool(journal) and url.get_backend_name() in DIALECTS,
             "guard": guard.as_request() if guard else None,
-            "capture": None if moment is None else {"file": str(CAPTURE), "moment": moment},
+            "capture": None if moment is None else {"moment": moment},
         }
         # Append: it is the worker's standard error, and both sides move in it.
         self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed on exit)
@@ -250,7 +245,7 @@ class LegacyClient:
     @property
     def _recorded(self) -> bool:
         """Whether the statements are written down, so that a later run goes on behind them."""
-        return self._request["recorder"] is not None
+        return bool(self._request["recorder"])
 
     def is_non_transactional(self, step: RunLegacy) -> bool:
         """Whether the statements of a version are committed one by one."""

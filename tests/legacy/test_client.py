@@ -182,7 +182,7 @@ def test_the_url_is_in_no_argument_and_no_environment(
     seen = json.loads((project.root / "legacy/app/versions/seen.json").read_text())
     name = str(make_url(database.url).database)
     assert name not in seen["cmdline"]
-    assert "worker.py" in seen["cmdline"]
+    assert str(client.WORKER) in seen["cmdline"]
     assert "BRIDGE_DATABASE_URL" not in seen["environ"]
     assert name not in seen["environ"].replace(str(project.root), "")
     assert seen["THE_APPS_OWN"] == "kept"

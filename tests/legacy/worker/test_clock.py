@@ -1,58 +1,19 @@
-"""Statements with their values in place, and a clock that stands still."""
+"""A clock that stands still, and the time of the upgrade in place of what it shows."""
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import re
-import sqlite3
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
-from hypothesis import example, given
-from hypothesis import strategies as st
 from support.databases import Database
 
-from bridge.legacy.worker import capture
-from bridge.legacy.worker.capture import Clock, Times, _sqlite_text
-
-VALUES = st.one_of(
-    st.none(),
-    st.booleans(),
-    st.integers(-(2**63), 2**63 - 1),
-    st.floats(allow_nan=False),
-    st.text(st.characters(exclude_categories=["Cs"])),
-    st.binary(),
-)
-
-
-def fetch(sql: str, values: Any = ()) -> Any:
-    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
-        return connection.execute(sql, values).fetchall()
-
-
-@given(VALUES, VALUES)
-@example("a\0b", b"\0")
-@example("'; --", float("inf"))
-@example("100% ? :x %s", -0.0)
-def test_a_value_in_place_is_the_value(one: Any, other: Any) -> None:
-    sql = "SELECT ?, typeof(?1), ?2, typeof(?2)"
-    assert fetch(_sqlite_text(sql, (one, other))) == fetch(sql, (one, other))
-
-
-def test_what_only_looks_like_a_place_stays() -> None:
-    sql = """SELECT '?', ":x", `?`, [?] -- ?\n, 1 /* :x */, 'it''s ?' FROM "?" WHERE a = :x"""
-    assert _sqlite_text("SELECT '?' /* ? */, ?", (1,)) == "SELECT '?' /* ? */, 1"
-    assert _sqlite_text(sql, {"x": "y"}) == sql.removesuffix(":x") + "'y'"
-    assert _sqlite_text(sql, ()) == sql
-
-
-# --- the time of the upgrade --------------------------------------------------------------
+from bridge.legacy.worker import clock
+from bridge.legacy.worker.clock import Clock, Times
 
 MOMENT = 981173106.789012
 """2001-02-03 04:05:06.789012 UTC, and half past nine where the clock stands still."""
@@ -113,13 +74,13 @@ def test_a_time_with_its_zone_keeps_it() -> None:
 def test_the_clock_stands_still_and_its_times_are_real_ones() -> None:
     code = f"""
         import importlib.util, json, pickle, sys
-        spec = importlib.util.spec_from_file_location("capture", {str(Path(capture.__file__))!r})
-        capture = importlib.util.module_from_spec(spec)
-        sys.modules["capture"] = capture
-        spec.loader.exec_module(capture)
+        spec = importlib.util.spec_from_file_location("clock", {str(Path(clock.__file__))!r})
+        clock = importlib.util.module_from_spec(spec)
+        sys.modules["clock"] = clock
+        spec.loader.exec_module(clock)
         import datetime as module
         real = module.datetime
-        capture.Clock({MOMENT}).stop()
+        clock.Clock({MOMENT}).stop()
         import time
         from datetime import date, datetime, timezone
 
@@ -140,29 +101,6 @@ def test_the_clock_stands_still_and_its_times_are_real_ones() -> None:
     """
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code)],
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-
-
-@pytest.mark.skipif(not sa.__version__.startswith("1.4"), reason="what legacy scripts run on")
-def test_sets_of_a_table_are_in_order() -> None:
-    code = """
-        import importlib.util, sys
-        spec = importlib.util.spec_from_file_location("capture", sys.argv[1])
-        capture = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(capture)
-        capture.order_sets()
-        import sqlalchemy as sa
-        names = [f"c{n}" for n in range(40)]
-        t = sa.Table("t", sa.MetaData(), *(sa.Column(n, sa.Integer, index=True) for n in names))
-        assert [i.name for i in t.indexes] == [f"ix_t_{n}" for n in names]
-        t.constraints = set(t.constraints) | {sa.UniqueConstraint(name=n) for n in names}
-        t.constraints.remove(t.primary_key)
-        assert [c.name for c in t.constraints] == names
-    """
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", textwrap.dedent(code), capture.__file__],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

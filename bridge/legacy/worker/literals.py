@@ -1,0 +1,92 @@
+"""Statements with their values in place."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+# Strings, quoted names, comments, dollar-quoted bodies; what is left has the placeholders.
+_QUOTED = re.compile(
+    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL
+)
+
+_PLACEHOLDER = re.compile(rf"({_QUOTED.pattern})|\?(\d*)|[:@$]([A-Za-z_]\w*)", re.DOTALL)
+
+
+def literal(connection: Any, sql: str, values: Any) -> str:
+    """Return the statement with its values in place, as the database itself would read it.
+
+    :raises ValueError: there is no way to write one of them.
+    """
+    session = _session(connection)
+    if connection.dialect.name == "sqlite":
+        return sqlite_text(sql, values)
+    cursor = session.cursor()
+    try:
+        if connection.dialect.name == "postgresql":
+            text = cursor.mogrify(sql, values)
+            return text.decode("utf-8") if isinstance(text, bytes) else str(text)
+        rendered: Any
+        if isinstance(values, dict):
+            rendered = {key: _mysql_text(session, value) for key, value in values.items()}
+        else:
+            rendered = tuple(_mysql_text(session, value) for value in values)
+        return str(sql % rendered)
+    finally:
+        cursor.close()
+
+
+def _session(connection: Any) -> Any:
+    """Return the driver's own connection."""
+    found = connection.connection
+    return getattr(found, "dbapi_connection", None) or getattr(found, "connection", found)
+
+
+def _mysql_text(session: Any, value: Any) -> str:
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return f"x'{bytes(value).hex()}'" if len(value) else "''"
+    text = session.literal(value)
+    return text.decode("utf-8") if isinstance(text, bytes) else str(text)
+
+
+def sqlite_text(sql: str, values: Any) -> str:
+    """Return a statement of SQLite's with its values in place."""
+    if not values:
+        return sql
+    named = isinstance(values, dict)
+    left: Iterator[Any] = iter(() if named else values)
+
+    def put(found: Any) -> str:
+        if found[1] is not None:
+            return str(found[0])
+        if found[3] is not None:
+            return _sqlite_value(values[found[3]]) if named else str(found[0])
+        return _sqlite_value(values[int(found[2]) - 1] if found[2] else next(left))
+
+    return _PLACEHOLDER.sub(put, sql)
+
+
+def _sqlite_value(value: Any) -> str:
+    if not isinstance(value, (str, bytes, int, float, type(None), bytearray, memoryview)):
+        adapted = sqlite3.adapters.get((type(value), sqlite3.PrepareProtocol))
+        if adapted is None:
+            raise ValueError(f"there is no SQL for {value!r}")
+        value = adapted(value)
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return str(int(value))
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, float):
+        if value != value:
+            return "NULL"  # as SQLite keeps it
+        return {float("inf"): "9e999", -float("inf"): "-9e999"}.get(value, repr(value))
+    if isinstance(value, str):
+        if "\0" in value:
+            return f"CAST(x'{value.encode('utf-8').hex()}' AS TEXT)"
+        quoted = value.replace("'", "''")
+        return f"'{quoted}'"
+    return f"x'{bytes(value).hex()}'"
