@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import logging
 import signal
@@ -423,10 +422,6 @@ def test_an_answer_that_breaks_off_is_the_worker_s_end(
     assert error.help == (
         "Run again with --debug to see all that it printed. See what is there now: bridge status"
     )
-
-
-def test_the_worker_needs_no_newer_python_than_it_says() -> None:
-    ast.parse(client.WORKER.read_text(encoding="utf-8"), feature_version=(3, 7))
 
 
 def test_a_cause_that_many_scripts_share_is_told_once(

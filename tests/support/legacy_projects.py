@@ -18,6 +18,7 @@ from bridge import Bridge, BridgeError
 from bridge.legacy.runtime import ready_runtime
 from bridge.legacy.urls import legacy_url
 from bridge.model.config_file import parse
+from bridge.model.errors import LegacyPreflightError
 
 LEGACY_SIDE = pytest.mark.skipif(
     not sa.__version__.startswith("1.4"),
@@ -140,6 +141,20 @@ class LegacyProject:
         with pytest.raises(BridgeError) as caught:
             self.bridge(database, **tables).dbupdate()
         return caught.value
+
+    def problems(self, database: Database) -> list[str]:
+        """What preflight says of scripts that cannot run; proves that nothing was written."""
+        self.install(database)
+        before = database.contents()
+        error = self.refused(database)
+        assert isinstance(error, LegacyPreflightError), error
+        assert error.state_of_data == "The database is unchanged."
+        assert database.contents() == before
+        first, *rest = self.message(error).splitlines()
+        many = "s" if len(rest) > 1 else ""
+        needs = "the legacy scripts that this database needs"
+        assert first == f"{len(rest)} problem{many} with {needs}:"
+        return [line.removeprefix("- ROOT/legacy/app/versions/") for line in rest]
 
     def install(self, database: Database) -> None:
         """Writes the version rows at 0, unless the test has written some."""
