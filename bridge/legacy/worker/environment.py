@@ -39,7 +39,7 @@ def package_versions() -> dict[str, str]:
         "sqlalchemy": sqlalchemy.__version__,
     }
     with contextlib.suppress(Exception):
-        # Only `bridge freeze` asks for it (20 ms), and Python 3.7 does not have it.
+        # Python 3.7 does not have it. Elsewhere it costs nothing: sqlalchemy-migrate needs it.
         from importlib.metadata import version
 
         found["sqlalchemy-migrate"] = version("sqlalchemy-migrate")
