@@ -53,7 +53,7 @@ class Draft:
                 stack.enter_context(connection.begin())
                 self.seen[number] = observe(connection, result.dialect, configuration.app_tables)
                 connections.setdefault(result.dialect, connection)
-            self._words = decide(self.observed, connections)
+            self._sources = decide(self.observed, connections)
         tables = {name for seen in self.observed.values() for name in seen.schema["tables"]}
         for table in sorted(tables):
             self._read_rows(table)
@@ -81,8 +81,8 @@ class Draft:
         self.rows[table] = LegacyRows(table, counts, why)
         if why is None:
             types = {
-                name: next(iter(words.types.values()))
-                for (of, name), words in self._words.items()
+                name: next(iter(source.types.values()))
+                for (of, name), source in self._sources.items()
                 if of == table
             }
             self.inserted[table] = Rows(types, tuple(next(iter(found.values()))))
@@ -91,7 +91,7 @@ class Draft:
         """Return the rows at the end of the history, or in a database that should be like it."""
         engine = engine or self.results[number].engine
         assert engine is not None
-        return read_rows(engine, self.seen[number], table, self._words)
+        return read_rows(engine, self.seen[number], table, self._sources)
 
     # --- the scripts ----------------------------------------------------------------------
 
@@ -102,7 +102,7 @@ class Draft:
         for name in self.configuration.names:
             part = self._part(name, before)
             before |= part.tables
-            text = write_script(part, self.observed, self._words)
+            text = write_script(part, self.observed, self._sources)
             versions = folder / ("versions" if name == core else name)
             (versions / f"{part.revision}.py").write_text(text, encoding="utf-8")
 
