@@ -1,8 +1,8 @@
 """Writes the first Alembic revisions from what a legacy history leaves.
 
-`observe` reads a database at its end, `decide` finds Core's types and defaults for its columns by trying them,
-`read_rows` what is in its tables. `write_script` puts a revision together from what was seen on
-one or several kinds of database.
+`observe` reads a database at its end, `decide` finds Core's types and defaults for its columns by
+trying them, `read_rows` reads what is in its tables. `write_script` puts a revision together from
+what was seen on one or several kinds of database.
 """
 
 from __future__ import annotations
