@@ -27,8 +27,9 @@ from bridge.model.errors import DatabaseError, SnapshotError
 from bridge.model.names import family
 from bridge.model.results import Snapshot, standing
 from bridge.project import Project
-from bridge.snapshots.anonymize import Anonymizer, scrubbed_copies, scrubbed_inserts
+from bridge.snapshots.anonymize import Anonymizer
 from bridge.snapshots.files import LABELS, UNCHANGED, header, with_sorted_rows, without_its_time
+from bridge.snapshots.scrub_dump import scrubbed_copies, scrubbed_inserts
 from bridge.upgrade.detect import detect
 
 
