@@ -337,9 +337,9 @@ class Bridge:
         :param folder: None for the one that the configuration names.
         :raises DatabaseError: one cannot be read.
         """
-        from bridge.snapshots.workflow import Snapshots
+        from bridge.snapshots.files import list_snapshots
 
-        return Snapshots(self.project, folder).found()
+        return list_snapshots(self.project.config.snapshots if folder is None else Path(folder))
 
     def create_snapshot(
         self,
@@ -363,10 +363,12 @@ class Bridge:
         :raises LegacyError: a version fails.
         :raises SnapshotError: the file exists already.
         """
-        from bridge.snapshots.workflow import ROWS, SnapshotFile, create_snapshot
+        from bridge.snapshots.files import SnapshotFile
+        from bridge.snapshots.generate import Filling
+        from bridge.snapshots.workflow import create_snapshot
 
-        where = SnapshotFile(**file)
-        return create_snapshot(self.project, at, where, kind=kind, rows=(rows or ROWS, plain))
+        filling = Filling(rows or Filling.rows, plain)
+        return create_snapshot(self.project, at, SnapshotFile(**file), kind=kind, filling=filling)
 
     def import_snapshot(
         self,
@@ -387,7 +389,8 @@ class Bridge:
         :raises StateError: it is no database of this app's that can be upgraded.
         :raises SnapshotError: the file exists already, or cannot be anonymized.
         """
-        from bridge.snapshots.workflow import SnapshotFile, import_snapshot
+        from bridge.snapshots.files import SnapshotFile
+        from bridge.snapshots.workflow import import_snapshot
 
         where = SnapshotFile(**file)
         return import_snapshot(self.project, Path(path), where, anonymize=anonymize, keep=keep)

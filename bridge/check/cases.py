@@ -9,7 +9,7 @@ from bridge.legacy.sequence import every_version
 from bridge.model.checks import Kind
 from bridge.model.names import CORE, family
 from bridge.project import Project
-from bridge.snapshots.workflow import Snapshots
+from bridge.snapshots.files import list_snapshots
 
 Versions = Mapping[str, int]
 """Of each legacy repository the version that it is at."""
@@ -87,4 +87,5 @@ def starts(project: Project) -> Iterator[Versions]:
 
 def snapshots(project: Project, dialect: str) -> list[Path]:
     """The old databases of a kind that the app has saved."""
-    return [found.path for found in Snapshots(project).found() if found.kind == family(dialect)]
+    found = list_snapshots(project.config.snapshots)
+    return [snapshot.path for snapshot in found if snapshot.kind == family(dialect)]

@@ -11,8 +11,9 @@ from sqlalchemy.engine import URL, Engine
 from bridge.database.scratch import Scratch, scratch
 from bridge.database.url import parse_url
 from bridge.model.errors import ConfigError
+from bridge.model.progress import Silent
 from bridge.project import Project
-from bridge.snapshots.workflow import Snapshots
+from bridge.snapshots.generate import Filling, Generator, with_required
 from bridge.upgrade.run import RunOptions, dbupdate
 
 Start = str | Sequence[str] | None
@@ -84,5 +85,5 @@ class OldInstalls:
             if not equals or not (number.isascii() and number.isdigit()):
                 raise ConfigError(f"{start} is not NAME=VERSION.", help="Such as: core=12")
             versions[name] = int(number)
-        snapshots = Snapshots(self._project)
-        return snapshots.climbed(place, snapshots.whole(versions), rows)
+        folder, at = self._project.config.snapshots, with_required(self._project, versions)
+        return Generator(self._project, place, folder, Silent()).generate(at, Filling(rows))

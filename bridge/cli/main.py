@@ -787,17 +787,18 @@ def check(
               "scripts are loaded, with the engine.")  # fmt: skip
 @json_option
 @click.option("--debug", is_flag=True, help="Show tracebacks and what scripts print.")
-def init(urls: Sequence[str], as_json: bool, debug: bool, **given: Any) -> None:
+def init(legacy: Sequence[Path], as_json: bool, debug: bool, **given: Any) -> None:
     """Write bridge.toml and the first Alembic revisions, for an app with legacy repositories.
 
     To be run in the folder of the app. The revisions are made from what the history leaves on each
     database, and proved there. Nothing that exists is overwritten.
     """
+    from bridge.init.options import InitOptions
     from bridge.init.workflow import init as begin
 
-    output = Output(as_json=as_json, debug=debug, hide=lambda text: scrub(text, *urls))
+    output = Output(as_json=as_json, debug=debug, hide=lambda text: scrub(text, *given["urls"]))
     with speaking(output, alone=as_json):
-        beginning = begin(urls=urls, progress=output.freeze_progress(), **given)
+        beginning = begin(legacy, InitOptions(progress=output.freeze_progress(), **given))
         output.beginning(beginning)
         if not beginning.proved:
             raise click.exceptions.Exit(RevisionsError.exit_status)

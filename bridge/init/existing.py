@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -59,7 +58,7 @@ class Existing:
 
 
 def find_existing(root: Path) -> Existing | None:
-    """The Alembic configuration in the folder of an app, None where there is none.
+    """Return the Alembic configuration in the folder of an app, None where there is none.
 
     :raises RevisionsError: it cannot be read.
     """
@@ -82,7 +81,7 @@ def find_existing(root: Path) -> Existing | None:
 
 
 def pyproject(root: Path) -> dict[str, Any]:
-    """The app's `pyproject.toml`, empty where there is none."""
+    """Return the app's `pyproject.toml`, empty where there is none."""
     with suppress(OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
         found: dict[str, Any] = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
         return found
@@ -98,28 +97,31 @@ class Candidate:
 
 
 def candidates(
-    engine: Engine, root: Path, tables: Mapping[str, Any], end: Schema, app_tables: AppTables
+    project: Project, engine: Engine, end: Schema, app_tables: AppTables
 ) -> list[Candidate]:
-    """Run the revisions on an empty database, and compare after each.
+    """Run the revisions on an empty database, and compare it with `end` after each.
 
-    :param tables: the configuration, without legacy repositories.
+    :param project: without legacy repositories.
     :raises BridgeError: a revision fails.
     """
-    project = Project.from_arguments(tables, url=engine, root=root)
-    watch = _Watch(
-        lambda: (detect(project, engine).current, compare(end, schema_of(engine, app_tables)))
-    )
+    watch = _Watch(project, engine, end, app_tables)
     dbupdate(project, options=RunOptions(backup=False, progress=watch))
     return watch.found
 
 
 class _Watch(Silent):
-    def __init__(self, look: Callable[[], tuple[Iterable[str], tuple[Difference, ...]]]) -> None:
-        self._look = look
+    """Compares a database after each revision."""
+
+    def __init__(
+        self, project: Project, engine: Engine, end: Schema, app_tables: AppTables
+    ) -> None:
+        self._project, self._engine = project, engine
+        self._end, self._app_tables = end, app_tables
         self.found: list[Candidate] = []
 
     def done(self, step: Step, seconds: float) -> None:
         """Look at what the revision has made."""
         if isinstance(step, Upgrade):
-            revisions, differences = self._look()
-            self.found.append(Candidate(tuple(revisions), differences))
+            differences = compare(self._end, schema_of(self._engine, self._app_tables))
+            current = detect(self._project, self._engine).current
+            self.found.append(Candidate(tuple(current), differences))

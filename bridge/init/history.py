@@ -27,7 +27,7 @@ from bridge.model.steps import RunLegacy
 
 
 @dataclass(frozen=True)
-class End:
+class HistoryResult:
     """A database at the end of the history, on one kind of server.
 
     :param error: why the history does not run there; then there is no `engine`.
@@ -64,7 +64,7 @@ class History:
     app_tables: AppTables
     snapshots: Sequence[Path] = ()
 
-    def run(self, place: Scratch) -> End:
+    def run(self, place: Scratch) -> HistoryResult:
         """Run it on a new database.
 
         :raises LegacyPreflightError: scripts cannot be loaded.
@@ -77,8 +77,8 @@ class History:
         except LegacyPreflightError:
             raise
         except LegacyError as error:
-            return End(place, time.monotonic() - begun, error=error.message)
-        return End(place, time.monotonic() - begun, engine, owners=owners)
+            return HistoryResult(place, time.monotonic() - begun, error=error.message)
+        return HistoryResult(place, time.monotonic() - begun, engine, owners=owners)
 
     def _from_nothing(self, place: Scratch, owners: dict[str, str]) -> Engine:
         engine = place.create()
@@ -124,7 +124,7 @@ class History:
 
 
 def schema_of(engine: Engine, app_tables: AppTables) -> Schema:
-    """The schema document of what is the app's."""
+    """Return the schema document of what is the app's."""
     with connect(engine) as connection, connection.begin():
         whole = read_schema(connection)
     names = [*whole["tables"], *whole.get("views", {}), *whole.get("sequences", {})]
@@ -132,5 +132,5 @@ def schema_of(engine: Engine, app_tables: AppTables) -> Schema:
 
 
 def names_in(schema: Schema) -> list[str]:
-    """What is in a schema document: ``table users``, ``view active``, ..."""
+    """Return what is in a schema document: ``table users``, ``view active``, ..."""
     return [f"{kind.removesuffix('s')} {name}" for kind, names in schema.items() for name in names]

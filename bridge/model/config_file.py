@@ -6,12 +6,10 @@ is a mistake. Paths are relative to the folder of the file.
 
 from __future__ import annotations
 
-import difflib
-import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from bridge.model.config import (
     AlembicConfig,
@@ -22,6 +20,7 @@ from bridge.model.config import (
     LegacyConfig,
     ModuleConfig,
 )
+from bridge.model.config_table import NAMED, ConfigTable
 from bridge.model.errors import ConfigError, ConfigMissingError
 from bridge.model.names import CORE
 
@@ -32,17 +31,12 @@ else:
 
 FILE_NAME = "bridge.toml"
 
-T = TypeVar("T")
-
-# package.module:name; a single letter before the colon is a drive.
-_NAMED = re.compile(r"[A-Za-z_][\w.]+:[\w./-]+$")
-
 
 # --- finding ------------------------------------------------------------------------------
 
 
 def find(start: Path) -> Path:
-    """The nearest configuration file at or above the folder `start`.
+    """Return the nearest configuration file at or above the folder `start`.
 
     :raises ConfigMissingError: there is none.
     """
@@ -60,7 +54,7 @@ def find(start: Path) -> Path:
 
 
 def load(path: Path | None = None) -> Config:
-    """The configuration from `path`, or from the nearest file above the working directory.
+    """Return the configuration from `path`, or from the nearest file above the working directory.
 
     :raises ConfigMissingError: the file is not there.
     :raises ConfigError: it is not TOML, or a key is unknown or has a value that is not allowed.
@@ -97,148 +91,24 @@ def _read(path: Path) -> dict[str, Any]:
         ) from None
 
 
-# --- reading values -----------------------------------------------------------------------
-
-
-class _Table:
-    """One table of the document: hands out its keys with their types checked."""
-
-    def __init__(self, values: object, name: str, source: str, root: Path) -> None:
-        self.name, self.source, self.root = name, source, root
-        if not isinstance(values, Mapping):
-            raise self.mistake(None, "must be a table")
-        self.values = dict(values)
-        self.known: list[str] = []
-
-    def mistake(self, key: str | None, rule: str) -> ConfigError:
-        where = ".".join(part for part in (self.name, key) if part)
-        return ConfigError(
-            f"{where} in {self.source} {rule}.",
-            help=f"Change {where} in {self.source}.",
-        )
-
-    def take(self, key: str, convert: Callable[[str, Any], T], default: T) -> T:
-        self.known.append(key)
-        return convert(key, self.values[key]) if key in self.values else default
-
-    def need(self, key: str, convert: Callable[[str, Any], T]) -> T:
-        if key not in self.values:
-            where = ".".join(part for part in (self.name, key) if part)
-            close = difflib.get_close_matches(key, self.values, n=1)
-            hint = f"; is {close[0]} meant to be it?" if close else ""
-            raise ConfigError(
-                f"{where} is missing in {self.source}{hint}.",
-                help=f"Add {where} to {self.source}.",
-            )
-        self.known.append(key)
-        return convert(key, self.values[key])
-
-    def finish(self) -> None:
-        """Every key that nothing asked for is a mistake."""
-        for key in self.values:
-            if key not in self.known:
-                close = difflib.get_close_matches(key, self.known, n=1)
-                hint = f"; did you mean {close[0]}?" if close else ""
-                allowed = ", ".join(sorted(set(self.known)))
-                raise self.mistake(
-                    key, f"is not a key that bridge knows{hint} (allowed: {allowed})"
-                )
-
-    # Converters: each takes the key and the raw value.
-
-    def string(self, key: str, value: Any) -> str:
-        if not isinstance(value, str) or not value:
-            # A URL may hold a password, also where it is not where it should be.
-            found = "" if key == "url" else f", not {value!r}"
-            raise self.mistake(key, f"must be a string that is not empty{found}")
-        return value
-
-    def flag(self, key: str, value: Any) -> bool:
-        if not isinstance(value, bool):
-            raise self.mistake(key, f"must be true or false, not {value!r}")
-        return value
-
-    def count(self, key: str, value: Any) -> int:
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self.mistake(key, f"must be a whole number from 1 on, not {value!r}")
-        return value
-
-    def strings(self, key: str, value: Any) -> tuple[str, ...]:
-        items = [value] if isinstance(value, str) else value
-        if not isinstance(items, list | tuple) or not all(isinstance(i, str) and i for i in items):
-            raise self.mistake(key, f"must be a list of strings, not {value!r}")
-        return tuple(items)
-
-    def path(self, key: str, value: Any) -> Path:
-        if isinstance(value, Path):
-            value = str(value)
-        return self.root / Path(self.string(key, value)).expanduser()
-
-    def paths(self, key: str, value: Any) -> tuple[Path, ...]:
-        return tuple(self.path(key, item) for item in self.strings(key, value))
-
-    def path_or_resource(self, key: str, value: Any) -> Path | str:
-        if isinstance(value, str) and _NAMED.match(value):
-            return value
-        return self.path(key, value)
-
-    def numbers(self, key: str, value: Any) -> tuple[int, ...]:
-        if not isinstance(value, list | tuple) or not all(
-            isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value
-        ):
-            raise self.mistake(key, f"must be a list of numbers above 0, not {value!r}")
-        return tuple(sorted(set(value)))
-
-    def one_of(self, *allowed: str) -> Callable[[str, Any], Any]:
-        def convert(key: str, value: Any) -> Any:
-            if value not in allowed:
-                choices = " or ".join(f'"{choice}"' for choice in allowed)
-                raise self.mistake(key, f"must be {choices}, not {value!r}")
-            return value
-
-        return convert
-
-    def by_version(self, inner: Callable[[str, Any], T]) -> Callable[[str, Any], dict[int, T]]:
-        """A table whose keys are versions: TOML makes them strings."""
-
-        def convert(key: str, value: Any) -> dict[int, T]:
-            if not isinstance(value, Mapping):
-                raise self.mistake(key, f"must be a table from versions to values, not {value!r}")
-            result = {}
-            for version, item in value.items():
-                if not str(version).isdigit():
-                    raise self.mistake(f"{key}.{version}", "must have a whole number as its key")
-                result[int(version)] = inner(f"{key}.{version}", item)
-            return dict(sorted(result.items()))
-
-        return convert
-
-    def versions(self, key: str, value: Any) -> dict[str, int]:
-        if not isinstance(value, Mapping) or not all(
-            isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in value.values()
-        ):
-            raise self.mistake(key, f"must be a table from repositories to versions, not {value!r}")
-        return dict(value)
-
-
 # --- the document -------------------------------------------------------------------------
 
 
 def parse(document: Mapping[str, Any], *, root: Path, source: str) -> Config:
-    """The configuration from a document of plain values, shaped as `bridge.toml` is.
+    """Return the configuration from a document of plain values, shaped as `bridge.toml` is.
 
     :raises ConfigError: a key is unknown or has a value that is not allowed.
     """
-    top = _Table(document, "", source, root)
+    top = ConfigTable(document, "", source, root)
 
-    def table(name: str, values: object) -> _Table:
-        return _Table(values, name, source, root)
+    def table(name: str, values: object) -> ConfigTable:
+        return ConfigTable(values, name, source, root)
 
-    def group(key: str, values: Any) -> dict[str, _Table]:
+    def group(key: str, values: Any) -> dict[str, ConfigTable]:
         outer = table(key, values)
         return {name: table(f"{key}.{name}", inner) for name, inner in outer.values.items()}
 
-    none: dict[str, _Table] = {}
+    none: dict[str, ConfigTable] = {}
     legacy_python = top.take("legacy_python", top.path, None)
     database = _database(table("database", top.take("database", lambda _, v: v, {})))
     alembic = _alembic(table("alembic", top.need("alembic", lambda _, v: v)))
@@ -256,7 +126,7 @@ def parse(document: Mapping[str, Any], *, root: Path, source: str) -> Config:
     return config
 
 
-def _backup(table: _Table) -> BackupConfig:
+def _backup(table: ConfigTable) -> BackupConfig:
     result = BackupConfig(
         keep=table.take("keep", table.count, BackupConfig.keep),
         servers=table.take("servers", table.flag, BackupConfig.servers),
@@ -266,7 +136,7 @@ def _backup(table: _Table) -> BackupConfig:
     return result
 
 
-def _check(table: _Table) -> CheckConfig:
+def _check(table: ConfigTable) -> CheckConfig:
     result = CheckConfig(
         snapshots=table.take("snapshots", table.path, None),
         accept=table.take("accept", table.strings, ()),
@@ -275,7 +145,7 @@ def _check(table: _Table) -> CheckConfig:
     return result
 
 
-def _database(table: _Table) -> DatabaseConfig:
+def _database(table: ConfigTable) -> DatabaseConfig:
     result = DatabaseConfig(
         url=table.take("url", table.string, None),
         ignore_tables=table.take("ignore_tables", table.strings, ()),
@@ -286,7 +156,7 @@ def _database(table: _Table) -> DatabaseConfig:
     return result
 
 
-def _alembic(table: _Table) -> AlembicConfig:
+def _alembic(table: ConfigTable) -> AlembicConfig:
     result = AlembicConfig(
         script_location=table.take("script_location", table.path, None),
         config=table.take("config", table.path, None),
@@ -313,14 +183,14 @@ def _alembic(table: _Table) -> AlembicConfig:
 
 
 def parse_legacy(name: str, values: object, *, root: Path, source: str) -> LegacyConfig:
-    """One `[legacy.NAME]` table, as an installed package describes its own history.
+    """Read one `[legacy.NAME]` table, as an installed package describes its own history.
 
     :raises ConfigError: a key is unknown or has a value that is not allowed.
     """
-    return _legacy(name, _Table(values, f"legacy.{name}", source, root))
+    return _legacy(name, ConfigTable(values, f"legacy.{name}", source, root))
 
 
-def _legacy(name: str, table: _Table) -> LegacyConfig:
+def _legacy(name: str, table: ConfigTable) -> LegacyConfig:
     repository = table.take("repository", table.path, None)
     registry = table.take("registry", table.string, None)
     if repository is not None and registry is not None:
@@ -358,7 +228,7 @@ def _legacy(name: str, table: _Table) -> LegacyConfig:
     table.finish()
     if repository is not None and not repository.is_dir():
         raise table.mistake("repository", f"names {repository}, which is not there")
-    if registry is not None and not _NAMED.match(registry):
+    if registry is not None and not NAMED.match(registry):
         raise table.mistake("registry", f'must be "package.module:NAME", not {registry!r}')
     for version, revisions in stamp.items():
         if not revisions and version != max(stamp):
@@ -369,7 +239,7 @@ def _legacy(name: str, table: _Table) -> LegacyConfig:
     return result
 
 
-def _module(name: str, table: _Table) -> ModuleConfig:
+def _module(name: str, table: ConfigTable) -> ModuleConfig:
     if name == CORE:
         raise table.mistake(None, "cannot have that name: it stands for the app itself")
     text = table.take("migrations", table.path_or_resource, None)
@@ -388,8 +258,8 @@ def _module(name: str, table: _Table) -> ModuleConfig:
     return result
 
 
-def _check_names(config: Config, top: _Table) -> None:
-    """Names that one table uses of another must be there."""
+def _check_names(config: Config, top: ConfigTable) -> None:
+    """Refuse names that one table uses of another and that do not exist."""
     names = ", ".join(config.legacy) or "none"
     claimed: dict[str, str] = {}
     for module in config.modules.values():

@@ -121,6 +121,11 @@ class State:
     problem: BridgeError | None = field(default=None, compare=False)
 
     @property
+    def versions(self) -> dict[str, int]:
+        """The version of each legacy repository that is in the database."""
+        return {n: s.version for n, s in self.legacy.items() if s.version is not None}
+
+    @property
     def dormant(self) -> dict[str, tuple[str, ...]]:
         """The applied revisions of each module that is not on."""
         return {m.name: m.current for m in self.modules if m.switch != "on" and m.current}

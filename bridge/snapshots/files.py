@@ -1,14 +1,19 @@
-"""Snapshots as files: their names, their first lines, and what makes them the same each time."""
+"""Snapshots as files: where they are, their first lines, and what makes them the same each time."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
-from bridge.database.dump.files import COPY_END
-from bridge.model.results import standing
+from sqlalchemy.engine import URL
+
+from bridge.database.dump.files import COPY_END, kind_of
+from bridge.model.errors import ConfigError, SnapshotError
+from bridge.model.progress import SnapshotProgress
+from bridge.model.results import Snapshot, standing
 
 ENDINGS = {"sqlite": ".sqlite.sql", "postgresql": ".pg.sql", "mysql": ".mysql.sql"}
 """The ends of the names of snapshots, by their kinds."""
@@ -18,19 +23,77 @@ LABELS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mar
 _HEADER = re.compile(r"-- bridge snapshot: (?P<where>.*) \((?P<label>\w+)\)")
 
 
+UNCHANGED = "No database is changed, and no file written."
+
+
+@dataclass(frozen=True)
+class SnapshotFile:
+    """Where a snapshot is made, and the file that it becomes.
+
+    :param urls: servers on which databases may be created and dropped.
+    :param folder: None for the one that the configuration names.
+    :param name: of the file; None for one made of the versions.
+    :param force: put it in the place of one that exists.
+    """
+
+    urls: Sequence[URL | str] = ()
+    folder: Path | str | None = None
+    name: str | None = None
+    force: bool = False
+    progress: SnapshotProgress | None = None
+
+    def path(self, folder: Path, default: str, kind: str) -> Path:
+        """Return the path of the file.
+
+        :param folder: the one that the configuration names.
+        :param default: the name, where none was given.
+        :raises ConfigError: the name that was given is not a file's.
+        :raises SnapshotError: the file exists already.
+        """
+        if self.name is not None and (not self.name.strip(".") or re.search(r"[/\\\0]", self.name)):
+            raise ConfigError(
+                f"{self.name!r} is not a file's name.", help="Give one without a folder."
+            )
+        ending = ENDINGS[kind]
+        name = (self.name or default).removesuffix(ending)
+        path = Path(folder if self.folder is None else self.folder) / f"{name}{ending}"
+        if path.exists() and not self.force:
+            raise SnapshotError(
+                f"{path} is there already.",
+                help="Name another one with --name, or put this one in its place with --force.",
+                state_of_data=UNCHANGED,
+            )
+        return path
+
+
+def list_snapshots(folder: Path) -> tuple[Snapshot, ...]:
+    """Return the old databases in a folder by their names, also those that bridge did not write.
+
+    :raises DatabaseError: one cannot be read.
+    """
+    found = []
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        kind = kind_of(path) if path.is_file() and not path.name.startswith(".") else None
+        if kind is not None:
+            versions, revisions = read_header(path)
+            size = path.stat().st_size
+            found.append(Snapshot(path, kind, versions, revisions, size))
+    return tuple(found)
+
+
 def name_for(versions: Mapping[str, int], revisions: Sequence[str]) -> str:
-    """What a snapshot's file is called, without its ending."""
+    """Return the name of a snapshot's file, without its ending."""
     parts = [f"{name}-{version:03}" for name, version in versions.items()]
     return re.sub(r"[^\w.-]", "_", "_".join([*parts, *revisions]))
 
 
 def header(versions: Mapping[str, int], revisions: Sequence[str], label: str) -> str:
-    """The first line of a snapshot."""
+    """Return the first line of a snapshot."""
     return f"-- bridge snapshot: {standing(versions, revisions)} ({label})\n"
 
 
 def read_header(path: Path) -> tuple[dict[str, int] | None, tuple[str, ...]]:
-    """The versions and revisions that a file says it is at; None where it is not bridge's."""
+    """Return the versions and revisions that the first line names; None where bridge wrote none."""
     with open(path, "rb") as stream:
         found = _HEADER.match(stream.readline(10_000).decode("utf-8", "replace"))
     if found is None:
@@ -52,7 +115,7 @@ def read_header(path: Path) -> tuple[dict[str, int] | None, tuple[str, ...]]:
 
 
 def with_sorted_rows(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """A script of pg_dump's with the rows of each table in one order.
+    """Yield a script of pg_dump's with the rows of each table in one order.
 
     They stand in the order in which the server found a place for them.
     """
@@ -71,7 +134,7 @@ def with_sorted_rows(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _natural(row: bytes) -> list[tuple[int, bytes]]:
-    """Sorts rows by their columns, whole numbers by their size."""
+    """Return the key that sorts rows by their columns, whole numbers by their size."""
     return [(len(f) if f.isdigit() else 0, f) for f in row.split(b"\t")]
 
 
@@ -88,9 +151,9 @@ _QUARTER = timedelta(minutes=15).total_seconds()
 
 
 def without_its_time(lines: Iterable[bytes], since: float, until: float) -> Iterator[bytes]:
-    """Times of this very run, in whatever zone, as one that is always the same.
+    """Yield lines with the times of this very run as one that is always the same.
 
-    Versions put them into rows.
+    Versions put them into rows, in whatever zone.
     """
     begin, end = (datetime.fromtimestamp(moment, timezone.utc) for moment in (since, until))
 
@@ -109,7 +172,7 @@ def without_its_time(lines: Iterable[bytes], since: float, until: float) -> Iter
 
 
 def _always(text: str, begin: datetime, end: datetime) -> str | None:
-    """The time that stands for one between the two, written as that; None for any other one.
+    """Return the time that stands for one between the two, written alike; None for any other.
 
     :raises ValueError: it is no time.
     """

@@ -1,16 +1,36 @@
-"""Write a snapshot."""
+"""Writes a scratch database as a snapshot, and makes sure that the file can be read.
+
+A file is the same wherever and whenever it is made: nothing in it is of one machine or one moment.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import itertools
+import os
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from bridge.model.errors import SnapshotError
-from bridge.snapshots.files import LABELS
-
-UNCHANGED = "No database is changed, and no file written."
+from bridge.database.backup import dumper_of
+from bridge.database.dump.files import mysql_lines, postgresql_lines
+from bridge.database.dump.sqlite import sqlite_script
+from bridge.database.engine import connect
+from bridge.database.integrity import list_tables, rows_that_point_nowhere
+from bridge.database.scratch import Scratch
+from bridge.model.errors import DatabaseError, SnapshotError
+from bridge.model.names import family
+from bridge.model.results import Snapshot, standing
+from bridge.project import Project
+from bridge.snapshots.anonymize import Anonymizer
+from bridge.snapshots.files import LABELS, UNCHANGED, header, with_sorted_rows, without_its_time
+from bridge.snapshots.scrub_dump import scrubbed_copies, scrubbed_inserts
+from bridge.upgrade.detect import detect
 
 
 class RefusedError(Exception):
@@ -25,12 +45,144 @@ class RefusedError(Exception):
         self.said, self.broken = said, broken
 
 
-def label_of(engine: Engine) -> str:
+@dataclass(frozen=True)
+class Contents:
+    """What a snapshot is said to have, and the file in which it is written.
+
+    :param since: when its rows were begun, in seconds since 1970: times since then become one that
+        is always the same. None for rows that are an administrator's.
+    """
+
+    path: Path
+    versions: Mapping[str, int]
+    revisions: Sequence[str] = ()
+    since: float | None = None
+
+
+class Writer:
+    """Writes one scratch database as a snapshot.
+
+    :param engine: the database, made at `place`.
+    """
+
+    def __init__(self, project: Project, place: Scratch, engine: Engine) -> None:
+        self._project, self._place, self._engine = project, place, engine
+
+    def write(self, contents: Contents, anonymizer: Anonymizer | None = None) -> Snapshot:
+        """Write the file, and make sure that it can be read.
+
+        :raises SnapshotError: it cannot be written, or not be read again.
+        :raises RefusedError: a database refuses what is anonymized.
+        """
+        path, since = contents.path, contents.since
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            handle, new = tempfile.mkstemp(".new", f".{path.name}.", path.parent)
+        except OSError as error:
+            raise _unwritable_error(path, error) from None
+        try:
+            with os.fdopen(handle, "wb") as stream:
+                label = _label_of(self._engine)
+                stream.write(header(contents.versions, contents.revisions, label).encode())
+                lines = _script(self._engine, anonymizer, arrange=since is not None)
+                if since is not None:
+                    lines = without_its_time(lines, since, time.time())
+                stream.writelines(lines)
+            self._check(Path(new), contents.versions, anonymized=anonymizer is not None)
+            os.chmod(new, 0o644)
+            os.replace(new, path)
+        except OSError as error:
+            raise _unwritable_error(path, error) from None
+        finally:
+            Path(new).unlink(missing_ok=True)
+        kind, size = family(self._place.name), path.stat().st_size
+        return Snapshot(path, kind, dict(contents.versions), tuple(contents.revisions), size)
+
+    def _check(self, path: Path, versions: Mapping[str, int], *, anonymized: bool) -> None:
+        """Check that the file gives a database as good as the first one."""
+        try:
+            loaded = self._place.load(path)
+        except DatabaseError as error:
+            if anonymized:
+                raise RefusedError(error.message) from None
+            raise
+        try:
+            found = detect(self._project, loaded).versions
+            if found != versions:
+                raise SnapshotError(
+                    f"What was written cannot be read again: it is {standing(found)}.",
+                    help="That is a defect of bridge's: report it.",
+                    state_of_data=UNCHANGED,
+                )
+            if anonymized:
+                broken = self._broken(loaded) - self._broken(self._engine)
+                if broken:
+                    raise RefusedError("rows would point nowhere", broken)
+        finally:
+            self._place.drop(loaded)
+
+    def _broken(self, engine: Engine) -> Counter[tuple[str, str]]:
+        with connect(engine) as connection:
+            tables = list_tables(connection, self._project.app_tables)
+            return rows_that_point_nowhere(connection, tables)[1]
+
+
+def _script(engine: Engine, anonymizer: Anonymizer | None, *, arrange: bool) -> Iterator[bytes]:
+    """Yield the database as a script, a line each."""
+    dumper = dumper_of(engine)
+    text = anonymizer.text if anonymizer else None
+    if dumper is None:
+        engine.dispose()
+        for line in sqlite_script(Path(str(engine.url.database)), text, arrange=arrange):
+            yield f"{line}\n".encode()
+        return
+    with tempfile.TemporaryDirectory(prefix="bridge-snapshot-") as folder:
+        script = Path(folder) / "script"
+        dumper.write_script(script)
+        with open(script, "rb") as stream:
+            if engine.dialect.name == "postgresql":
+                lines = postgresql_lines(stream, str(script))
+                if text is not None:
+                    lines = scrubbed_copies(lines, text, _schema(engine))
+                yield from with_sorted_rows(lines)
+                return
+            lines = mysql_lines(stream, str(script))
+            name = f"`{engine.url.database}`.".encode()
+            lines = (x if x.startswith(b"INSERT") else x.replace(name, b"") for x in lines)
+            lines = itertools.chain(itertools.islice(lines, 1), [_defaults(engine)], lines)
+            if text is not None:
+                lines = scrubbed_inserts(lines, text, _columns(engine))
+            yield from lines
+
+
+def _defaults(engine: Engine) -> bytes:
+    """Return the statement that gives new tables of MySQL's the character set of the old ones."""
+    with connect(engine) as connection:
+        query = "SELECT @@character_set_database, @@collation_database"
+        character_set, collation = connection.exec_driver_sql(query).one()
+    return f"ALTER DATABASE CHARACTER SET {character_set} COLLATE {collation};\n".encode()
+
+
+def _schema(engine: Engine) -> str:
+    with connect(engine) as connection:
+        return str(connection.exec_driver_sql("SELECT current_schema()").scalar())
+
+
+def _columns(engine: Engine) -> dict[str, list[str]]:
+    with connect(engine) as connection:
+        inspector = sa.inspect(connection)
+        return {
+            table: [column["name"] for column in inspector.get_columns(table)]
+            for table in inspector.get_table_names()
+        }
+
+
+def _label_of(engine: Engine) -> str:
     mariadb = getattr(engine.dialect, "is_mariadb", False)
     return LABELS["mariadb" if mariadb else engine.dialect.name]
 
 
-def unwritable_error(path: Path, error: OSError) -> SnapshotError:
+def _unwritable_error(path: Path, error: OSError) -> SnapshotError:
     return SnapshotError(
         f"{path} cannot be written: {error.strerror or error}",
         help="Name another folder: --folder FOLDER",

@@ -61,7 +61,7 @@ def adopt(
 
 
 def adoption(state: State, versions: Mapping[str, int], histories: Mapping[str, Frozen]) -> Plan:
-    """The steps that write down at which versions an unmanaged database is.
+    """Return the steps that write down at which versions an unmanaged database is.
 
     :raises StateError: it is not unmanaged, or has the version already.
     :raises ConfigError: a version is not frozen for this kind of database.

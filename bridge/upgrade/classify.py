@@ -30,7 +30,7 @@ from bridge.upgrade.refusals import (
 def classify(
     facts: Facts, repositories: Mapping[str, Repository], graph: Graph, config: Config
 ) -> State:
-    """The state of the database that `facts` describe.
+    """Return the state of the database that `facts` describe.
 
     A state that must be refused has its `problem` set; the first one found, the most telling
     first: tables that are no version tables, unknown revisions, rows that cannot be, versions
@@ -77,19 +77,20 @@ def classify(
         revisions_without_files=revisions_without_files,
         pending_foundations=_pending_foundations(facts, config),
         interrupted=facts.interrupted,
-        interrupted_method=_interrupted_how(facts),
+        interrupted_method=_interrupted_method(facts),
         unfinished=_unfinished(facts),
         problem=finding[1] if finding else None,
     )
 
 
-def _interrupted_how(facts: Facts) -> str | None:
-    """How the step was run that was cut short, as it was written down when it began."""
+def _interrupted_method(facts: Facts) -> str | None:
+    """Return how the interrupted step was run, as the journal had it when it began."""
     its = (e for e in reversed(facts.journal) if e.step == "step" and e.name == facts.interrupted)
     return next((e.details["how"] for e in its if "how" in e.details), None)
 
 
 def _unfinished(facts: Facts) -> dict[str, Literal["failed", "killed"]]:
+    """Return the steps that began statement by statement and did not end, with how they ended."""
     found: dict[str, Literal["failed", "killed"]] = {}
     at_work: set[str] = set()
     for entry in facts.journal:
@@ -106,26 +107,26 @@ def _unfinished(facts: Facts) -> dict[str, Literal["failed", "killed"]]:
 
 
 def _revisions_without_files(facts: Facts) -> tuple[Revision, ...]:
-    """The revisions of modules as the journal has them; what it says last holds."""
+    """Return the revisions of modules as the journal has them; the last entry holds."""
     found = {entry.name: entry.revision for entry in facts.journal}
     return tuple(r for r in found.values() if r is not None and r.module is not None)
 
 
 def _pending_foundations(facts: Facts, config: Config) -> tuple[str, ...]:
-    """The components that are on and whose foundations were to be laid, and were not."""
+    """Return the components that are on and whose foundations were begun and not done."""
     status = {e.name: e.status for e in facts.journal if e.step == "foundations"}
     on = {CORE, *config.modules} - set(config.off)
     return tuple(name for name, last in status.items() if last == "begun" and name in on)
 
 
 def _unclaimed_rows(facts: Facts, every_id: set[str]) -> tuple[VersionRow, ...]:
-    """Rows of version tables that no repository claims."""
+    """Return the rows of version tables that no repository claims."""
     rows = [row for found in facts.version_rows.values() for row in found]
     return tuple(row for row in rows if row.repository_id not in every_id)
 
 
 def _modules(reached: frozenset[str], graph: Graph, config: Config) -> tuple[ModuleState, ...]:
-    """Every module of the configuration, then those that only the database knows."""
+    """Return every module of the configuration, then those that only the database knows."""
     applied: dict[str, list[str]] = {name: [] for name in config.modules}
     for revision in reached:
         module = graph.module(revision)
@@ -162,7 +163,7 @@ def _legacy_state(
 
 
 def _with_beginnings(legacy: Mapping[str, LegacyState]) -> dict[str, LegacyState]:
-    """A repository of the core's that has no row yet begins, where others are still legacy.
+    """Let repositories of the core's that have no row yet begin, where others are still legacy.
 
     So sqlalchemy-migrate's own programs do it: history was split over the years, and a database
     that is older than the second repository gets that one's row when it is upgraded. A module's

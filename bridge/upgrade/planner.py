@@ -26,7 +26,7 @@ from bridge.model.steps import (
 
 
 def make_plan(state: State, graph: Graph, config: Config) -> Plan:
-    """The steps from `state` to its targets: legacy versions, stamp, revisions, default rows.
+    """Return the steps to the targets: legacy versions, stamp, revisions, default rows.
 
     :raises StateError: the state is one that must be refused (its `problem`).
     :raises ConfigError: the order that `requires` asks for cannot be.
@@ -48,10 +48,10 @@ def make_plan(state: State, graph: Graph, config: Config) -> Plan:
 
 
 def check_interrupted(plan: Plan, statement: int) -> None:
-    """Make sure that there is a step in which an earlier run was cut short.
+    """Check that there is a step in which an earlier run was interrupted.
 
-    :param statement: with which it is to go on.
-    :raises ResumeError: there is none that the plan goes on in, or not there.
+    :param statement: the one at which it is to resume.
+    :raises ResumeError: the plan resumes in no step, or not at that statement.
     """
     if plan.interrupted is not None:
         return
@@ -105,7 +105,7 @@ def _fresh(state: State, graph: Graph, config: Config) -> tuple[Step, ...]:
 def _foundations(
     steps: Iterable[Step], state: State, graph: Graph, config: Config
 ) -> Iterator[Foundations]:
-    """The default rows of every component that is installed now, or was without them before."""
+    """Yield the default rows of each component that is installed now, or lacked them before."""
     reached = graph.ancestors(state.current)
     stamped = {r for step in steps if isinstance(step, Stamp) for r in step.revisions}
     coming = graph.ancestors(stamped) | {s.revision for s in steps if isinstance(s, Upgrade)}
@@ -126,7 +126,7 @@ def _foundations(
 
 
 def _name(hook: object) -> str:
-    """A hook's name for people; an installed module may give the object itself."""
+    """Return a hook's name for people; an installed module may give the object itself."""
     if isinstance(hook, str):
         return hook
     name = getattr(hook, "__qualname__", None)

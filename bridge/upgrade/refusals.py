@@ -27,12 +27,13 @@ Finding = tuple[StateKind, BridgeError]
 
 
 def version_rows(repository: Repository, facts: Facts) -> list[VersionRow]:
+    """Return the version rows of a repository, under whichever of its names."""
     rows = facts.version_rows.get(repository.version_table, ())
     return [row for row in rows if row.repository_id in repository.ids]
 
 
 def hand_over_revisions(repository: Repository, graph: Graph) -> dict[int, tuple[str, ...]]:
-    """The revisions at which a database is handed over, for each version that is mapped.
+    """Return the revisions at which a database is handed over, for each version that is mapped.
 
     Where nothing is to be stamped, the branch's own bases run, and skip what is there already.
     """
@@ -46,6 +47,7 @@ def hand_over_revisions(repository: Repository, graph: Graph) -> dict[int, tuple
 def check_columns(
     facts: Facts, repositories: Iterable[Repository], config: Config
 ) -> Finding | None:
+    """Find a version table that has other columns."""
     for table, columns in facts.not_version_tables.items():
         if table == JOURNAL_TABLE:
             return "inconsistent", InconsistentError(
@@ -67,7 +69,7 @@ def check_columns(
 
 
 def _where(repository: Repository, config: Config) -> str:
-    """The file that names a repository's version table."""
+    """Return the file that names a repository's version table."""
     if repository.path is None:
         return f"legacy.{repository.name} of {config.source}"
     return str(repository.path / "migrate.cfg")
@@ -76,6 +78,10 @@ def _where(repository: Repository, config: Config) -> str:
 def check_revisions(
     current: tuple[str, ...], known: tuple[str, ...], config: Config
 ) -> Finding | None:
+    """Find revisions in the database that no script has.
+
+    :param current: those in the database; `known` are those of them that scripts have.
+    """
     unknown = sorted(set(current) - set(known))
     if not unknown:
         return None
@@ -108,6 +114,13 @@ def check_rows(
     known: tuple[str, ...],
     every_id: set[str],
 ) -> Finding | None:
+    """Find version rows that are too many, too few, or without a version.
+
+    :param legacy: the repositories that are on.
+    :param tables: the app's.
+    :param known: the revisions in the database that scripts have.
+    :param every_id: the names of all repositories in version rows.
+    """
     for state in legacy:
         repository = state.repository
         table = repository.version_table
@@ -148,7 +161,7 @@ def _check_missing_rows(
     known: tuple[str, ...],
     every_id: set[str],
 ) -> Finding | None:
-    """A version table without the row that should be there.
+    """Find a version table without the row that should be there.
 
     A repository may lack its row because it was never installed here. It may not when it is
     the core's own and a row of an unknown id stands beside: that is a renamed repository, and
@@ -183,6 +196,7 @@ def _check_missing_rows(
 
 
 def check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Finding | None:
+    """Find versions that are newer than the scripts, older than all of them, or without scripts."""
     for state in legacy:
         version, repository = state.version, state.repository
         if version is None:
@@ -236,7 +250,7 @@ def check_stamps(
     reached: frozenset[str],
     graph: Graph,
 ) -> Finding | None:
-    """Version rows against stamps: a repository is handed over at the version that it has."""
+    """Find a repository that is stamped with revisions of another version than its row's."""
     for state in legacy:
         version, stamp = state.version, hand_over_revisions(state.repository, graph)
         if version is None or not state.handed_over:
@@ -291,6 +305,7 @@ def check_managed(
     graph: Graph,
     config: Config,
 ) -> Finding | None:
+    """Find tables of the app's in a database without any version."""
     if any(state.version is not None for state in legacy):
         return None
     names = sorted({state.repository.version_table for state in legacy})
@@ -323,7 +338,7 @@ def check_managed(
 
 
 def unmanaged(problem: BridgeError | None, versions: tuple[Nearest, ...]) -> BridgeError | None:
-    """The problem of an unmanaged database of which it is known what it is most like."""
+    """Return the problem of an unmanaged database, with the versions that it is most like."""
     if problem is None or not versions:
         return problem
     switches = " ".join(f"--legacy {v.repository}={v.version}" for v in versions)
@@ -338,7 +353,7 @@ def unmanaged(problem: BridgeError | None, versions: tuple[Nearest, ...]) -> Bri
 
 
 def _insert(repository: Repository) -> str:
-    """The statement that writes a version row; VERSION is for the administrator to fill in."""
+    """Return the statement that writes a version row; administrators fill in VERSION."""
     store = repository.store
     columns, values = [store.id_column], [_literal(repository.repository_id)]
     if store.path_column:
@@ -350,7 +365,7 @@ def _insert(repository: Repository) -> str:
 
 
 def _update(repository: Repository, version: str, row_id: str) -> str:
-    """The statement that corrects a version row."""
+    """Return the statement that corrects a version row."""
     store = repository.store
     return (
         f"UPDATE {store.table} SET {store.version_column} = {version} "
@@ -359,7 +374,7 @@ def _update(repository: Repository, version: str, row_id: str) -> str:
 
 
 def _create(repository: Repository) -> str:
-    """The statement that makes a version table."""
+    """Return the statement that creates a version table."""
     store = repository.store
     path = f"{store.path_column} TEXT, " if store.path_column else ""
     return (
@@ -378,6 +393,6 @@ def _plural(word: str, items: list[int] | list[str]) -> str:
 
 
 def _some(tables: tuple[str, ...]) -> str:
-    """The first few names, and how many more there are."""
+    """Return the first few names, and how many more there are."""
     shown = ", ".join(tables[:3])
     return shown if len(tables) <= 3 else f"{shown} and {len(tables) - 3} more"

@@ -55,7 +55,7 @@ def remove_module(
 
 
 def removal(module: str, state: State, graph: Graph) -> Plan:
-    """The steps that undo every revision of a module, each before what it needs.
+    """Return the steps that undo every revision of a module, each before what it needs.
 
     :raises ModuleNeededError: an applied revision of another component needs one of its own.
     :raises StateError: the state is one that must be refused, or the module is still legacy.
@@ -86,6 +86,6 @@ def removal(module: str, state: State, graph: Graph) -> Plan:
             or "The app itself needs it.",
         )
     # First: a row without its revisions would be handed over once more.
-    taken_out = [SetVersion(name, None) for name, s in rows.items() if s.version is not None]
+    removed = [SetVersion(name, None) for name, s in rows.items() if s.version is not None]
     downgrades = [Downgrade(r.id, r.branch, r.doc) for r in graph.downgrades(own)]
-    return Plan(state, (*taken_out, *downgrades))
+    return Plan(state, (*removed, *downgrades))

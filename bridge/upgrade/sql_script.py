@@ -2,109 +2,37 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from importlib.metadata import version
-from typing import Any
-from uuid import uuid4
+from collections.abc import Iterable, Mapping, Sequence
 
-import sqlalchemy as sa
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.mock import MockConnection
 
-from bridge.database.journal.table import Journal
 from bridge.database.schema.compare import accepted
 from bridge.database.secrets import scrub, shown
-from bridge.database.sql_text import bare, count, ended, rendered, script_dialect
 from bridge.legacy.frozen.files import Frozen
-from bridge.legacy.version_table import rows_of, version_row, version_table
 from bridge.model.errors import (
     ConfigError,
-    NotOfflineError,
     NotReplayableError,
     ResumeError,
     RevisionsError,
 )
-from bridge.model.journal import JournalEntry
-from bridge.model.names import family
 from bridge.model.progress import Progress
 from bridge.model.repository import VersionRow
 from bridge.model.state import Facts, State
 from bridge.model.steps import (
-    CreateModels,
-    Foundations,
     Plan,
     RunLegacy,
-    SetVersion,
-    Stamp,
-    Step,
     Upgrade,
     VerifySchema,
 )
 from bridge.output.redaction import redacted
 from bridge.project import Database, Project
-from bridge.revisions.hooks import load_models
-from bridge.revisions.offline import OfflineRunner
 from bridge.upgrade.classify import classify
 from bridge.upgrade.detect import detect
-from bridge.upgrade.execute.steps import drifted, tables_to_create
+from bridge.upgrade.execute.steps import drifted
 from bridge.upgrade.run import RunOptions, plan_upgrade
-
-_RUN = {
-    "sqlite": "sqlite3 DATABASE < SCRIPT",
-    "postgresql": "psql -d DATABASE -f SCRIPT",
-    "mysql": "mysql --binary-mode DATABASE < SCRIPT",
-    "mariadb": "mariadb --binary-mode DATABASE < SCRIPT",
-}
-
-# Clients go on after an error, unless they are told to stop; mysql stops.
-_SETTINGS = {
-    "sqlite": (".bail on", "PRAGMA foreign_keys = OFF;"),
-    "postgresql": (
-        "\\set ON_ERROR_STOP on",
-        "SET client_encoding = 'UTF8';",
-        "SET standard_conforming_strings = on;",
-    ),
-    "mysql": ("SET NAMES utf8mb4;",),
-}
-
-_PRAGMA = re.compile(r"\s*PRAGMA\s+(?:\w+\.)?(\w+)\s*[=(]\s*'?(\w+)", re.IGNORECASE)
-
-_SET = re.compile(r"\s*SET\b(?!\s+LOCAL\b)(.*)", re.IGNORECASE | re.DOTALL)
-
-# A setting of a session; not NAMES, nor a variable of the user's own.
-_VARIABLE = re.compile(r"(?:(?<=[\s,])|@@(?:session\.)?)(\w+)\s*:?=", re.IGNORECASE)
-
-_USUALLY_OFF = {"ignore_check_constraints", "legacy_alter_table", "recursive_triggers"}
-
-_OFF = {"0", "false", "no", "off"}
+from bridge.upgrade.script_writer import ScriptWriter
 
 _HOW_TO_RUN = "Run these with bridge itself: bridge dbupdate"
-
-
-def _facts_of(
-    project: Project, url: URL, versions: Mapping[str, int], revisions: Iterable[str]
-) -> Facts:
-    """What a look at a database would find that is at these versions and revisions."""
-    repositories, histories, dialect = (
-        project.repositories, project.histories, url.get_dialect().name,
-    )  # fmt: skip
-    rows: dict[str, tuple[VersionRow, ...]] = {}
-    tables: set[str] = set()
-    for name, number in versions.items():
-        repository = repositories[name]
-        row = VersionRow(repository.repository_id, number)
-        rows[repository.version_table] = (*rows.get(repository.version_table, ()), row)
-        history = histories[name].on(dialect) if name in histories else None
-        if history is not None:
-            tables |= {*history.schema_at(number)["tables"]}
-    return Facts(
-        database=shown(url),
-        dialect=dialect,
-        tables=frozenset(tables | {*rows}),
-        version_rows=rows,
-        revisions=tuple(sorted(revisions)) or None,
-    )
 
 
 def sql_script(
@@ -138,7 +66,7 @@ def sql_script(
 
 
 def _state_at(project: Project, starts: Iterable[str], url: URL, progress: Progress) -> State:
-    """The state of a database that nobody looks at."""
+    """Return the state of a database that nobody looks at."""
     versions: dict[str, int] = {}
     revisions: set[str] = set()
     for start in starts:
@@ -161,6 +89,31 @@ def _state_at(project: Project, starts: Iterable[str], url: URL, progress: Progr
     return state
 
 
+def _facts_of(
+    project: Project, url: URL, versions: Mapping[str, int], revisions: Iterable[str]
+) -> Facts:
+    """Return what a look would find at a database of these versions and revisions."""
+    repositories, histories, dialect = (
+        project.repositories, project.histories, url.get_dialect().name,
+    )  # fmt: skip
+    rows: dict[str, tuple[VersionRow, ...]] = {}
+    tables: set[str] = set()
+    for name, number in versions.items():
+        repository = repositories[name]
+        row = VersionRow(repository.repository_id, number)
+        rows[repository.version_table] = (*rows.get(repository.version_table, ()), row)
+        history = histories[name].on(dialect) if name in histories else None
+        if history is not None:
+            tables |= {*history.schema_at(number)["tables"]}
+    return Facts(
+        database=shown(url),
+        dialect=dialect,
+        tables=frozenset(tables | {*rows}),
+        version_rows=rows,
+        revisions=tuple(sorted(revisions)) or None,
+    )
+
+
 def _resolve(project: Project, name: str) -> set[str]:
     try:
         return project.revisions.resolve(name)
@@ -171,7 +124,7 @@ def _resolve(project: Project, name: str) -> set[str]:
 
 
 def _write_script(project: Project, plan: Plan, url: URL, options: RunOptions) -> str:
-    """The SQL that takes a database from the plan's state to its targets.
+    """Return the SQL that takes a database from the plan's state to its targets.
 
     :param url: names the kind of the database, which is not looked at.
     :raises NotReplayableError: legacy versions have no SQL that is known; all are named.
@@ -182,7 +135,7 @@ def _write_script(project: Project, plan: Plan, url: URL, options: RunOptions) -
     _check(plan, project.histories, options.accept_drift)
     if any(isinstance(step, Upgrade) for step in plan.steps):
         project.revisions.check_environment()
-    return "".join(_Script(project, plan, url, options.progress).parts())
+    return "".join(ScriptWriter(project, plan, url, options.progress).parts())
 
 
 def _check(plan: Plan, histories: Mapping[str, Frozen], patterns: Sequence[str]) -> None:
@@ -213,203 +166,3 @@ def _why(step: RunLegacy, state: State, histories: Mapping[str, Frozen]) -> str:
     history = histories[step.repository].on(state.dialect)
     reason = history.versions[step.version].reason if history else None
     return f"it is ported to Python, as it cannot be replayed: {reason}"
-
-
-class _Script:
-    def __init__(self, project: Project, plan: Plan, url: URL, progress: Progress) -> None:
-        self._plan, self._state, self._config = plan, plan.state, project.config
-        self._histories, self._notify = project.histories, progress.notify
-        self._dialect, self._family = script_dialect(url), family(url.get_backend_name())
-        self._runner = OfflineRunner(
-            project.revisions, url, plan.state.current, plan.state.revisions_without_files
-        )
-        self._start = self._check_of_start()
-        self._versions = {name: state.version for name, state in plan.state.legacy.items()}
-        self._failed: dict[str, list[str]] = {}
-
-    def parts(self) -> Iterator[str]:
-        """The script, part by part."""
-        yield from self._head()
-        # What can be compared is compared before.
-        steps = [step for step in self._plan.steps if not isinstance(step, VerifySchema)]
-        if steps:
-            yield f"\n{self._settings()}{self._start}"
-        for number, step in enumerate(steps, 1):
-            yield f"\n{_comment(f'{number}/{len(steps)} {step}{_more(step)}')}"
-            yield from self._step(step)
-        self._check_failed()
-
-    def _head(self) -> Iterator[str]:
-        targets = ", ".join(self._state.targets) or "no revision"
-        yield _comment(f"bridge {version('bridge')}, for {self._state.database}")
-        if not self._plan.steps:
-            yield _comment(f"Nothing to do: the database is at {targets}.")
-            return
-        yield _comment(f"From: {self._here}")
-        yield _comment(f"To: {targets}")
-        yield _comment(f"Stop the app, make a backup, and run: {_RUN[self._dialect.name]}")
-        if any(isinstance(step, VerifySchema) for step in self._plan.steps):
-            yield _comment("Before, compare the schema with the frozen one: bridge verify")
-
-    @property
-    def _here(self) -> str:
-        """Where the script begins, for people."""
-        states = self._state.legacy.values()
-        found = [f"{s.repository.name} {s.version}" for s in states if s.version is not None]
-        return ", ".join([*found, *self._state.current]) or "an empty database"
-
-    def _settings(self) -> str:
-        return "".join(f"{line}\n" for line in _SETTINGS[self._family])
-
-    # --- where it begins ------------------------------------------------------------------
-
-    def _check_of_start(self) -> str:
-        """What stops in a database that is somewhere else, before anything is changed."""
-        condition = " AND ".join(self._conditions())
-        if not condition:
-            return ""
-        message = f"the database is not at {self._here}"
-        text = bare(sa.literal(message), self._dialect)
-        if self._family == "postgresql":
-            return (
-                f"DO $bridge$ BEGIN\n  IF NOT ({condition}) THEN\n"
-                f"    RAISE EXCEPTION USING MESSAGE = {text};\n  END IF;\nEND $bridge$;\n"
-            )
-        if self._family == "sqlite":
-            name = self._dialect.identifier_preparer.quote_identifier(message)
-            return (
-                "CREATE TEMPORARY TABLE bridge_start (\n"
-                f"  here INTEGER CONSTRAINT {name} CHECK (here)\n);\n"
-                f"INSERT INTO bridge_start VALUES ({condition});\nDROP TABLE bridge_start;\n"
-            )
-        # MySQL has no statement that raises an error on a condition.
-        return (
-            f"{_comment(f'Subquery returns more than 1 row: {message}.')}"
-            f"SELECT IF({condition}, 'yes', (SELECT 'no' UNION SELECT 'stop')) AS `here`;\n"
-        )
-
-    def _conditions(self) -> Iterator[str]:
-        states = self._state.legacy.values()
-        there = {s.repository.version_table for s in states if s.version is not None}
-        for state in states:
-            repository = state.repository
-            known = state.version is not None or not state.handed_over
-            if known and repository.version_table in there:
-                table = version_table(repository.store)
-                rows = rows_of(table, repository, state.version)
-                wanted = 0 if state.version is None else 1
-                yield f"{count(table, rows, self._dialect)} = {wanted}"
-        if self._runner.start:
-            yield self._runner.start
-
-    # --- steps ----------------------------------------------------------------------------
-
-    def _step(self, step: Step) -> Iterator[str]:
-        if isinstance(step, RunLegacy):
-            yield from self._run_legacy(step)
-        elif isinstance(step, Upgrade):
-            yield self._upgrade(step)
-        elif isinstance(step, Stamp):
-            yield self._one(self._runner.stamp(step.revisions))
-        elif isinstance(step, CreateModels):
-            yield self._one("".join(self._create_models()))
-        elif isinstance(step, SetVersion):
-            yield self._one("".join(self._set_version(step)))
-        elif isinstance(step, Foundations):
-            yield from self._foundations(step)
-
-    def _one(self, statements: str) -> str:
-        """As one transaction, where changes of the schema can be in one."""
-        if self._family == "mysql":
-            return statements
-        return f"BEGIN;\n{statements}COMMIT;\n"
-
-    def _rendered(self, statement: Any) -> str:
-        return rendered(statement, self._dialect)
-
-    def _run_legacy(self, step: RunLegacy) -> Iterator[str]:
-        history = self._histories[step.repository].on(self._state.dialect)
-        assert history is not None
-        statements = history.versions[step.version].statements
-        text = "".join(ended(self._family, statement) for statement in statements)
-        repository = self._state.legacy[step.repository].repository
-        row = version_row(repository, self._versions[step.repository], step.version)
-        yield self._one(text + self._rendered(row))
-        yield self._settings_back(statements)
-        self._versions[step.repository] = step.version
-
-    def _settings_back(self, statements: Iterable[str]) -> str:
-        """The next version finds the settings that it would find in a session of its own."""
-        if self._family == "sqlite":
-            found = filter(None, map(_PRAGMA.match, statements))
-            left = {match[1].lower(): match[2].lower() for match in found}
-            on = [n for n, value in left.items() if n in _USUALLY_OFF and value not in _OFF]
-            return "".join(f"PRAGMA {name} = OFF;\n" for name in on)
-        left_set = [match[1] for match in map(_SET.match, statements) if match]
-        if not left_set:
-            return ""
-        if self._family == "postgresql":
-            return f"RESET ALL;\n{self._settings()}"
-        names = {name.lower() for text in left_set for name in _VARIABLE.findall(text)}
-        lines = "".join(f"SET SESSION {name} = DEFAULT;\n" for name in sorted(names))
-        return f"{lines}{self._settings()}"
-
-    def _upgrade(self, step: Upgrade) -> str:
-        try:
-            return self._runner.upgrade(step.revision)
-        except RevisionsError as error:
-            self._failed.setdefault(error.message, []).append(step.revision)
-            return ""
-
-    def _check_failed(self) -> None:
-        if not self._failed:
-            return
-        number = sum(map(len, self._failed.values()))
-        listed = "\n".join(f"  {', '.join(ids)}: {why}" for why, ids in self._failed.items())
-        raise NotOfflineError(
-            f"{number} of the Alembic revisions cannot be written as SQL:\n{listed}",
-            help="Run these with bridge itself: bridge dbupdate. Or let them, and env.py, do "
-            "without a database when Alembic is offline: no results of queries, and copy_from for "
-            "batches on SQLite.",
-        )
-
-    def _create_models(self) -> Iterator[str]:
-        found: list[str] = []
-
-        def write(statement: Any, *_values: Any, **_named: Any) -> None:
-            found.append(self._rendered(statement))
-
-        connection: Any = MockConnection(self._dialect, write)
-        for metadata, tables in tables_to_create(load_models(self._config), self._runner.graph):
-            metadata.create_all(connection, checkfirst=False, tables=tables)
-        return iter(found)
-
-    def _set_version(self, step: SetVersion) -> Iterator[str]:
-        repository = self._state.legacy[step.repository].repository
-        table = version_table(repository.store)
-        yield self._rendered(sa.schema.CreateTable(table, if_not_exists=True))
-        yield self._rendered(table.delete().where(rows_of(table, repository)))
-        if step.version is not None:
-            yield self._rendered(version_row(repository, None, step.version))
-
-    def _foundations(self, step: Foundations) -> Iterator[str]:
-        """The journal says that they are to be laid: the next run of bridge lays them."""
-        text = f"{step.hook} is Python, which no script can call: run bridge dbupdate afterwards."
-        self._notify(f"The hook {text}")
-        yield _comment(text)
-        if step.component not in self._state.pending_foundations:
-            entry = JournalEntry("foundations", step.component, "begun")
-            journal = Journal(str(uuid4()))
-            for statement in journal.statements([entry], self._dialect.name):
-                yield self._rendered(statement)
-
-
-def _comment(text: str) -> str:
-    """A line that no client runs, whatever is in the text."""
-    return f"-- {' '.join(text.split())}\n"
-
-
-def _more(step: Step) -> str:
-    if isinstance(step, Upgrade) and step.doc:
-        return f": {step.doc}"
-    return ""

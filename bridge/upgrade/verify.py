@@ -54,10 +54,10 @@ def recorded_schemas(project: Project, dialect: str) -> Mapping[Heads, Schema]:
 
 
 def _compare(project: Project, engine: Engine, state: State) -> Verification:
-    """How the schema compares; reads only.
+    """Return how the schema compares; reads only.
 
     A legacy version is compared until the first revision after its stamp has run. Tables that
-    nothing knows are told as additions of the administrator's.
+    nothing knows are reported as additions of the administrator's.
     """
     graph, histories, app_tables = project.graph, project.histories, project.app_tables
     recorded = recorded_schemas(project, engine.dialect.name)
@@ -114,13 +114,13 @@ def _at_revisions(
 def _additions(
     schema: Schema, known: Container[str], app_tables: AppTables
 ) -> tuple[Difference, ...]:
-    """The tables that nothing has made."""
+    """Return the tables that neither scripts nor revisions create."""
     tables = schema["tables"]
     own = {name: tables[name] for name in app_tables(tables) if name not in known}
     return compare({"tables": {}}, {"tables": own})
 
 
 def _only_stamped(state: State, graph: Graph, stamp: Mapping[int, tuple[str, ...]]) -> bool:
-    """Whether no revision has run since the legacy history was handed over."""
+    """Tell whether no revision has run since the legacy history was handed over."""
     reached = graph.ancestors(state.current)
     return any(reached == graph.ancestors(revisions) for revisions in stamp.values())

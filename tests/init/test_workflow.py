@@ -22,6 +22,7 @@ from support.legacy_projects import (
 from support.projects import COMPLETE, TOP, Project, invoke
 
 from bridge import Bridge
+from bridge.init.options import InitOptions
 from bridge.init.workflow import init
 from bridge.model.errors import HookError, InitError, LegacyPreflightError
 
@@ -68,7 +69,8 @@ def test_the_sample_gets_one_script_a_branch_for_all_databases(
         ignore = shutil.ignore_patterns("frozen", "__pycache__")
         shutil.copytree(TOP / "legacy_migrations" / name, tmp_path / "old" / name, ignore=ignore)
     servers = [make_database(dialect).url for dialect in ("postgresql", "mariadb")]
-    begun = init([tmp_path / "old/core", tmp_path / "old/likes"], root=tmp_path, urls=servers)
+    options = InitOptions(root=tmp_path, urls=servers)
+    begun = init([tmp_path / "old/core", tmp_path / "old/likes"], options)
 
     assert [(tried.dialect, tried.proved) for tried in begun.tried] == [
         ("sqlite", True), ("postgresql", True), ("mysql", True),
@@ -104,9 +106,8 @@ def test_what_alembic_has_no_words_for_is_carried_over(
     """Judged by sqlalchemy-migrate alone and the tests' own eyes, on every database."""
     shutil.copytree(COMPLETE / "oddities/legacy", tmp_path / "legacy")
     server = database.dialect != "sqlite"
-    begun = init(
-        [tmp_path / "legacy"], root=tmp_path, urls=[database.url] * server, sqlite=not server
-    )
+    options = InitOptions(root=tmp_path, urls=[database.url] * server, sqlite=not server)
+    begun = init([tmp_path / "legacy"], options)
     assert begun.proved, begun.tried
     assert {"trigger touch", "view a_view", "view v_people"} <= {*begun.carried}
 
@@ -131,7 +132,7 @@ def test_where_databases_differ_the_script_says_so(
         "        migrate_engine.execute('CREATE INDEX ix_text ON notes (text)')\n",
     )
     servers = [make_database(dialect).url for dialect in ("postgresql", "mariadb")]
-    begun = init(["legacy"], urls=servers)
+    begun = init(["legacy"], InitOptions(urls=servers))
     assert begun.proved
     errors = {tried.dialect: tried.error for tried in begun.tried}
     assert "not on this one" in str(errors.pop("mysql"))
@@ -219,7 +220,7 @@ def test_a_shortened_history_begins_with_an_old_database(
         " version INTEGER)",
         "INSERT INTO migrate_version VALUES ('app', '', 6)",
     )
-    begun = init(["legacy"], snapshots=[str(old.engine().url.database)])
+    begun = init(["legacy"], InitOptions(snapshots=[str(old.engine().url.database)]))
     assert begun.proved
     assert begun.rows == ()
     assert any("bring_up_with" in line for line in begun.todo)
@@ -243,7 +244,7 @@ def test_scripts_find_the_package_that_they_lie_in(app: Project) -> None:
     assert "more_texts" in caught.value.message
     assert "--pythonpath DIR" in caught.value.help
 
-    assert init(["package/legacy"], pythonpath=["lib"]).proved
+    assert init(["package/legacy"], InitOptions(pythonpath=["lib"])).proved
     text = app.file.read_text(encoding="utf-8")
     assert 'pythonpath = ["lib", "."]' in text
 
@@ -330,7 +331,7 @@ sa.Table("notes", metadata, sa.Column("id", sa.Integer, primary_key=True),
 def test_the_first_revision_after_the_base_is_the_developer_s(app: Project) -> None:
     """And the command that is told writes it."""
     with pytest.raises(HookError):
-        init(["legacy"], models="models_of_init:metadata")
+        init(["legacy"], InitOptions(models="models_of_init:metadata"))
     assert files(app.root) == {}
     app.write("models_of_init.py", MODELS)
     try:

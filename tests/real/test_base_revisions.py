@@ -14,6 +14,7 @@ from support.projects import write_versions
 
 from bridge import Bridge
 from bridge.database.schema import only, read_schema
+from bridge.init.options import InitOptions
 from bridge.init.workflow import init
 from bridge.model.init_result import InitResult
 
@@ -23,14 +24,14 @@ MakeDatabase = Callable[[str], Database]
 
 
 def begin(project: Project, root: Path, *servers: Database, **given: list[str]) -> InitResult:
-    return init(
-        [project.wheel / project.history.repository],
+    options = InitOptions(
         root=root,
         urls=[server.url for server in servers],
         pythonpath=[STANDINS],
         requirements=project.history.requirements,
         **given,
     )
+    return init([project.wheel / project.history.repository], options)
 
 
 @ONCE

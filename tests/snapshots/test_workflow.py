@@ -20,7 +20,7 @@ from bridge.database.dump.files import mysql_lines, postgresql_lines
 from bridge.database.dump.postgresql import PostgreSQL
 from bridge.database.dump.sqlite import sqlite_script
 from bridge.model.errors import ConfigError, DatabaseError, LegacyError, SnapshotError
-from bridge.snapshots.workflow import Snapshots
+from bridge.snapshots.generate import with_required
 
 OLD = TOP / "snapshots" / "core-v10-likes-v01"
 MakeDatabase = Callable[[str], Database]
@@ -294,7 +294,7 @@ def three(project: LegacyProject, sqlite_database: Database) -> Bridge:
 def test_what_a_version_requires_comes_along(
     three: Bridge, at: dict[str, int], whole: dict[str, int]
 ) -> None:
-    assert Snapshots(three.project).whole(at) == whole
+    assert with_required(three.project, at) == whole
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from sqlalchemy.exc import SAWarning
 from bridge.database.engine import connect
 from bridge.init.baseline.constraints import NOW
 from bridge.init.baseline.observe import Observed
-from bridge.init.baseline.types import Words, evaluated
+from bridge.init.baseline.types import ColumnSource, evaluated
 
 MOMENT = 981173106.789012
 """When the clock of the scripts stands still, in seconds since 1970: what is near it is theirs."""
@@ -34,12 +34,12 @@ _UUID = re.compile(r"[0-9a-f]{8}(-?[0-9a-f]{4}){3}-?[0-9a-f]{12}", re.IGNORECASE
 
 
 def read_rows(
-    engine: Engine, seen: Observed, table: str, words: Mapping[tuple[str, str], Words]
+    engine: Engine, seen: Observed, table: str, sources: Mapping[tuple[str, str], ColumnSource]
 ) -> list[Row]:
-    """The rows of a table, as a script has them, in the order of its primary key."""
+    """Return the rows of a table, as a script has them, in the order of its primary key."""
     content = seen.schema["tables"][table]
     columns: list[Any] = [
-        sa.column(c["name"], evaluated(words[table, c["name"]].types[seen.dialect]))
+        sa.column(c["name"], evaluated(sources[table, c["name"]].types[seen.dialect]))
         for c in content["columns"]
     ]
     key = (content["primary_key"] or {}).get("columns") or [c.name for c in columns]
@@ -55,7 +55,7 @@ def read_rows(
 
 
 def why_not_inserted(found: Mapping[str, Sequence[Row]]) -> str | None:
-    """Why a base revision cannot insert these rows, by dialect; None if it can."""
+    """Return why a base revision cannot insert these rows, by dialect; None if it can."""
     rows = next(iter(found.values()))
     if len(rows) > MOST_ROWS:
         return f"they are more than {MOST_ROWS}"

@@ -66,7 +66,7 @@ class Probe:
 
 
 @dataclass(frozen=True)
-class Words:
+class ColumnSource:
     """Python source for a column's type and default, by dialect; of a default there may be none."""
 
     types: Mapping[str, str]
@@ -74,7 +74,7 @@ class Words:
 
 
 def mysql_options(table: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Options of a MySQL table that are not the server's own."""
+    """Return the options of a MySQL table that are not the server's own."""
     found = {"charset": table.get("charset"), "collate": table.get("collation")}
     if table.get("engine") not in (None, "InnoDB"):
         found["engine"] = table["engine"]
@@ -83,8 +83,8 @@ def mysql_options(table: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
 
 def decide(
     observed: Mapping[str, Observed], connections: Mapping[str, Connection]
-) -> dict[tuple[str, str], Words]:
-    """The words for every column, by table and column.
+) -> dict[tuple[str, str], ColumnSource]:
+    """Return the source of types and defaults, by table and column.
 
     :param observed: by dialect, as are the connections: to databases in which tables may be made
         and are dropped, and which have all types that the columns have.
@@ -152,7 +152,7 @@ def decide(
             for source in defaults[key]
         }
         chosen: dict[str, str | None] = dict.fromkeys(found)
-        result[key] = Words(types[key], chosen | _chosen(fits, with_default))
+        result[key] = ColumnSource(types[key], chosen | _chosen(fits, with_default))
     return result
 
 
@@ -267,7 +267,7 @@ def _valid(source: str) -> bool:
 
 
 def evaluated(source: str) -> Any:
-    """What a piece of source stands for."""
+    """Return what a piece of source stands for."""
     return eval(source, dict(_NAMES))  # noqa: S307 (written by this module)
 
 

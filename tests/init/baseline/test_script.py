@@ -12,7 +12,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 
-from bridge.init.baseline import NOW, Carried, Observed, Part, Rows, Words, write_script
+from bridge.init.baseline import NOW, Carried, ColumnSource, Observed, Part, Rows, write_script
 from bridge.init.baseline.source import Call, clause, lines, parsed, statement
 from bridge.init.templates import fit_names
 
@@ -104,8 +104,8 @@ def written(
                 source = (types or {}).get(one["name"], "sa.Integer()")
                 by = source if isinstance(source, Mapping) else dict.fromkeys(tables, source)
                 default = one["default"]
-                earlier = words.get((name, one["name"]), Words({}, {})).defaults
-                words[name, one["name"]] = Words(by, {**earlier, dialect: default})
+                earlier = words.get((name, one["name"]), ColumnSource({}, {})).defaults
+                words[name, one["name"]] = ColumnSource(by, {**earlier, dialect: default})
     names = frozenset(name for found in tables.values() for name in found)
     text = write_script(Part("base", "app", "Doc.", names, **part), observed, words)
     compile(text, "script", "exec")

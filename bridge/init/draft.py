@@ -1,0 +1,153 @@
+"""The base revisions, drafted from what a legacy history leaves on each database."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import ExitStack
+
+from sqlalchemy.engine import Connection, Engine
+
+from bridge.database.engine import connect
+from bridge.init.baseline import (
+    Observed,
+    Part,
+    Row,
+    Rows,
+    decide,
+    observe,
+    of_a_virtual_table,
+    read_rows,
+    why_not_inserted,
+    write_script,
+)
+from bridge.init.configuration import Configuration
+from bridge.init.history import HistoryResult, names_in
+from bridge.model.init_result import LegacyRows
+
+_DIALECTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL or MariaDB"}
+
+
+class Draft:
+    """The base revisions of an app, one for each repository.
+
+    :param results: of the history, on each database.
+    """
+
+    def __init__(self, configuration: Configuration, results: Sequence[HistoryResult]) -> None:
+        self.configuration = configuration
+        self.results = results
+        self.seen: dict[int, Observed] = {}
+        """What was seen, by the place of a result among `results`."""
+        self.rows: dict[str, LegacyRows] = {}
+        """By table, the rows that the history inserts."""
+        self.inserted: dict[str, Rows] = {}
+        """By table, those that the base revisions insert too."""
+        self._as_sql: set[tuple[str, str]] = set()
+        with ExitStack() as stack:
+            connections: dict[str, Connection] = {}
+            for number, result in enumerate(results):
+                if result.engine is None:
+                    continue
+                connection = stack.enter_context(connect(result.engine))
+                stack.enter_context(connection.begin())
+                self.seen[number] = observe(connection, result.dialect, configuration.app_tables)
+                connections.setdefault(result.dialect, connection)
+            self._sources = decide(self.observed, connections)
+        tables = {name for seen in self.observed.values() for name in seen.schema["tables"]}
+        for table in sorted(tables):
+            self._read_rows(table)
+
+    @property
+    def observed(self) -> dict[str, Observed]:
+        """What was seen, by dialect: of two servers of one kind, on the first."""
+        first: dict[str, Observed] = {}
+        for seen in self.seen.values():
+            first.setdefault(seen.dialect, seen)
+        return first
+
+    def _read_rows(self, table: str) -> None:
+        """Read the rows that the history inserts, and whether the revision can do that too."""
+        found = {
+            seen.dialect: self.values(number, table)
+            for number, seen in self.seen.items()
+            if seen.schema["tables"].get(table, {}).get("columns")
+            and not of_a_virtual_table(table, seen.schema["tables"])
+        }
+        if not any(found.values()):
+            return
+        why = why_not_inserted(found)
+        counts = {dialect: len(values) for dialect, values in found.items()}
+        self.rows[table] = LegacyRows(table, counts, why)
+        if why is None:
+            types = {
+                name: next(iter(source.types.values()))
+                for (of, name), source in self._sources.items()
+                if of == table
+            }
+            self.inserted[table] = Rows(types, tuple(next(iter(found.values()))))
+
+    def values(self, number: int, table: str, engine: Engine | None = None) -> list[Row]:
+        """Return the rows at the end of the history, or in a database that should be like it."""
+        engine = engine or self.results[number].engine
+        assert engine is not None
+        return read_rows(engine, self.seen[number], table, self._sources)
+
+    # --- the scripts ----------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write the base revisions into the staged folders."""
+        core, folder = self.configuration.core, self.configuration.staging.folder
+        before: set[str] = set()
+        for name in self.configuration.names:
+            part = self._part(name, before)
+            before |= part.tables
+            text = write_script(part, self.observed, self._sources)
+            versions = folder / ("versions" if name == core else name)
+            (versions / f"{part.revision}.py").write_text(text, encoding="utf-8")
+
+    def write_as_sql(self, tables: Iterable[tuple[str, str]]) -> None:
+        """Write the base revisions with more tables as the database itself prints them.
+
+        :param tables: the dialect and the name of each.
+        """
+        self._as_sql |= {*tables}
+        self.write()
+
+    def _part(self, name: str, before: set[str]) -> Part:
+        """Return what came with a repository; what came with none of them is the app's own."""
+        core, own = self.configuration.core, set()
+        for number, seen in self.seen.items():
+            owners = self.results[number].owners
+            things = names_in(seen.schema)
+            things += [f"{one.kind} {one.name}" for one in seen.carried if one.part is None]
+            own |= {thing for thing in things if owners.get(thing, core) == name}
+        tables = {thing.partition(" ")[2] for thing in own if thing.startswith("table ")}
+        repository = self.configuration.repositories[name]
+        doc = (
+            "A database from those days is stamped with this revision and never runs it; a new one "
+            "starts here. bridge init has written it from what the history leaves on "
+            f"{', '.join(_DIALECTS[dialect] for dialect in self.observed)}."
+        )
+        return Part(
+            revision=f"{name}_base",
+            label=name,
+            doc=f"The schema of version {repository.last} of the legacy repository "
+            f'"{repository.repository_id}".\n\n' + "\n".join(textwrap.wrap(doc, 99)),
+            tables=frozenset(tables),
+            names=frozenset(own),
+            before=frozenset(before),
+            depends_on=() if name == core else (f"{core}_base",),
+            rows={table: rows for table, rows in self.inserted.items() if table in tables},
+            as_sql=frozenset(self._as_sql),
+        )
+
+    def carried(self) -> Mapping[str, tuple[str, ...]]:
+        """Return what the base revisions have as SQL, each with the dialects that have it."""
+        found: dict[str, tuple[str, ...]] = {}
+        for dialect, seen in self.observed.items():
+            names = [f"{one.kind} {one.name}" for one in seen.carried]
+            names += [f"table {table}" for of, table in sorted(self._as_sql) if of == dialect]
+            for name in dict.fromkeys(names):
+                found[name] = (*found.get(name, ()), dialect)
+        return dict(sorted(found.items()))

@@ -1,0 +1,50 @@
+"""What is left for the developer after `bridge init`: lines to write, and commands to run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from bridge.database.secrets import shown
+from bridge.database.url import SCRATCH_VARIABLE, parse_url
+from bridge.init.configuration import Configuration
+from bridge.init.options import InitOptions
+from bridge.init.templates import ENV
+from bridge.model.config_file import FILE_NAME
+
+
+def left_to_write(configuration: Configuration) -> Iterator[str]:
+    """Yield what the developer still has to write, and where."""
+    staging, existing = configuration.staging, configuration.staging.existing
+    if existing is None or not existing.url:
+        yield f'{FILE_NAME}, in [database]: url = "sqlite:///app.db"'
+    if not configuration.models:
+        yield f'{FILE_NAME}, in [alembic]: models = ["package.module:metadata"]'
+    for name, repository in configuration.repositories.items():
+        if repository.first > 1:
+            yield f'{FILE_NAME}, in [legacy.{name}]: bring_up_with = "APP 2.x"'
+    if existing is not None and existing.foreign_environment:
+        lines = "".join(f"\n    {line}" for line in ENV.splitlines())
+        yield (
+            f"{staging.relative(existing.home / 'env.py')}, so that it uses bridge's "
+            f"connection:{lines}"
+        )
+    for folder in configuration.legacy_folders:
+        yield f".gitattributes: {folder}/** -text"
+
+
+def next_commands(options: InitOptions, *, models_differ: bool) -> Iterator[str]:
+    """Yield the commands that come next."""
+    if models_differ:
+        new = "--url sqlite:///new.db"
+        yield f"bridge dbupdate {new}"
+        yield f"bridge revision {new} --branch core --autogenerate -m MESSAGE"
+    # Not the servers that the next command finds where this one has found them.
+    known = {parse_url(text) for text in os.environ.get(SCRATCH_VARIABLE, "").split()}
+    urls = [url for url in map(parse_url, options.urls) if url not in known]
+    servers = "".join(f" --scratch-url {shown(url)}" for url in urls)
+    files = "".join(f" --seed-from {path}" for path in options.snapshots)
+    yield f"bridge freeze{servers}{'' if options.sqlite else ' --no-sqlite'}{files}"
+    for path in options.snapshots:  # a check begins with it, too
+        yield f"bridge snapshot import {path}{servers}"
+    yield f"bridge check{servers}"

@@ -1,0 +1,38 @@
+"""What `bridge init` is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from bridge.model.progress import FreezeProgress, Quiet
+
+
+@dataclass(frozen=True)
+class InitOptions:
+    """Where the app is, on what its history runs, and what its scripts need.
+
+    :param root: the folder of the app; the working directory if None.
+    :param models: ``package.module:NAME`` of the app's `MetaData`.
+    :param urls: servers on which databases may be created and dropped.
+    :param sqlite: whether the history is run on SQLite.
+    :param snapshots: old databases. Where the first version needs tables that no version makes,
+        the run starts from the oldest.
+    :param pythonpath: folders with what the scripts import.
+    :param requirements: packages that the scripts import.
+    :param setup: ``module:function`` that prepares the legacy scripts' process.
+    :param progress: is told of each database on which something runs.
+    """
+
+    root: Path | str | None = None
+    models: str | None = None
+    urls: Sequence[URL | str] = ()
+    sqlite: bool = True
+    snapshots: Sequence[Path | str] = ()
+    pythonpath: Sequence[Path | str] = ()
+    requirements: Sequence[str] = ()
+    setup: str | None = None
+    progress: FreezeProgress = field(default_factory=Quiet)

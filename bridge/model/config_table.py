@@ -1,0 +1,167 @@
+"""A table of `bridge.toml`: hands out its keys, and says of each mistake what is allowed."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from bridge.model.errors import ConfigError
+
+T = TypeVar("T")
+
+NAMED = re.compile(r"[A-Za-z_][\w.]+:[\w./-]+$")
+"""The form of ``package.module:name``; a single letter before the colon is a drive."""
+
+
+class ConfigTable:
+    """One table of the document, which checks the types of its keys.
+
+    :param values: the raw values.
+    :param name: as in the document, such as ``legacy.core``; empty for the document itself.
+    :param source: the file, for people.
+    :param root: the folder that paths are relative to.
+    :raises ConfigError: it is no table.
+    """
+
+    def __init__(self, values: object, name: str, source: str, root: Path) -> None:
+        self.name, self.source, self.root = name, source, root
+        if not isinstance(values, Mapping):
+            raise self.mistake(None, "must be a table")
+        self.values = dict(values)
+        self.known: list[str] = []
+
+    def mistake(self, key: str | None, rule: str) -> ConfigError:
+        """Return the error that a key breaks a rule; the table itself if it is None."""
+        where = ".".join(part for part in (self.name, key) if part)
+        return ConfigError(
+            f"{where} in {self.source} {rule}.",
+            help=f"Change {where} in {self.source}.",
+        )
+
+    def take(self, key: str, convert: Callable[[str, Any], T], default: T) -> T:
+        """Return the value of a key that may be missing.
+
+        :raises ConfigError: `convert` does not allow it.
+        """
+        self.known.append(key)
+        return convert(key, self.values[key]) if key in self.values else default
+
+    def need(self, key: str, convert: Callable[[str, Any], T]) -> T:
+        """Return the value of a key that must be there.
+
+        :raises ConfigError: it is missing, or `convert` does not allow it.
+        """
+        if key not in self.values:
+            where = ".".join(part for part in (self.name, key) if part)
+            close = difflib.get_close_matches(key, self.values, n=1)
+            hint = f"; is {close[0]} meant to be it?" if close else ""
+            raise ConfigError(
+                f"{where} is missing in {self.source}{hint}.",
+                help=f"Add {where} to {self.source}.",
+            )
+        self.known.append(key)
+        return convert(key, self.values[key])
+
+    def finish(self) -> None:
+        """Refuse keys that nothing asked for.
+
+        :raises ConfigError: there is one.
+        """
+        for key in self.values:
+            if key not in self.known:
+                close = difflib.get_close_matches(key, self.known, n=1)
+                hint = f"; did you mean {close[0]}?" if close else ""
+                allowed = ", ".join(sorted(set(self.known)))
+                raise self.mistake(
+                    key, f"is not a key that bridge knows{hint} (allowed: {allowed})"
+                )
+
+    # Converters: each takes the key and the raw value, and raises a ConfigError that names both.
+
+    def string(self, key: str, value: Any) -> str:
+        """Return a string that is not empty."""
+        if not isinstance(value, str) or not value:
+            # A URL may hold a password, also where it is not where it should be.
+            found = "" if key == "url" else f", not {value!r}"
+            raise self.mistake(key, f"must be a string that is not empty{found}")
+        return value
+
+    def flag(self, key: str, value: Any) -> bool:
+        """Return a truth value."""
+        if not isinstance(value, bool):
+            raise self.mistake(key, f"must be true or false, not {value!r}")
+        return value
+
+    def count(self, key: str, value: Any) -> int:
+        """Return a whole number from 1 on."""
+        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+            raise self.mistake(key, f"must be a whole number from 1 on, not {value!r}")
+        return value
+
+    def strings(self, key: str, value: Any) -> tuple[str, ...]:
+        """Return a list of strings, of which none is empty; a string alone is one."""
+        items = [value] if isinstance(value, str) else value
+        if not isinstance(items, list | tuple) or not all(isinstance(i, str) and i for i in items):
+            raise self.mistake(key, f"must be a list of strings, not {value!r}")
+        return tuple(items)
+
+    def path(self, key: str, value: Any) -> Path:
+        """Return a path, relative to the folder of the file."""
+        if isinstance(value, Path):
+            value = str(value)
+        return self.root / Path(self.string(key, value)).expanduser()
+
+    def paths(self, key: str, value: Any) -> tuple[Path, ...]:
+        """Return a list of paths."""
+        return tuple(self.path(key, item) for item in self.strings(key, value))
+
+    def path_or_resource(self, key: str, value: Any) -> Path | str:
+        """Return a path, or the name of a package's resource as it is."""
+        if isinstance(value, str) and NAMED.match(value):
+            return value
+        return self.path(key, value)
+
+    def numbers(self, key: str, value: Any) -> tuple[int, ...]:
+        """Return different numbers above 0, in their order."""
+        if not isinstance(value, list | tuple) or not all(
+            isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value
+        ):
+            raise self.mistake(key, f"must be a list of numbers above 0, not {value!r}")
+        return tuple(sorted(set(value)))
+
+    def one_of(self, *allowed: str) -> Callable[[str, Any], Any]:
+        """Return the converter that allows these values only."""
+
+        def convert(key: str, value: Any) -> Any:
+            if value not in allowed:
+                choices = " or ".join(f'"{choice}"' for choice in allowed)
+                raise self.mistake(key, f"must be {choices}, not {value!r}")
+            return value
+
+        return convert
+
+    def by_version(self, inner: Callable[[str, Any], T]) -> Callable[[str, Any], dict[int, T]]:
+        """Return the converter of a table whose keys are versions: TOML makes them strings."""
+
+        def convert(key: str, value: Any) -> dict[int, T]:
+            if not isinstance(value, Mapping):
+                raise self.mistake(key, f"must be a table from versions to values, not {value!r}")
+            result = {}
+            for version, item in value.items():
+                if not str(version).isdigit():
+                    raise self.mistake(f"{key}.{version}", "must have a whole number as its key")
+                result[int(version)] = inner(f"{key}.{version}", item)
+            return dict(sorted(result.items()))
+
+        return convert
+
+    def versions(self, key: str, value: Any) -> dict[str, int]:
+        """Return a table from repositories to versions."""
+        if not isinstance(value, Mapping) or not all(
+            isinstance(v, int) and not isinstance(v, bool) and v >= 0 for v in value.values()
+        ):
+            raise self.mistake(key, f"must be a table from repositories to versions, not {value!r}")
+        return dict(value)
