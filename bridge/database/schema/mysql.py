@@ -14,18 +14,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from bridge.database.schema.document import new_table, ordered
-from bridge.database.schema.tokens import (
-    QUOTED,
-    SIGN,
-    STRING,
-    Group,
-    Part,
-    Parts,
-    Token,
-    Words,
-    plain,
-    word,
-)
+from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plain, word
+from bridge.database.sql.tokens import QUOTED, SIGN, STRING
 
 _SERVER = (
     "SELECT VERSION(), DATABASE(), s.default_collation_name, EXISTS (SELECT 1"
@@ -34,7 +24,7 @@ _SERVER = (
     " FROM information_schema.schemata s WHERE s.schema_name = DATABASE()"
 )
 
-_SQL = Words(backslashes=True)
+_SQL = Words("mysql")
 
 _DOT = Token(SIGN, ".")
 

@@ -12,19 +12,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from bridge.database.schema.document import new_table, ordered
-from bridge.database.schema.tokens import (
-    SIGN,
-    STRING,
-    WORD,
-    Group,
-    Part,
-    Parts,
-    Token,
-    Words,
-    plain,
-    split,
-    word,
-)
+from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plain, split, word
+from bridge.database.sql.tokens import SIGN, STRING, WORD
 
 _HERE = "to_regnamespace(quote_ident(current_schema()))"
 
@@ -135,7 +124,7 @@ _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"
 
 _VOLATILITY = {"i": "immutable", "s": "stable"}
 
-_SQL = Words()
+_SQL = Words("postgresql")
 
 
 def read(connection: Connection) -> dict[str, Any]:

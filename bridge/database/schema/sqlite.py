@@ -13,20 +13,8 @@ from typing import Any
 from sqlalchemy.engine import Connection
 
 from bridge.database.schema.document import new_table, ordered
-from bridge.database.schema.tokens import (
-    QUOTED,
-    SIGN,
-    STRING,
-    WORD,
-    Group,
-    Part,
-    Parts,
-    Token,
-    Words,
-    plain,
-    split,
-    word,
-)
+from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plain, split, word
+from bridge.database.sql.tokens import QUOTED, SIGN, STRING, WORD
 
 _OBJECTS = (
     "SELECT type, name, tbl_name, sql FROM sqlite_master"
@@ -46,7 +34,7 @@ _INDEXES = 'SELECT m.name, i.name, i."unique", p.name, p.coll, p."desc" ' + (
     + " AND i.origin = 'c' AND p.key ORDER BY m.name, i.name, p.seqno"
 )
 
-_SQL = Words(brackets=True, fold=True)
+_SQL = Words("sqlite")
 
 _TABLE_CONSTRAINTS = ("constraint", "primary", "unique", "check", "foreign")
 

@@ -11,13 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-QUOTED = "quoted"
-
-SIGN = "sign"
-
-STRING = "string"
-
-WORD = "word"
+from bridge.database.sql.tokens import QUOTED, SIGN, WORD, tokens
 
 
 class Token(NamedTuple):
@@ -40,53 +34,35 @@ Parts = Sequence[Part]
 
 
 class Words:
-    """The lexical rules of one database.
+    """The spelling of one family of databases.
 
-    :param brackets: ``[name]`` is an identifier; else brackets are those of arrays.
-    :param backslashes: those of MySQL, where one in a string hides the next character.
-    :param fold: words and names mean the same in upper and lower case: they are written in lower.
+    In SQLite words and names mean the same in upper and lower case: they are written in lower.
     """
 
-    def __init__(
-        self, *, brackets: bool = False, backslashes: bool = False, fold: bool = False
-    ) -> None:
-        string = r"'(?:''|\\.|[^'\\])*'" if backslashes else "'(?:''|[^'])*'"
-        # MySQL takes 2--1 for a difference.
-        comment = r"--(?=\s|\Z)" if backslashes else "--"
-        quoted = r'"(?:""|[^"])*"|`(?:``|[^`])*`' + (r"|\[[^\]]*\]" if brackets else "")
-        self._token = re.compile(
-            rf"(?P<space>\s+|{comment}[^\n]*|/\*.*?(?:\*/|\Z))"
-            rf"|(?P<string>[eE]'(?:''|\\.|[^'\\])*'|[xXbBnN]?{string})"
-            rf"|(?P<quoted>{quoted})"
-            r"|(?P<word>@{0,2}[^\W\d][\w$]*)"
-            r"|(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-            r"|(?P<sign>::|:=|\|\||[<>!=]=|<=>|<>|->>?|!?~~?\*?|@>|<@|@@|&&|#>>?|.)",
-            re.DOTALL,
-        )
-        self._fold = fold
+    def __init__(self, family: str) -> None:
+        self._family = family
+        self._fold = family == "sqlite"
         # A name that needs no quotes; folded databases print a bare one in any case.
-        self._bare = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*" if fold else r"[a-z_][a-z0-9_$]*")
+        self._bare = re.compile(r"[A-Za-z_][A-Za-z0-9_$]*" if self._fold else r"[a-z_][a-z0-9_$]*")
 
     def read(self, text: str) -> list[Part]:
-        """The parts of a text; parentheses that never close, close at the end."""
+        """Return the parts of a text; parentheses that never close, close at the end."""
         parts: list[Part] = []
         stack = [parts]
-        for match in self._token.finditer(text):
-            kind, found = str(match.lastgroup), match[0]
-            if kind == "space":
-                continue
-            if found in ("(", "["):
-                group = Group(found, [])
+        for token in tokens(text, self._family):
+            if token.text in ("(", "["):
+                group = Group(token.text, [])
                 stack[-1].append(group)
                 stack.append(group.parts)
-            elif found in (")", "]"):
+            elif token.text in (")", "]"):
                 if len(stack) > 1:
                     stack.pop()
-            elif kind == QUOTED:
-                quote = found[-1]
-                stack[-1].append(Token(QUOTED, found[1:-1].replace(quote * 2, quote)))
+            elif token.kind == QUOTED:
+                stack[-1].append(Token(QUOTED, token.name))
+            elif token.text.startswith('"'):  # a string of MySQL's, or a name: that is a setting
+                stack[-1].append(Token(QUOTED, token.text[1:-1].replace('""', '"')))
             else:
-                stack[-1].append(Token(kind, found))
+                stack[-1].append(Token(token.kind, token.text))
         return parts
 
     def write(self, parts: Parts) -> str:

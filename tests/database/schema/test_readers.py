@@ -648,6 +648,6 @@ def test_a_collation_is_told_where_it_is_another_than_around_it(
     ],
 )
 def test_texts_that_mean_the_same_are_spelled_the_same(texts: list[str], spelled: str) -> None:
-    words = Words(brackets=True, fold=True)
+    words = Words("sqlite")
     found = {words.write(plain(words.read(text))) for text in texts}
     assert found == {spelled}
