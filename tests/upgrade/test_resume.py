@@ -15,7 +15,8 @@ from support.databases import Database
 from support.legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, versions
 
 from bridge import Bridge
-from bridge.database.journal.statements.recorder import kind_of, pack, unpack
+from bridge.database.journal.statements.kinds import kind_of
+from bridge.database.journal.statements.values import pack, unpack
 from bridge.model.errors import InconsistentError, ResumeError, RevisionFailedError
 
 MakeDatabase = Callable[[str], Database]
@@ -427,13 +428,13 @@ def test_a_module_that_was_removed_by_halves_is_not_upgraded(
         ("INSERT INTO a VALUES (1); DROP TABLE b", "other"),
         ("CREATE TABLE a (b INT)", "schema"),
         ("CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET NEW.b = 1; END;", "schema"),
-        ("CREATE TEMPORARY TABLE a (b INT)", "blind"),
+        ("CREATE TEMPORARY TABLE a (b INT)", "untracked"),
         ("SET foreign_key_checks = 0", "session"),
         ("CALL anything()", "other"),
-        ("USE elsewhere", "blind"),
-        ("SET @number = (SELECT MAX(id) FROM a)", "blind"),
+        ("USE elsewhere", "untracked"),
+        ("SET @number = (SELECT MAX(id) FROM a)", "untracked"),
         ("SET @@session.sql_mode = ''", "session"),
-        ("SELECT id INTO @number FROM a", "blind"),
+        ("SELECT id INTO @number FROM a", "untracked"),
         ("SELECT 'into @number :='", "read"),
         ("", "other"),
     ],

@@ -11,7 +11,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from bridge.database.journal.statements.recorder import STEP
+from bridge.database.journal.statements.names import STEP
 from bridge.database.journal.table import JOURNAL
 from bridge.model.journal import JournalEntry, PastRun, PastStep
 

@@ -20,7 +20,8 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import mysql
 from sqlalchemy.engine import Connection
 
-from bridge.database.journal.statements.recorder import STEP, Recorder
+from bridge.database.journal.statements.names import STEP
+from bridge.database.journal.statements.recorder import Recorder
 from bridge.model.journal import JournalEntry
 from bridge.model.names import JOURNAL_TABLE
 

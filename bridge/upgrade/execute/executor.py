@@ -18,7 +18,9 @@ from bridge.database.backup import back_up, command, offer, prune
 from bridge.database.engine import cause, connect
 from bridge.database.error_text import said
 from bridge.database.guard import Guard
-from bridge.database.journal.statements.recorder import DIALECTS, CannotResume, Recorder
+from bridge.database.journal.statements.names import DIALECTS, RecordedStep
+from bridge.database.journal.statements.recorder import Recorder
+from bridge.database.journal.statements.records import CannotResume
 from bridge.database.journal.table import Journal, this_process
 from bridge.database.schema import read_schema
 from bridge.database.schema.compare import accepted
@@ -384,12 +386,14 @@ class Executor:
             return
         recorder = self._recorder = Recorder(
             self._engine,
-            name_in_journal(step),
-            self._journal.common,
-            self._take_from_statement(step),
+            RecordedStep(
+                name_in_journal(step),
+                self._journal.common,
+                self._take_from_statement(step),
+                sealed=isinstance(step, RunLegacy),
+            ),
             self._connection.connection,
             self._recorded_before,
-            sealed=isinstance(step, RunLegacy),
         )
         try:
             with recorder:
@@ -397,7 +401,7 @@ class Executor:
                     self._tell_resumed(step, recorder.done)
                 self._journal.recorder = recorder
                 yield
-            self._recorded_before = None if recorder.blind else recorder
+            self._recorded_before = None if recorder.untracked else recorder
         finally:
             self._journal.recorder = None
 
@@ -428,10 +432,10 @@ class Executor:
     def _goes_on(self, step: Step) -> str:
         """What is there of a step, where each change of the schema is committed by itself."""
         recorder = self._recorder
-        if recorder and recorder.blind:
+        if recorder and recorder.untracked:
             return (
                 f"What '{step}' had changed before may have stayed, and bridge cannot go on in the "
-                f"middle of it, because {recorder.blind}: put back a backup before you run it "
+                f"middle of it, because {recorder.untracked}: put back a backup before you run it "
                 "again, or undo it by hand."
             )
         if recorder and not recorder.kept:
