@@ -18,7 +18,8 @@ from typing import IO, Any
 from sqlalchemy.engine import URL
 
 from bridge.database.guard import Guard
-from bridge.database.journal.statements.recorder import DIALECTS, CannotResume
+from bridge.database.journal.statements.names import DIALECTS
+from bridge.database.journal.statements.records import CannotResume
 from bridge.database.secrets import scrub
 from bridge.database.url import SECRET_VARIABLES
 from bridge.legacy.failures import problem_lines, state_after_failure
@@ -323,7 +324,7 @@ class LegacyClient:
                 answer["written"],
                 unseen=answer["unseen"],
                 recorded=self._recorded,
-                blind=answer["blind"],
+                untracked=answer["untracked"],
             ),
         )
 

@@ -19,11 +19,11 @@ def state_after_failure(
     *,
     unseen: bool = False,
     recorded: bool = False,
-    blind: str | None = None,
+    untracked: str | None = None,
 ) -> str:
     """What a failed version leaves, of which so many statements have not been rolled back.
 
-    :param recorded: they are written down; `blind` says why they are not all the same.
+    :param recorded: they are written down; `untracked` says why they are not all the same.
     """
     kept = f"The database is at version {before} of {step.repository}, as its row says"
     if before is None:
@@ -37,13 +37,13 @@ def state_after_failure(
     if not written:
         return f"{kept}; version {step.version} has changed nothing."
     were = "1 statement" if written == 1 else f"{written} statements"
-    if recorded and not blind:
+    if recorded and not untracked:
         return (
             f"{kept}; {were} of version {step.version} had run before. What is committed of it "
             "stays and is written down: the next run goes on behind it."
         )
-    if blind:
-        kept = f"{kept}. bridge cannot go on in the middle of version {step.version}: {blind}"
+    if untracked:
+        kept = f"{kept}. bridge cannot go on in the middle of version {step.version}: {untracked}"
     return (
         f"{kept}, but {were} of version {step.version} had run before the one that failed and may "
         "have stayed: they are committed one by one. Put back a backup before you run it again, or "

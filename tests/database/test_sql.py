@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
-
 import pytest
 
-from bridge.database.sql import statements
 from bridge.database.sql.settings import Setting
 from bridge.database.sql.statements import (
     changes_rows,
@@ -347,19 +343,3 @@ def test_tokens_have_their_places() -> None:
         ("sign", ",", 23),
         ("string", "'c'", 24),
     ]
-
-
-def test_it_needs_nothing_of_bridge() -> None:
-    """The legacy process loads it by its path."""
-    code = (
-        "import importlib.util, sys\n"
-        "folder = sys.argv[1]\n"
-        "spec = importlib.util.spec_from_file_location('own', folder + '/__init__.py',"
-        " submodule_search_locations=[folder])\n"
-        "sys.modules['own'] = importlib.util.module_from_spec(spec)\n"
-        "from own.statements import only_reads\n"
-        "assert only_reads('SELECT 1', 'sqlite')\n"
-        "assert not any(name.partition('.')[0] == 'bridge' for name in sys.modules)\n"
-    )
-    folder = statements.__file__.rpartition("statements.py")[0].rstrip("/\\")
-    subprocess.run([sys.executable, "-I", "-S", "-c", code, folder], check=True)

@@ -17,7 +17,7 @@ from .effects import (
     pragma_of,
 )
 from .settings import Setting, settings_of
-from .tokens import QUOTED, SIGN, WORD, Token, tokens
+from .tokens import QUOTED, SIGN, WORD, Token, family_of, tokens
 
 
 class Statement:
@@ -144,50 +144,52 @@ _OF_TRANSACTION = {
 # --- texts --------------------------------------------------------------------------------
 
 
-def read(sql: str, family: str) -> tuple[Statement, ...]:
+def read(sql: str, dialect: str) -> tuple[Statement, ...]:
     """Return the statements of a text."""
-    # Long ones are not worth the memory.
-    return _read_once(sql, family) if len(sql) < 10_000 else _read(sql, family)
+    # Of long ones the last is kept: one statement is asked about several times.
+    return (_read_short if len(sql) < 10_000 else _read_long)(sql, dialect)
 
 
-def _read(sql: str, family: str) -> tuple[Statement, ...]:
-    family = "mysql" if family == "mariadb" else family
+def _read(sql: str, dialect: str) -> tuple[Statement, ...]:
+    family = family_of(dialect)
     return tuple(Statement(sql, family, found) for found in _divided(sql, family))
 
 
-_read_once = lru_cache(maxsize=128)(_read)
+_read_short = lru_cache(maxsize=128)(_read)
+
+_read_long = lru_cache(maxsize=1)(_read)
 
 
-def effects(sql: str, family: str) -> frozenset[str]:
+def effects(sql: str, dialect: str) -> frozenset[str]:
     """Return what the statements of a text change."""
-    return frozenset(effect for statement in read(sql, family) for effect in statement.effects)
+    return frozenset(effect for statement in read(sql, dialect) for effect in statement.effects)
 
 
-def only_reads(sql: str, family: str) -> bool:
+def only_reads(sql: str, dialect: str) -> bool:
     """Return whether the statements of a text change, lock and set nothing."""
-    return not effects(sql, family)
+    return not effects(sql, dialect)
 
 
-def changes_rows(sql: str, family: str) -> bool:
+def changes_rows(sql: str, dialect: str) -> bool:
     """Return whether a statement of a text changes rows or sequences."""
-    return ROWS in effects(sql, family)
+    return ROWS in effects(sql, dialect)
 
 
-def changes_schema(sql: str, family: str) -> bool:
+def changes_schema(sql: str, dialect: str) -> bool:
     """Return whether a statement of a text changes the schema."""
-    return SCHEMA in effects(sql, family)
+    return SCHEMA in effects(sql, dialect)
 
 
-def commits(sql: str, family: str) -> bool:
+def commits(sql: str, dialect: str) -> bool:
     """Return whether a statement of a text commits what was changed before it."""
-    return any(statement.commits for statement in read(sql, family))
+    return any(statement.commits for statement in read(sql, dialect))
 
 
-def settings(sql: str, family: str) -> list[Setting]:
+def settings(sql: str, dialect: str) -> list[Setting]:
     """Return the settings that the statements of a text change."""
-    if ("pragma" if family == "sqlite" else "set") not in sql.lower():
+    if ("pragma" if dialect == "sqlite" else "set") not in sql.lower():
         return []  # to read it may take long
-    return [setting for statement in read(sql, family) for setting in statement.settings]
+    return [setting for statement in read(sql, dialect) for setting in statement.settings]
 
 
 # --- where a statement ends ---------------------------------------------------------------

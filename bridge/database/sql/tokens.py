@@ -78,16 +78,24 @@ def _pattern(family: str) -> Any:
 
 
 _PATTERNS = {family: _pattern(family) for family in ("sqlite", "postgresql", "mysql")}
-_PATTERNS["mariadb"] = _PATTERNS["mysql"]
+
+
+def family_of(dialect: str) -> str:
+    """Return the family that a dialect is read as; one that is not known as PostgreSQL."""
+    if dialect == "mariadb":
+        return "mysql"
+    return dialect if dialect in _PATTERNS else "postgresql"
+
 
 _COMMENT_MARK = re.compile(r"/\*|\*/")
 
 
-def tokens(text: str, family: str) -> Iterator[Token]:
+def tokens(text: str, dialect: str) -> Iterator[Token]:
     """Yield the tokens of a text, without spaces and comments.
 
     What stands in MySQL's ``/*! */`` runs, so it is no comment.
     """
+    family = family_of(dialect)
     match: Any = _PATTERNS[family].match
     place, executable = 0, False
     while place < len(text):
@@ -117,8 +125,9 @@ def _comment_end(text: str, start: int, *, nested: bool) -> int:
     return len(text)
 
 
-def literals(text: str, family: str) -> list[str]:
+def literals(text: str, dialect: str) -> list[str]:
     """Return what the string literals of a text stand for."""
+    family = family_of(dialect)
     return [_value(token.text, family) for token in tokens(text, family) if token.kind == STRING]
 
 
@@ -134,7 +143,7 @@ def _value(literal: str, family: str) -> str:
     quote = '"' if literal.startswith('"') else "'"
     prefix, _, inner = literal.partition(quote)
     inner = inner[:-1] if inner.endswith(quote) else inner
-    if family not in ("mysql", "mariadb") and prefix not in ("e", "E"):
+    if family != "mysql" and prefix not in ("e", "E"):
         return inner.replace(quote * 2, quote)
 
     def unescaped(found: Any) -> str:
@@ -145,14 +154,14 @@ def _value(literal: str, family: str) -> str:
     return _ESCAPE.sub(unescaped, inner)
 
 
-def masked(text: str, family: str, *, numbers: bool = False) -> str:
+def masked(text: str, dialect: str, *, numbers: bool = False) -> str:
     """Return a text without comments, and with nothing in its strings.
 
     :param numbers: each number becomes 0 as well.
     """
     pieces: list[str] = []
     place = 0
-    for token in tokens(text, family):
+    for token in tokens(text, dialect):
         if pieces and token.start > place:
             pieces.append(" ")
         place = token.end

@@ -14,7 +14,7 @@ from typing import Any
 from .clock import Clock, Times
 from .literals import literal
 from .ordered_sets import order_sets
-from .statements import commits_implicitly, is_inspection, is_query, savepoint_in
+from .statements import asks_for_rows, commits_implicitly, leaves_nothing, savepoint_in
 from .transaction import owner_of
 
 
@@ -84,16 +84,16 @@ class Capture:
         if self.watched and not any(connection.dialect is known for known in self.watched):
             self._watch(connection.dialect)
         owner = owner_of(connection)
-        savepoint = savepoint_in(sql)
+        dialect = self.engine.dialect.name
+        savepoint = savepoint_in(dialect, sql)
         if savepoint:
             self._savepoint(*savepoint, owner)
             return
-        if is_query(sql):
+        if asks_for_rows(dialect, sql):
             self.reads.append(sql)
+        if leaves_nothing(dialect, sql):
             return
-        if is_inspection(sql):
-            return
-        if commits_implicitly(self.engine.dialect.name, sql):
+        if commits_implicitly(dialect, sql):
             self.keep(owner)
         plain = not parameters and getattr(context, "no_parameters", False)
         for values in parameters if many else [parameters]:
@@ -101,11 +101,11 @@ class Capture:
             self.found.append(CapturedStatement(_trimmed(text), owner))
 
     def _savepoint(self, what: str, name: str, owner: object) -> None:
-        if what == "SAVEPOINT":
+        if what == "savepoint":
             self.found.append(CapturedStatement(f"SAVEPOINT {name}", owner))
             return
         own = [n for n, s in enumerate(self.found) if s.sql == f"SAVEPOINT {name}"]
-        if own and what.startswith("ROLLBACK"):
+        if own and what == "rollback to":
             # To a savepoint of ours: what came since is gone.
             self.found[own[-1] + 1 :] = [
                 s for s in self.found[own[-1] + 1 :] if s.kept or s.owner is not owner

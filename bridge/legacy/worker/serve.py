@@ -22,7 +22,7 @@ functions that take a session, as MediaGoblin has it. Protocol, one JSON object 
          {"event": "end", "statements", "seconds", "captured": null or what the capture has of it,
          with the "packages" that it ran with}, {"event": "apart", "reason"}, {"event":
          "stopped", "number", "found", "expected"} or {"event": "error", "script", "line", "sql",
-         "message", "written", "unseen", "blind"}
+         "message", "written", "unseen", "untracked"}
 
 A function's "script" is the file that it is in. Where the database can roll back changes of the
 schema ("one"), a version's work and its version row are one transaction: after an error nothing of

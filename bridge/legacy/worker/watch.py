@@ -68,7 +68,7 @@ class StatementWatch:
         if self.transaction:
             self.transaction.check(connection, statement)
             self.transaction.statement_begins(connection)
-        if is_read(statement):
+        if is_read(connection.dialect.name, statement):
             return
         if self.phase == "running":
             self.statements += 1
@@ -79,9 +79,10 @@ class StatementWatch:
 
     def after_statement(self, connection: Any, _cursor: Any, statement: str, *rest: Any) -> None:
         """Count a statement that went through."""
+        wrote = not is_read(connection.dialect.name, statement)
         if self.transaction:
-            self.transaction.statement_ends(connection, wrote=not is_read(statement))
-        if self.phase == "running" and not is_read(statement):
+            self.transaction.statement_ends(connection, wrote=wrote)
+        if self.phase == "running" and wrote:
             self.written += 1
         if self.capture:
             self.capture.executed(connection, statement, *rest)
@@ -104,6 +105,6 @@ class StatementWatch:
 
     def stayed(self) -> int:
         """Return how many writes may have stayed, after an error."""
-        if self.recorder and not self.recorder.blind:
+        if self.recorder and not self.recorder.untracked:
             return int(self.recorder.kept)
         return self.written

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...database.guard import Guard
+from ...database.journal.statements.names import RecordedStep
 from .channel import Channel
 from .environment import mark_sessions, open_engine, package_versions, patch_libraries
 from .errors import describe_error, line_in, print_traceback
@@ -76,7 +77,8 @@ class Worker:
         """Import what only some requests need, before the app's folders come first in the path."""
         if self.request.get("recorder"):
             # Only MySQL and MariaDB need it (1 ms, 10 ms where it has to be compiled).
-            from ...database.journal.statements.recorder import CannotResume, Recorder
+            from ...database.journal.statements.recorder import Recorder
+            from ...database.journal.statements.records import CannotResume
 
             self.recorder_class, self.cannot_resume = Recorder, (CannotResume,)
         if self.request.get("capture"):
@@ -162,7 +164,8 @@ class Worker:
     def recorded(self, version: Version, recorder_class: type[Recorder]) -> Iterator[None]:
         """Record each statement that runs meanwhile, so that a later run can resume behind it."""
         common = self.request["journal"]["common"]
-        recorder = recorder_class(self.engine, version.step, common, version.from_statement)
+        step = RecordedStep(version.step, common, version.from_statement)
+        recorder = recorder_class(self.engine, step)
         self.watch.recorder = recorder
         with recorder:
             if recorder.done:
@@ -190,5 +193,5 @@ class Worker:
             message=describe_error(error),
             written=watch.stayed(),
             unseen=watch.unseen,
-            blind=watch.recorder and watch.recorder.blind,
+            untracked=watch.recorder and watch.recorder.untracked,
         )

@@ -17,7 +17,7 @@ from bridge.legacy import client
 
 BRIDGE = Path(bridge.__file__).parent
 PACKAGES = ("database", "database.journal", "legacy")
-LOADED = ("database.guard", "database.journal.statements", "legacy.worker")
+LOADED = ("database.guard", "database.journal.statements", "database.sql", "legacy.worker")
 """What the worker's process may load of bridge; of the packages above these the first file only."""
 
 

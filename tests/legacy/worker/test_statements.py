@@ -5,36 +5,46 @@ from __future__ import annotations
 import pytest
 
 from bridge.legacy.worker.statements import (
+    asks_for_rows,
     commits_implicitly,
-    is_inspection,
     is_non_transactional,
-    is_query,
     is_read,
+    leaves_nothing,
     savepoint_in,
-    without_quoted,
 )
 
 KINDS = {
-    # statement: is_read, is_query, is_inspection
-    "SELECT 1": (True, True, False),
-    " select * from notes": (True, True, False),
-    "WITH x AS (SELECT 1) SELECT * FROM x": (False, True, False),
+    # statement: is_read, asks_for_rows, leaves_nothing
+    "SELECT 1": (True, True, True),
+    " select * from notes": (True, True, True),
+    "(SELECT 1)": (True, True, True),
+    "WITH x AS (SELECT 1) SELECT * FROM x": (True, True, True),
     "WITH x AS (DELETE FROM notes RETURNING *) SELECT * FROM x": (False, False, False),
-    "SELECT setval('notes_id_seq', 1)": (True, False, False),
-    "VALUES (1)": (False, True, False),
-    "SHOW TABLES": (True, False, True),
-    "DESC notes": (True, False, True),
+    "SELECT setval('notes_id_seq', 1)": (False, False, False),
+    "SELECT * FROM notes FOR UPDATE": (True, True, True),
+    "SELECT set_config('a', 'b', false)": (True, True, False),
+    "VALUES (1)": (True, True, True),
+    "SHOW search_path": (True, False, True),
+    "EXPLAIN DELETE FROM notes": (True, False, True),
+    "COPY notes TO STDOUT": (True, True, True),
+    "SELECT 1; DELETE FROM notes": (False, True, False),
+    "INSERT INTO notes SELECT 1": (False, False, False),
+    "CREATE TABLE notes (id INTEGER)": (False, False, False),
+    "SET a = 1": (False, False, False),
+}
+
+SQLITE = {
     "PRAGMA table_info(notes)": (True, False, True),
     "PRAGMA main.foreign_keys": (True, False, True),
     "PRAGMA foreign_keys = OFF": (True, False, False),
-    "INSERT INTO notes SELECT 1": (False, False, False),
-    "CREATE TABLE notes (id INTEGER)": (False, False, False),
 }
 
 
-@pytest.mark.parametrize("sql", KINDS)
+@pytest.mark.parametrize("sql", [*KINDS, *SQLITE])
 def test_reads_and_writes_differ(sql: str) -> None:
-    assert (is_read(sql), is_query(sql), is_inspection(sql)) == KINDS[sql]
+    dialect, expected = ("sqlite", SQLITE) if sql in SQLITE else ("postgresql", KINDS)
+    questions = (is_read, asks_for_rows, leaves_nothing)
+    assert tuple(ask(dialect, sql) for ask in questions) == expected[sql]
 
 
 @pytest.mark.parametrize(
@@ -47,17 +57,17 @@ def test_reads_and_writes_differ(sql: str) -> None:
         ("sqlite", "INSERT INTO notes VALUES ('VACUUM')", False),
         ("postgresql", "CREATE UNIQUE INDEX CONCURRENTLY i ON notes (id)", True),
         ("postgresql", "SELECT 1; COMMIT", True),
+        ("postgresql", "PREPARE TRANSACTION 'a'", True),
+        ("postgresql", "SAVEPOINT a", False),
+        ("postgresql", "SET LOCAL a = 1", True),
+        ("postgresql", "SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY", True),
+        ("postgresql", "SET a = 1", False),
         ("postgresql", "SELECT 1 -- ; COMMIT", False),
         ("postgresql", "CREATE FUNCTION f() AS $body$ BEGIN; COMMIT; $body$", False),
     ],
 )
 def test_what_a_transaction_cannot_have_is_known(dialect: str, sql: str, expected: bool) -> None:
     assert is_non_transactional(dialect, sql) is expected
-
-
-def test_what_is_quoted_and_comments_are_left_out() -> None:
-    sql = "SELECT 'a''b', \"c\", E'\\'', $x$ d $x$ /* e */ -- f\n"
-    assert without_quoted(sql) == "SELECT '''', '', '', ''    \n"
 
 
 def test_mysql_and_mariadb_commit_before_a_change_of_the_schema() -> None:
@@ -76,6 +86,6 @@ def test_mysql_and_mariadb_commit_before_a_change_of_the_schema() -> None:
 
 def test_savepoints_are_told_apart() -> None:
     assert [
-        savepoint_in(sql)
+        savepoint_in("sqlite", sql)
         for sql in ("savepoint a", "RELEASE SAVEPOINT b;", "ROLLBACK TO c", "ROLLBACK")
-    ] == [("SAVEPOINT", "a"), ("RELEASE SAVEPOINT", "b"), ("ROLLBACK TO", "c"), None]
+    ] == [("savepoint", "a"), ("release", "b"), ("rollback to", "c"), None]
