@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from bridge.legacy.methods import Methods
     from bridge.model.checks import Checked
     from bridge.model.frozen import Freeze
-    from bridge.model.progress import CheckProgress, FreezeProgress, SnapshotProgress
 
 ALEMBIC_WRITES = {"upgrade", "downgrade", "stamp"}
 
@@ -54,7 +53,7 @@ class FreezeKeywords(TypedDict, total=False):
     snapshots: Sequence[Path | str]
     update: Sequence[str]
     check: bool
-    progress: FreezeProgress
+    progress: Progress
 
 
 class SnapshotKeywords(TypedDict, total=False):
@@ -69,7 +68,7 @@ class SnapshotKeywords(TypedDict, total=False):
     folder: Path | str | None
     name: str | None
     force: bool
-    progress: SnapshotProgress | None
+    progress: Progress
 
 
 class Bridge:
@@ -311,7 +310,7 @@ class Bridge:
         self,
         urls: Sequence[URL | str] = (),
         *,
-        progress: CheckProgress,
+        progress: Progress,
         sqlite: bool = True,
         jobs: int | None = None,
         record: bool = False,
@@ -327,9 +326,9 @@ class Bridge:
         :raises ConfigError: the configuration is not in order.
         :raises DatabaseError: a server cannot be reached.
         """
-        from bridge.check.workflow import check
+        from bridge.check.workflow import CheckOptions, check
 
-        return check(self.project, urls, sqlite=sqlite, jobs=jobs, record=record, progress=progress)
+        return check(self.project, urls, CheckOptions(sqlite, jobs, record, progress))
 
     def snapshots(self, folder: Path | str | None = None) -> tuple[Snapshot, ...]:
         """Return the old databases in a folder.

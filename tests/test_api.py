@@ -15,6 +15,7 @@ from support.projects import Project, copy_project, write_shop, write_versions
 import bridge
 from bridge import Bridge, BridgeError
 from bridge.model.errors import NotConfirmedError, StalePlanError
+from bridge.model.progress import Progress
 from bridge.model.steps import Plan, Step
 
 HEADS = ("coupons_ends", "reviews_text", "shop_stock")
@@ -229,7 +230,7 @@ def test_a_plan_that_is_stale_is_not_run(quiet: Project, old: Database) -> None:
 def test_progress_is_told_of_every_step(quiet: Project, sqlite_database: Database) -> None:
     told: list[tuple[str, Any]] = []
 
-    class Watch:
+    class Watch(Progress):
         def notify(self, text: str) -> None:
             told.append(("note", text))
 

@@ -27,6 +27,7 @@ from bridge.database.seeding.fill import seed
 from bridge.legacy.runner import Ladder
 from bridge.model.checks import Finding
 from bridge.model.errors import BridgeError
+from bridge.model.progress import Progress
 from bridge.model.state import State
 from bridge.model.steps import RunLegacy, Step
 from bridge.project import Project
@@ -127,7 +128,7 @@ class Climber:
 
     :param snapshots: the files with old databases of this kind.
     :param to_heads: runs what is left of a plan on an engine, and tells what it finds.
-    :param notify: is told what takes long.
+    :param progress: is told what takes long.
 
     `schemas` has what each version of each repository leaves, `changed` the tables that it made or
     changed.
@@ -139,10 +140,10 @@ class Climber:
         place: Scratch,
         snapshots: Sequence[Path],
         to_heads: Callable[[Engine, Sequence[Step], str], Iterator[Finding]],
-        notify: Callable[[str], None],
+        progress: Progress,
     ) -> None:
         self._project, self._place, self._snapshots = project, place, snapshots
-        self._to_heads, self._notify = to_heads, notify
+        self._to_heads, self._progress = to_heads, progress
         self.schemas: dict[tuple[str, int], Schema] = {}
         self.changed: dict[tuple[str, int], set[str]] = {}
         # Up to which place of the climb rows are ordinary ones, or none are put in.
@@ -215,7 +216,7 @@ class Climber:
             beginning = self._place.copy(engine), state
         with Ladder(
             self._place, project.config, there, project.histories, project.app_tables,
-            notify=self._notify, begin=beginning,
+            progress=self._progress, begin=beginning,
         ) as ladder:  # fmt: skip
             rows = Rows(project, ladder.engine, lambda: self._rows_at(len(climb.rungs)))
             while True:

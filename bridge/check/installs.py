@@ -11,7 +11,7 @@ from sqlalchemy.engine import URL, Engine
 from bridge.database.scratch import Scratch, scratch
 from bridge.database.url import parse_url
 from bridge.model.errors import ConfigError
-from bridge.model.progress import Silent
+from bridge.model.progress import Progress
 from bridge.project import Project
 from bridge.snapshots.generate import Filling, Generator, with_required
 from bridge.upgrade.run import RunOptions, dbupdate
@@ -86,4 +86,4 @@ class OldInstalls:
                 raise ConfigError(f"{start} is not NAME=VERSION.", help="Such as: core=12")
             versions[name] = int(number)
         folder, at = self._project.config.snapshots, with_required(self._project, versions)
-        return Generator(self._project, place, folder, Silent()).generate(at, Filling(rows))
+        return Generator(self._project, place, folder, Progress()).generate(at, Filling(rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from bridge.database.scratch import Scratch
 from bridge.model.checks import Finding, Kind, Proof, is_accepted
 from bridge.model.errors import BridgeError, NotConfirmedError
 from bridge.model.names import CORE
+from bridge.model.progress import Progress
 from bridge.model.steps import Downgrade, Plan, RunLegacy, Step, Upgrade
 from bridge.project import Project
 from bridge.upgrade.detect import detect
@@ -35,7 +36,7 @@ class Prover:
 
     :param name: of that kind, for people.
     :param snapshots: the files with old databases of this kind.
-    :param proved: is called with each proof as it ends.
+    :param progress: is told of each proof as it ends.
 
     `revisions` has the schema after each revision of a new install, by those that are effective.
     """
@@ -46,17 +47,16 @@ class Prover:
         place: Scratch,
         name: str,
         snapshots: Sequence[Path],
-        proved: Callable[[Proof], None],
-        notify: Callable[[str], None],
+        progress: Progress,
     ) -> None:
         self._project, self._place, self._name = project, place, name
-        self._proved, self._snapshots = proved, snapshots
+        self._progress, self._snapshots = progress, snapshots
         self._accept = project.config.check.accept
         self._fresh: Schema | None = None
         self.revisions: dict[tuple[str, ...], Schema] = {}
         # The schema of a fresh database by the revisions that have run in it.
         self._at: dict[frozenset[str], Schema] = {}
-        self._climber = Climber(project, place, snapshots, self._to_heads, notify)
+        self._climber = Climber(project, place, snapshots, self._to_heads, progress)
 
     # --- proofs ---------------------------------------------------------------------------
 
@@ -77,7 +77,7 @@ class Prover:
             replace(f, accepted=f.accepted or is_accepted(f, self._accept, self._name))
             for f in dict.fromkeys(found)
         )
-        self._proved(Proof(self._name, kind, name, seconds, steps, findings))
+        self._progress.proved(Proof(self._name, kind, name, seconds, steps, findings))
 
     # --- new installs and revisions -------------------------------------------------------
 

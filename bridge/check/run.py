@@ -12,7 +12,7 @@ from bridge.database.guard import OutsideError
 from bridge.database.schema import Schema, only, read_schema
 from bridge.database.scratch import guard_for
 from bridge.model.errors import RehearsalError
-from bridge.model.progress import Silent
+from bridge.model.progress import Progress
 from bridge.model.steps import Plan, Step
 from bridge.project import Project
 from bridge.upgrade.execute.executor import ExecuteOptions, Executor
@@ -23,7 +23,7 @@ After = Callable[[Step], None]
 
 
 @dataclass
-class _Hook(Silent):
+class _Hook(Progress):
     after: After
 
     def done(self, step: Step, seconds: float) -> None:
@@ -36,7 +36,7 @@ def run(project: Project, engine: Engine, plan: Plan, after: After = lambda _ste
     :raises BridgeError: a step failed, or would have used another database.
     """
     try:
-        with guard_for(engine) as guard, locked(engine, 0, lambda _text: None) as lock:
+        with guard_for(engine) as guard, locked(engine, 0, Progress().notify) as lock:
             options = ExecuteOptions(_Hook(after), guard=guard, each=True)
             Executor(project, engine, lock, options).execute(plan)
     except OutsideError as error:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -23,59 +23,65 @@ from bridge.legacy.frozen.files import check_seal
 from bridge.model.checks import Checked, CheckedDatabase, Finding, Proof, is_accepted
 from bridge.model.errors import SealBrokenError
 from bridge.model.names import CORE
-from bridge.model.progress import CheckProgress
+from bridge.model.progress import Progress
 from bridge.project import Project
 from bridge.revisions.recorded_schemas import Heads, Schema, path_of, written
 from bridge.upgrade.status import drawing
 from bridge.upgrade.verify import recorded_schemas
 
 
+@dataclass(frozen=True)
+class CheckOptions:
+    """How everything is proved.
+
+    :param sqlite: whether SQLite is one of the kinds of database.
+    :param jobs: how many kinds are worked on at once; None for as many as there are processors.
+    :param record: write down the schema at each revision, for `verify` and for later checks.
+    :param progress: is told of each proof.
+    """
+
+    sqlite: bool = True
+    jobs: int | None = None
+    record: bool = False
+    progress: Progress = field(default_factory=Progress)
+
+
 def check(
     project: Project,
     urls: Sequence[URL | str] = (),
-    *,
-    sqlite: bool = True,
-    jobs: int | None = None,
-    record: bool = False,
-    progress: CheckProgress,
+    options: CheckOptions | None = None,
 ) -> Checked:
     """Prove every upgrade path on each kind of database.
 
     :param urls: servers on which databases may be made and dropped.
-    :param sqlite: whether SQLite is one of them.
-    :param jobs: how many kinds are worked on at once; None for as many as there are processors.
-    :param record: write down the schema at each revision, for `verify` and for later checks.
     :raises ConfigError: the configuration is not in order.
     :raises DatabaseError: a server cannot be reached.
     """
+    options = options or CheckOptions()
+    record = options.record
     at = datetime.now(timezone.utc)
-    proofs: list[Proof] = []
+    told = _Kept(options.progress)
     databases: list[CheckedDatabase] = []
-
-    def proved(proof: Proof) -> None:
-        proofs.append(proof)
-        progress.proved(proof)
-
     for proof in on_files(project):
-        proved(proof)
-    places: list[URL | None] = [*([None] if sqlite else []), *map(parse_url, urls)]
-    if min(len(places), jobs or os.cpu_count() or 1) < 2:
+        told.proved(proof)
+    places: list[URL | None] = [*([None] if options.sqlite else []), *map(parse_url, urls)]
+    if min(len(places), options.jobs or os.cpu_count() or 1) < 2:
         for url in places:
-            databases.append(_on_one(project, url, record, proved, progress.notify))
+            databases.append(_on_one(project, url, record, told))
     else:
         # A process each: Alembic's context is one for a whole process.
-        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+        with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
             working = [pool.submit(in_own_process, project, url, record) for url in places]
             for done in as_completed(working):
                 database, found, notes = done.result()
                 databases.append(database)
                 for note in notes:
-                    progress.notify(note)
+                    told.notify(note)
                 for proof in found:
-                    proved(proof)
+                    told.proved(proof)
     versions = [(name, version(name)) for name in ("bridge", "sqlalchemy", "alembic")]
     return Checked(
-        tuple(proofs),
+        tuple(told.proofs),
         tuple(sorted(databases, key=lambda database: database.name)),
         drawing(project, scripts_only=True),
         at,
@@ -86,25 +92,35 @@ def check(
 def in_own_process(
     project: Project, url: URL | None, record: bool
 ) -> tuple[CheckedDatabase, list[Proof], list[str]]:
-    """In a process of its own."""
-    proofs: list[Proof] = []
-    notes: list[str] = []
-    return _on_one(project, url, record, proofs.append, notes.append), proofs, notes
+    """Prove everything on one kind of database in this process, and tell of it at the end."""
+    told = _Kept()
+    return _on_one(project, url, record, told), told.proofs, told.notes
 
 
-def _on_one(
-    project: Project,
-    url: URL | None,
-    record: bool,
-    proved: Callable[[Proof], None],
-    notify: Callable[[str], None],
-) -> CheckedDatabase:
-    """Everything on one kind of database."""
+class _Kept(Progress):
+    """A progress that keeps what it is told, and passes it on where there is another one."""
+
+    def __init__(self, progress: Progress | None = None) -> None:
+        self._progress = progress or Progress()
+        self.proofs: list[Proof] = []
+        self.notes: list[str] = []
+
+    def notify(self, text: str) -> None:
+        self.notes.append(text)
+        self._progress.notify(text)
+
+    def proved(self, proof: Proof) -> None:
+        self.proofs.append(proof)
+        self._progress.proved(proof)
+
+
+def _on_one(project: Project, url: URL | None, record: bool, progress: Progress) -> CheckedDatabase:
+    """Prove everything on one kind of database."""
     begun = time.monotonic()
     try:
         with scratch(url) as place:
             name, server = _server(place)
-            prover = Prover(project, place, name, snapshots(project, place.name), proved, notify)
+            prover = Prover(project, place, name, snapshots(project, place.name), progress)
             prover.fresh()
             climb = prover.paths(list(starts(project)))
             prover.bases()

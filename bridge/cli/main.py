@@ -1028,7 +1028,7 @@ def make(bridge: Bridge, output: Output, wheels: Path | None) -> None:
     """Make the environment now, where it is not there yet."""
     from bridge.legacy.runtime import ready_runtime
 
-    ready = ready_runtime(bridge.config, wheels=wheels, notify=output.progress().notify)
+    ready = ready_runtime(bridge.config, wheels=wheels, progress=output.progress())
     output.pairs([("Origin", ready.origin), ("Python", str(ready.python)), ("Ready", "yes")])
 
 

@@ -35,6 +35,7 @@ from bridge.legacy.version_table import put_under_control
 from bridge.model.config import Config
 from bridge.model.errors import LegacyError
 from bridge.model.frozen import FrozenVersion, Recorded, Recording, Schema, schema_changes
+from bridge.model.progress import Progress
 from bridge.model.repository import Repository
 from bridge.model.state import LegacyState
 from bridge.model.steps import RunLegacy
@@ -57,7 +58,7 @@ class Recorder:
     :param app_tables: which tables are the app's.
     :param ported: the file of a version that the developer has written anew, None without.
     :param snapshots: files with old databases of this kind, whose rows are tried too.
-    :param progress: is told of each version, as `bridge.freeze.FreezeProgress`.
+    :param progress: is told of each version.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Recorder:
         *,
         ported: Callable[[RunLegacy], Path | None],
         snapshots: Sequence[Path] = (),
-        progress: Any,
+        progress: Progress,
     ) -> None:
         self._scratch, self._python, self._config = scratch, python, config
         self._repositories, self._app_tables, self._progress = repositories, app_tables, progress

@@ -29,7 +29,7 @@ from bridge.legacy.sequence import every_version
 from bridge.model.errors import ConfigError, FreezeError, SealBrokenError
 from bridge.model.frozen import Freeze, Recording, Sealed
 from bridge.model.names import family
-from bridge.model.progress import FreezeProgress, Quiet
+from bridge.model.progress import Progress
 from bridge.model.repository import Repository
 from bridge.output.redaction import redacted
 from bridge.project import Project
@@ -66,7 +66,7 @@ class FreezeOptions:
     snapshots: Sequence[Path] = ()
     update: Iterable[str] = ()
     check: bool = False
-    progress: FreezeProgress = field(default_factory=Quiet)
+    progress: Progress = field(default_factory=Progress)
 
 
 def freeze(project: Project, options: FreezeOptions) -> Freeze:
@@ -100,7 +100,7 @@ def _freeze(project: Project, options: FreezeOptions) -> Freeze:
     for name, frozen in before.items():
         if frozen is not None and name not in update:
             check_seal(frozen)
-    python = ready_runtime(config, notify=progress.notify).python
+    python = ready_runtime(config, progress=progress).python
     steps = every_version(own, config)
     kinds = _kinds(options.snapshots)
     recordings = []

@@ -16,7 +16,7 @@ from bridge.database.schema.compare import compare
 from bridge.init.history import schema_of
 from bridge.model.config_file import parse
 from bridge.model.difference import Difference
-from bridge.model.progress import Silent
+from bridge.model.progress import Progress
 from bridge.model.steps import Step, Upgrade
 from bridge.project import Project
 from bridge.revisions.modules import find_modules
@@ -109,7 +109,7 @@ def candidates(
     return watch.found
 
 
-class _Watch(Silent):
+class _Watch(Progress):
     """Compares a database after each revision."""
 
     def __init__(

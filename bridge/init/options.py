@@ -8,7 +8,7 @@ from pathlib import Path
 
 from sqlalchemy.engine import URL
 
-from bridge.model.progress import FreezeProgress, Quiet
+from bridge.model.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -35,4 +35,4 @@ class InitOptions:
     pythonpath: Sequence[Path | str] = ()
     requirements: Sequence[str] = ()
     setup: str | None = None
-    progress: FreezeProgress = field(default_factory=Quiet)
+    progress: Progress = field(default_factory=Progress)

@@ -20,7 +20,7 @@ from bridge.init.staging import NOTHING_WRITTEN
 from bridge.model.difference import Difference
 from bridge.model.errors import BridgeError, InitError
 from bridge.model.init_result import Tried
-from bridge.model.progress import FreezeProgress
+from bridge.model.progress import Progress
 from bridge.output.difference_text import difference_lines
 from bridge.project import Project
 from bridge.upgrade.run import RunOptions, dbupdate
@@ -29,7 +29,7 @@ from bridge.upgrade.run import RunOptions, dbupdate
 class Prover:
     """Applies the base revisions to new databases, and to those at the end of the history."""
 
-    def __init__(self, draft: Draft, progress: FreezeProgress) -> None:
+    def __init__(self, draft: Draft, progress: Progress) -> None:
         self._draft, self._configuration = draft, draft.configuration
         self._progress = progress
         self.models: tuple[str, ...] | None = None
@@ -105,7 +105,7 @@ class Prover:
 
 
 def stamp_with_equal_revisions(
-    configuration: Configuration, results: Sequence[HistoryResult], progress: FreezeProgress
+    configuration: Configuration, results: Sequence[HistoryResult], progress: Progress
 ) -> list[Tried]:
     """Find the revisions of the app that equal the end of its history, and stamp with them.
 

@@ -90,7 +90,7 @@ def _run_history(
     servers = [parse_url(url) for url in options.urls]
     repositories, progress = configuration.repositories, options.progress
     history = History(
-        python=ready_runtime(configuration.config, notify=progress.notify).python,
+        python=ready_runtime(configuration.config, progress=progress).python,
         repositories=repositories,
         steps=every_version(repositories, configuration.config),
         config=configuration.config,

@@ -6,7 +6,7 @@ can be filled with rows, or copied.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -32,6 +32,7 @@ from bridge.legacy.version_table import put_under_control, write_version
 from bridge.model.config import Config
 from bridge.model.errors import LegacyError
 from bridge.model.frozen import FrozenDialect
+from bridge.model.progress import Progress
 from bridge.model.repository import Repository
 from bridge.model.state import LegacyState, State
 from bridge.model.steps import Plan, RunLegacy
@@ -45,7 +46,7 @@ class Ladder:
     :param repositories: those that are in the database, by their names; others are absent.
     :param histories: the frozen ones, by the names of their repositories.
     :param app_tables: says which tables are the app's.
-    :param notify: is told what takes long: that a legacy runtime is made.
+    :param progress: is told what takes long: that a legacy runtime is made.
     :param begin: a scratch database to begin with, and its state; None for a new one, in which
         every repository is just before its first version.
     :param until: the version of each repository at which the climb ends; None for the last.
@@ -63,16 +64,16 @@ class Ladder:
         histories: Mapping[str, Frozen],
         app_tables: AppTables,
         *,
-        notify: Callable[[str], None],
+        progress: Progress,
         begin: tuple[Engine, State] | None = None,
         until: Mapping[str, int] | None = None,
         method: Methods = "auto",
     ) -> None:
         self._place, self._config, self._repositories = place, config, repositories
-        self._histories, self._app_tables, self._notify, self._method = (
+        self._histories, self._app_tables, self._progress, self._method = (
             histories,
             app_tables,
-            notify,
+            progress,
             method,
         )
         self.versions = {name: r.first - 1 for name, r in repositories.items()}
@@ -185,7 +186,7 @@ class Ladder:
         if self._client is None or step not in self._loaded:
             self._end()
             self._loaded = [s for s in self.left if s.method == "live"]
-            python = ready_runtime(self._config, notify=self._notify).python
+            python = ready_runtime(self._config, progress=self._progress).python
             states = [self._state(name) for name in self._repositories]
             with ExitStack() as stack:
                 client = stack.enter_context(

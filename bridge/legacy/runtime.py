@@ -16,7 +16,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,6 +28,7 @@ from platformdirs import user_cache_path
 from bridge.database.url import SECRET_VARIABLES
 from bridge.model.config import Config
 from bridge.model.errors import LegacyRuntimeError
+from bridge.model.progress import Progress
 
 LOCKED = Path(__file__).with_name("runtime.txt")
 
@@ -87,24 +88,25 @@ def find_runtime(config: Config) -> Runtime:
 
 
 def ready_runtime(
-    config: Config, *, wheels: Path | None = None, notify: Callable[[str], None] = lambda _: None
+    config: Config, *, wheels: Path | None = None, progress: Progress | None = None
 ) -> Runtime:
     """The runtime, made first where it is a private one that is not there yet.
 
     :param wheels: a folder of wheels to install from, without a network.
-    :param notify: is given one line of progress at a time.
+    :param progress: is told that one is made, which takes long.
     :raises LegacyRuntimeError: it cannot be made, or the configured one does not serve.
     """
+    progress = progress or Progress()
     runtime = find_runtime(config)
     if runtime.origin == "configured":
         _check_configured(runtime.python)
     elif not runtime.exists:
         requirements = extra_requirements(config)
-        notify("Making the legacy runtime (once; it is kept for later runs)")
+        progress.notify("Making the legacy runtime (once; it is kept for later runs)")
         with _locked(runtime.folder):
             # Another process may have made it while this one waited.
             if not runtime.python.exists():
-                _make(runtime.folder, requirements, wheels, notify)
+                _make(runtime.folder, requirements, wheels, progress)
     return Runtime(runtime.python, runtime.origin, True)
 
 
@@ -198,7 +200,7 @@ def _interpreter(folder: Path) -> Path:
 
 
 def _make(
-    folder: Path, requirements: Sequence[str], wheels: Path | None, notify: Callable[[str], None]
+    folder: Path, requirements: Sequence[str], wheels: Path | None, progress: Progress
 ) -> None:
     """Build beside the place and move it there whole, so that no half-made one is ever found."""
     # What an interrupted run left, and an environment whose Python is gone.
@@ -217,10 +219,10 @@ def _make(
             install.append("--disable-pip-version-check")
         if wheels is not None:
             install += ["--no-index", "--find-links", str(wheels)]
-        notify("  installing sqlalchemy-migrate and SQLAlchemy 1.4, locked by hash")
+        progress.notify("  installing sqlalchemy-migrate and SQLAlchemy 1.4, locked by hash")
         _step([*install, "--require-hashes", "-r", str(LOCKED)], building)
         if requirements:
-            notify(f"  installing {', '.join(requirements)}")
+            progress.notify(f"  installing {', '.join(requirements)}")
             # What is locked stays as it is; the hashes would be demanded of all otherwise.
             constraints = building / "constraints.txt"
             constraints.write_text(_pins(LOCKED.read_text(encoding="utf-8")), encoding="utf-8")
@@ -230,7 +232,7 @@ def _make(
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    notify(f"  made {folder}")
+    progress.notify(f"  made {folder}")
 
 
 def _pins(locked: str) -> str:

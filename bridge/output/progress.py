@@ -11,13 +11,14 @@ from rich.markup import escape
 
 from bridge.model.checks import Proof
 from bridge.model.frozen import Recorded
+from bridge.model.progress import Progress
 from bridge.model.steps import Step
 from bridge.output.check_text import readable
 from bridge.output.redaction import Hide, redacted_streams
 from bridge.output.text import proof_words, recorded_words, step_words
 
 
-class FreezeText:
+class FreezeText(Progress):
     """How a freeze goes, as plain lines."""
 
     def __init__(self, console: Console) -> None:
@@ -27,13 +28,13 @@ class FreezeText:
         """Print a line."""
         self.console.print(escape(text))
 
-    def recorded(self, found: Recorded, number: int, total: int) -> None:
+    def recorded(self, version: Recorded, number: int, total: int) -> None:
         """Print the version and what became of it."""
         place = f"{number:>{len(str(total))}}/{total}"
-        self.console.print(escape(f"{place}  {recorded_words(found)}"))
+        self.console.print(escape(f"{place}  {recorded_words(version)}"))
 
 
-class CheckText:
+class CheckText(Progress):
     """How a check goes, as plain lines."""
 
     def __init__(self, console: Console) -> None:
@@ -50,7 +51,7 @@ class CheckText:
         self.console.print(f"[{colour}]{outcome}[/] {escape(rest)}")
 
 
-class TextProgress:
+class TextProgress(Progress):
     """Progress as plain lines: one for each step, when it is done."""
 
     def __init__(self, console: Console) -> None:
@@ -96,12 +97,12 @@ class TerminalProgress(TextProgress):
         from rich.progress import (
             BarColumn,
             MofNCompleteColumn,
-            Progress,
             TextColumn,
             TimeElapsedColumn,
         )
+        from rich.progress import Progress as Bar
 
-        return Progress(
+        return Bar(
             TextColumn("{task.description}"),
             BarColumn(),
             MofNCompleteColumn(),

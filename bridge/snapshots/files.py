@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL
 
 from bridge.database.dump.files import COPY_END, kind_of
 from bridge.model.errors import ConfigError, SnapshotError
-from bridge.model.progress import SnapshotProgress
+from bridge.model.progress import Progress
 from bridge.model.results import Snapshot, standing
 
 ENDINGS = {"sqlite": ".sqlite.sql", "postgresql": ".pg.sql", "mysql": ".mysql.sql"}
@@ -40,7 +40,7 @@ class SnapshotFile:
     folder: Path | str | None = None
     name: str | None = None
     force: bool = False
-    progress: SnapshotProgress | None = None
+    progress: Progress = field(default_factory=Progress)
 
     def path(self, folder: Path, default: str, kind: str) -> Path:
         """Return the path of the file.

@@ -14,7 +14,7 @@ from bridge.database.scratch import Scratch
 from bridge.legacy.runner import Ladder
 from bridge.model.errors import BridgeError, ConfigError, LegacyError, LegacyPreflightError
 from bridge.model.names import family
-from bridge.model.progress import SnapshotProgress
+from bridge.model.progress import Progress
 from bridge.model.results import standing
 from bridge.model.state import State
 from bridge.project import Project
@@ -82,9 +82,7 @@ class Generator:
         oldest of them is the start.
     """
 
-    def __init__(
-        self, project: Project, place: Scratch, folder: Path, progress: SnapshotProgress
-    ) -> None:
+    def __init__(self, project: Project, place: Scratch, folder: Path, progress: Progress) -> None:
         self._project, self._place = project, place
         self._folder, self._progress = folder, progress
 
@@ -102,7 +100,7 @@ class Generator:
         while True:
             ladder = Ladder(
                 self._place, project.config, repositories, project.histories, project.app_tables,
-                notify=self._progress.notify, begin=begin, until=at,
+                progress=self._progress, begin=begin, until=at,
             )  # fmt: skip
             try:
                 with ladder:

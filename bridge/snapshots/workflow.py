@@ -17,7 +17,6 @@ from bridge.database.url import parse_url
 from bridge.legacy.frozen.files import check_seal
 from bridge.model.errors import SnapshotError
 from bridge.model.names import family
-from bridge.model.progress import Silent
 from bridge.model.results import Imported, Snapshot
 from bridge.output.redaction import redacted
 from bridge.project import Project
@@ -60,7 +59,7 @@ def _create(
         if repository in project.histories:
             check_seal(project.histories[repository])
     begun = time.time()
-    generator = Generator(project, place, path.parent, file.progress or Silent())
+    generator = Generator(project, place, path.parent, file.progress)
     engine = generator.generate(at, filling)
     return Writer(project, place, engine).write(Contents(path, at, since=begun))
 

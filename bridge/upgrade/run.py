@@ -11,7 +11,7 @@ from sqlalchemy.engine import Engine
 from bridge.legacy.frozen.files import check_seal
 from bridge.legacy.methods import Methods, choose_methods, with_non_transactional
 from bridge.model.errors import DatabaseError, NotConfirmedError, StalePlanError, StateError
-from bridge.model.progress import Progress, Silent
+from bridge.model.progress import Progress
 from bridge.model.results import Report, Rows
 from bridge.model.state import State
 from bridge.model.steps import Plan
@@ -46,7 +46,7 @@ class RunOptions:
     """
 
     confirm: Callable[[Plan], bool] = _always
-    progress: Progress = field(default_factory=Silent)
+    progress: Progress = field(default_factory=Progress)
     backup: bool | None = None
     lock_timeout: float = LOCK_SECONDS
     from_statement: int | None = None

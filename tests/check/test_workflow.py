@@ -18,10 +18,11 @@ from support.projects import Project
 from bridge import Bridge
 from bridge.check.cases import on_database, on_files
 from bridge.model.checks import Checked, Finding, Proof
+from bridge.model.progress import Progress
 
 
 @dataclass
-class Quiet:
+class Told(Progress):
     """Keeps what it is told."""
 
     notes: list[str] = field(default_factory=list)
@@ -35,7 +36,7 @@ class Quiet:
 
 
 def checked(project: Project) -> Checked:
-    return project.bridge().check(progress=Quiet())
+    return project.bridge().check(progress=Told())
 
 
 def found(outcome: Checked) -> dict[str, Finding]:
@@ -246,7 +247,7 @@ def test_the_sample_holds_on_every_database(
 
 @ONCE
 def test_what_is_to_be_proved_is_known_before(sample: Project) -> None:
-    progress = Quiet()
+    progress = Told()
     bridge = sample.bridge()
     bridge.check(progress=progress)
     assert names(progress.proofs, "") == sorted(on_files(bridge.project))
@@ -257,7 +258,7 @@ def test_what_is_to_be_proved_is_known_before(sample: Project) -> None:
 def test_several_databases_are_worked_on_at_once(
     sample: Project, make_database: Callable[[str], Database]
 ) -> None:
-    progress = Quiet()
+    progress = Told()
     url = make_database("postgresql").url
     outcome = sample.bridge().check([url], jobs=2, progress=progress)
     assert outcome.ok
@@ -346,13 +347,13 @@ def test_versions_that_are_handed_over_elsewhere_are_run_by_themselves(
     app: Callable[..., Bridge],
 ) -> None:
     right = app(stamp={2: ["two"], 3: ["three"]}, **NEAREST)
-    assert right.check(progress=Quiet()).ok
+    assert right.check(progress=Told()).ok
 
 
 @ONCE
 def test_only_the_versions_before_a_wrong_stamp_are_told(app: Callable[..., Bridge]) -> None:
     wrong = app(stamp={2: ["three"], 3: ["three"]}, **NEAREST)
-    outcome = wrong.check(progress=Quiet())
+    outcome = wrong.check(progress=Told())
     lost = ["schema at the heads"]
     assert by_path(outcome) == {
         "from app 0": lost, "from app 1": lost, "from app 2": lost, "from app 3": [],
@@ -378,7 +379,7 @@ def test_a_version_that_stumbles_over_rows_is_run_with_others(
     condition: str, accepted: bool, name: str, app: Callable[..., Bridge]
 ) -> None:
     script = f"{ONLY.format(condition)}\n{THREE['002_kind']}"
-    outcome = app({**THREE, "002_kind": script}).check(progress=Quiet())
+    outcome = app({**THREE, "002_kind": script}).check(progress=Told())
     assert outcome.ok is accepted
     assert by_path(outcome) == {
         "from app 0": [name], "from app 1": [name], "from app 2": [], "from app 3": [],
@@ -392,7 +393,7 @@ def test_behind_a_version_that_does_not_run_a_saved_database_is_needed(
     bridge = app({**THREE, "002_kind": "raise RuntimeError('never worked here')"},
                  check={"snapshots": str(tmp_path / "saved")})  # fmt: skip
     failed, behind = "failed legacy app 2", "unproved behind legacy app 2"
-    assert by_path(bridge.check(progress=Quiet())) == {
+    assert by_path(bridge.check(progress=Told())) == {
         "from app 0": [failed], "from app 1": [failed], "from app 2": [behind],
         "from app 3": [behind],
     }  # fmt: skip
@@ -407,7 +408,7 @@ def test_behind_a_version_that_does_not_run_a_saved_database_is_needed(
             " kind VARCHAR(9)); INSERT INTO notes VALUES (1, 'old', NULL);"
         )
     old.close()
-    outcome = bridge.check(progress=Quiet())
+    outcome = bridge.check(progress=Told())
     assert by_path(outcome) == {
         "from app 0": [failed], "from app 1": [failed], "from app 2": [], "from app 3": [],
     }  # fmt: skip

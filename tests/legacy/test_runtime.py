@@ -30,6 +30,7 @@ from bridge.legacy.runtime import (
 from bridge.model.config import Config
 from bridge.model.config_file import parse
 from bridge.model.errors import LegacyRuntimeError
+from bridge.model.progress import Progress
 
 pytestmark = ONCE
 
@@ -238,6 +239,16 @@ def test_a_cache_that_cannot_be_written_is_told(
     assert "XDG_CACHE_HOME" in caught.value.help
 
 
+class Notes(Progress):
+    """Keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+
+    def notify(self, text: str) -> None:
+        self.notes.append(text)
+
+
 # -- making it ------------------------------------------------------------------------------------
 
 
@@ -250,8 +261,9 @@ def test_pip_makes_it_from_a_folder_of_wheels_without_a_network(
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("PIP_TARGET", str(tmp_path / "elsewhere"))
     config = configured(tmp_path, EXTRA)
-    said: list[str] = []
-    made = ready_runtime(config, wheels=wheels, notify=said.append)
+    progress = Notes()
+    said = progress.notes
+    made = ready_runtime(config, wheels=wheels, progress=progress)
     assert (made.origin, made.exists) == ("private", True)
     assert said == [
         "Making the legacy runtime (once; it is kept for later runs)",
@@ -266,7 +278,7 @@ def test_pip_makes_it_from_a_folder_of_wheels_without_a_network(
     assert done.stdout == "1.4.54\n"
     # It is there now: nothing is made again.
     said.clear()
-    assert ready_runtime(config, notify=said.append) == made
+    assert ready_runtime(config, progress=progress) == made
     assert said == []
     assert sorted(path.name for path in cache.iterdir()) == [
         made.folder.name, f"{made.folder.name}.lock",
@@ -323,13 +335,17 @@ SMALL = """
 import sys
 from pathlib import Path
 from bridge.model.config_file import parse
+from bridge.model.progress import Progress
 from bridge.legacy import runtime
 wheels, locked, root = map(Path, sys.argv[1:])
 runtime.LOCKED = locked
 runtime._PROBE = "import bridge_test_extra"
 runtime._serves = lambda requirements: False
 config = parse({"alembic": {"script_location": "."}}, root=root, source="the test")
-made = runtime.ready_runtime(config, wheels=wheels, notify=lambda line: print(line, flush=True))
+class Printed(Progress):
+    def notify(self, text):
+        print(text, flush=True)
+made = runtime.ready_runtime(config, wheels=wheels, progress=Printed())
 print("ready", made.python, flush=True)
 """
 

@@ -20,13 +20,14 @@ from bridge.database.dump.files import mysql_lines, postgresql_lines
 from bridge.database.dump.postgresql import PostgreSQL
 from bridge.database.dump.sqlite import sqlite_script
 from bridge.model.errors import ConfigError, DatabaseError, LegacyError, SnapshotError
+from bridge.model.progress import Progress
 from bridge.snapshots.generate import with_required
 
 OLD = TOP / "snapshots" / "core-v10-likes-v01"
 MakeDatabase = Callable[[str], Database]
 
 
-class Remarks:
+class Remarks(Progress):
     """Keeps what is told."""
 
     def __init__(self) -> None:

@@ -31,7 +31,7 @@ from bridge.model.errors import (
     LockedError,
     LockLostError,
 )
-from bridge.model.progress import Silent
+from bridge.model.progress import Progress
 from bridge.model.steps import Plan, Step
 from bridge.upgrade.lock import locked
 
@@ -160,7 +160,7 @@ def start(project: Project) -> Iterator[Callable[[Database], subprocess.Popen[st
         process.stdout.close()
 
 
-class Told(Silent):
+class Told(Progress):
     """Remembers what a run says while it prepares, and what is done then."""
 
     def __init__(self, then: Callable[[], None] = lambda: None) -> None:
@@ -444,7 +444,7 @@ def test_every_session_that_writes_is_marked_as_long_as_the_run_has_it(
 def test_a_run_that_has_lost_its_lock_stops_before_the_next_step(
     project: Project, old: Database
 ) -> None:
-    class Cut(Silent):
+    class Cut(Progress):
         def done(self, step: Step, seconds: float) -> None:
             if old.dialect == "sqlite":
                 lock_file(old).unlink()

@@ -33,7 +33,7 @@ import bridge.upgrade.rehearsal_copy
 from bridge.database.guard import OutsideError
 from bridge.database.integrity import list_tables
 from bridge.model.errors import BridgeError, LegacyError, RehearsalError, RevisionFailedError
-from bridge.model.progress import Silent
+from bridge.model.progress import Progress
 from bridge.model.results import Rows
 from bridge.model.steps import Step
 from bridge.output.rehearsal_text import changed_tables, rows_document, rows_table
@@ -277,7 +277,7 @@ def test_a_legacy_version_that_fails_does_so_too(
     fails_alike(project, at_version_1(sqlite_database), LegacyError)
 
 
-class Interrupting(Silent):
+class Interrupting(Progress):
     def done(self, step: Step, seconds: float) -> None:
         raise KeyboardInterrupt
 

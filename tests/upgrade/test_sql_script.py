@@ -33,6 +33,7 @@ from bridge.model.errors import (
 )
 from bridge.model.frozen import FrozenDialect, FrozenVersion
 from bridge.model.names import family
+from bridge.model.progress import Progress
 
 URLS = {
     "sqlite": "sqlite:////nowhere/at/all.db",
@@ -386,7 +387,7 @@ def test_models_are_in_the_script_and_default_rows_are_left_to_the_next_run(
     assert [run.status for run in bridge.history()] == ["begun", "done"]
 
 
-class Told:
+class Told(Progress):
     """A progress that keeps the notes."""
 
     def __init__(self) -> None:

@@ -225,7 +225,7 @@ class Executor:
                     "database in memory.",
                     help="Use a SQLite file.",
                 )
-            runtime = ready_runtime(self._config, notify=self._progress.notify)
+            runtime = ready_runtime(self._config, progress=self._progress)
             self._client = stack.enter_context(
                 LegacyClient(
                     runtime.python,

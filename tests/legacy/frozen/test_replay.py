@@ -10,7 +10,7 @@ from support.projects import TOP, Project
 
 from bridge.legacy.frozen.replay import Replay
 from bridge.model.errors import BridgeError, LegacyError, LockLostError
-from bridge.model.progress import Silent
+from bridge.model.progress import Progress
 from bridge.model.steps import Step
 from bridge.upgrade.lock_kinds import LOCK_SUFFIX
 
@@ -66,7 +66,7 @@ def test_a_version_that_fails_leaves_those_that_are_told_as_done(
 def test_nothing_is_committed_without_the_lock(sample: Project, old: Database) -> None:
     lock = Path(f"{old.engine().url.database}{LOCK_SUFFIX}")
 
-    class Removes(Silent):
+    class Removes(Progress):
         def done(self, step: Step, seconds: float) -> None:
             if str(step) == "legacy core 9":
                 lock.unlink()
