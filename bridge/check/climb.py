@@ -24,11 +24,10 @@ from bridge.database.engine import connect
 from bridge.database.schema import Schema
 from bridge.database.scratch import Scratch
 from bridge.database.seeding.fill import seed
-from bridge.legacy.runner import Ladder
+from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.checks import Finding
 from bridge.model.errors import BridgeError
 from bridge.model.progress import Progress
-from bridge.model.state import State
 from bridge.model.steps import RunLegacy, Step
 from bridge.project import Project
 from bridge.upgrade.detect import detect
@@ -36,9 +35,6 @@ from bridge.upgrade.run import plan_upgrade
 
 ROWS = 3
 """How many rows a new table gets; one more each time that a version changes it."""
-
-ClimbStart = tuple[Engine, State]
-"""An old database that a climb begins with, and where it is."""
 
 
 @dataclass
@@ -153,7 +149,7 @@ class Climber:
 
     def climbs(self) -> Iterator[PathResult]:
         """From nothing; and behind a version that does not run, from an old database."""
-        beginning: ClimbStart | None = None
+        beginning: ScratchStart | None = None
         while True:
             self._plain = self._none = 0
             self._stumbles, self._by_themselves = {}, set()
@@ -165,9 +161,9 @@ class Climber:
             if beginning is None:
                 return
 
-    def _behind(self, failed: RunLegacy) -> ClimbStart | None:
+    def _behind(self, failed: RunLegacy) -> ScratchStart | None:
         """The oldest of the saved databases in which a version has run."""
-        found: list[tuple[list[int], ClimbStart]] = []
+        found: list[tuple[list[int], ScratchStart]] = []
         for path in self._snapshots:
             with suppress(BridgeError):
                 engine = self._place.load(path)
@@ -178,7 +174,7 @@ class Climber:
                     found.append((sorted(versions), (engine, state)))
         return min(found, key=lambda one: one[0])[1] if found else None
 
-    def _climb_as_far_as_it_goes(self, beginning: ClimbStart | None) -> PathResult:
+    def _climb_as_far_as_it_goes(self, beginning: ScratchStart | None) -> PathResult:
         """Again with other rows where a version stumbles over them."""
         while True:
             climb = self._climb(beginning)
@@ -205,27 +201,24 @@ class Climber:
     def _rows_at(self, number: int) -> str:
         return "none" if number < self._none else "plain" if number < self._plain else "edge"
 
-    def _climb(self, beginning: ClimbStart | None) -> PathResult:
+    def _climb(self, beginning: ScratchStart | None) -> PathResult:
         """Once from the first version to the last, and on to the heads."""
         climb = PathResult()
         project = self._project
-        there = {n: r for n, r in project.repositories.items() if project.config.enabled(n)}
+        last = {n: r.last for n, r in project.repositories.items() if project.config.enabled(n)}
         if beginning is not None:
             engine, state = beginning
-            there = {n: r for n, r in there.items() if state.legacy[n].version is not None}
+            last = {n: v for n, v in last.items() if state.legacy[n].version is not None}
             beginning = self._place.copy(engine), state
-        with Ladder(
-            self._place, project.config, there, project.histories, project.app_tables,
-            progress=self._progress, begin=beginning,
-        ) as ladder:  # fmt: skip
-            rows = Rows(project, ladder.engine, lambda: self._rows_at(len(climb.rungs)))
+        with ScratchUpgrade(project, self._place, last, beginning, self._progress) as upgrade:
+            rows = Rows(project, upgrade.engine, lambda: self._rows_at(len(climb.rungs)))
             while True:
-                self._arrive(climb, ladder, rows)
-                if not ladder.left:
+                self._arrive(climb, upgrade, rows)
+                if not upgrade.left:
                     break
-                step, begun = ladder.left[0], time.monotonic()
+                step, begun = upgrade.left[0], time.monotonic()
                 try:
-                    ladder.run(step)
+                    upgrade.run(step)
                 except BridgeError as error:
                     climb.error = step, error
                     climb.rungs[-1].after.append(failed(str(step), error))
@@ -234,10 +227,10 @@ class Climber:
                 climb.rungs[-1].step = step
                 with suppress(KeyError):
                     climb.rungs[-1].after.append(self._stumbles[len(climb.rungs) - 1])
-            self._place.drop(ladder.engine)
+            self._place.drop(upgrade.engine)
         return climb
 
-    def _arrive(self, climb: PathResult, ladder: Ladder, rows: Rows) -> None:
+    def _arrive(self, climb: PathResult, upgrade: ScratchUpgrade, rows: Rows) -> None:
         """At a version: what the step to it has done, and what the plan is from here."""
         begun, before = time.monotonic(), rows.schema["tables"]
         gone = list(rows.look())
@@ -250,12 +243,12 @@ class Climber:
             self.changed[place] = {
                 name for name in {*before, *tables} if before.get(name) != tables.get(name)
             }
-        for name, version in ladder.versions.items():
+        for name, version in upgrade.versions.items():
             self.schemas.setdefault((name, version), rows.schema)
-        rung = Checkpoint(dict(ladder.versions))
+        rung = Checkpoint(dict(upgrade.versions))
         climb.rungs.append(rung)
         try:
-            state = detect(self._project, ladder.engine)
+            state = detect(self._project, upgrade.engine)
             rung.plan = plan_upgrade(self._project, state).steps
         except BridgeError as error:
             rung.own.append(Finding(f"refused {start_name(rung.versions)}", error.message))
@@ -270,12 +263,12 @@ class Climber:
                 [d for d in legacy.drift or () if not d.own],
             )
         number = len(climb.rungs) - 1
-        if number in self._by_themselves or not _goes_on(rung.plan, ladder.left):
+        if number in self._by_themselves or not _goes_on(rung.plan, upgrade.left):
             begun = time.monotonic()
             kind = "plain" if self._plain or not rung.plan else "edge"
-            rung.tail = tuple(self._to_heads(ladder.copy(), rung.plan, kind))
+            rung.tail = tuple(self._to_heads(upgrade.copy(), rung.plan, kind))
             rung.seconds += time.monotonic() - begun
-            climb.seconds += 0 if ladder.left else time.monotonic() - begun
+            climb.seconds += 0 if upgrade.left else time.monotonic() - begun
 
 
 def _goes_on(plan: Sequence[Step], left: Sequence[RunLegacy]) -> bool:

@@ -15,7 +15,8 @@ from bridge.model.errors import RehearsalError
 from bridge.model.progress import Progress
 from bridge.model.steps import Plan, Step
 from bridge.project import Project
-from bridge.upgrade.execute.executor import ExecuteOptions, Executor
+from bridge.upgrade.execute.context import ExecuteOptions
+from bridge.upgrade.execute.executor import Executor
 from bridge.upgrade.lock import locked
 
 After = Callable[[Step], None]

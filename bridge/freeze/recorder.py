@@ -8,9 +8,8 @@ database ends as the second.
 
 from __future__ import annotations
 
-import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -20,64 +19,61 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import cause, connect
-from bridge.database.row_counts import AppTables
 from bridge.database.schema import only, read_schema
 from bridge.database.schema.compare import compare
 from bridge.database.scratch import Scratch
 from bridge.database.secrets import scrub
 from bridge.database.seeding.fill import seed
+from bridge.freeze.replayable import why_not
 from bridge.freeze.same_rows import EMPTY, FILLED, drawn_uuids, plain_rows, read_contents
-from bridge.legacy.client import LegacyClient, Ran
+from bridge.legacy.client import Ran, WorkerOptions
+from bridge.legacy.frozen.files import ported_file
 from bridge.legacy.frozen.format import schema_sum
-from bridge.legacy.frozen.replay import leaves_settings, load_ported, run_frozen
+from bridge.legacy.frozen.replay import Connections, FrozenCode, load_ported, run_frozen
 from bridge.legacy.old_database import delete_rows, old_database
+from bridge.legacy.runner import LegacyRunner
+from bridge.legacy.sequence import every_version
 from bridge.legacy.version_table import put_under_control
-from bridge.model.config import Config
 from bridge.model.errors import LegacyError
 from bridge.model.frozen import FrozenVersion, Recorded, Recording, Schema, schema_changes
 from bridge.model.progress import Progress
 from bridge.model.repository import Repository
 from bridge.model.state import LegacyState
 from bridge.model.steps import RunLegacy
+from bridge.project import Project
 
 ROWS = 3
 """How many rows each table has at least where there are to be some."""
 
-_STRINGS = re.compile(r"'(?:[^']|'')*'")
 
-_CATALOGS = re.compile(
-    r"\b(sqlite_master|sqlite_schema|information_schema|pg_\w+|pragma_\w+)\b", re.I
-)
+def repositories_of_scripts(project: Project) -> dict[str, Repository]:
+    """Return the legacy repositories that have scripts: registries of functions are not frozen."""
+    return {name: r for name, r in project.repositories.items() if r.path is not None}
 
 
-class Recorder:
-    """Records on one kind of database.
+class HistoryRecorder:
+    """Records every version on one kind of database.
 
     :param python: the interpreter of the legacy runtime.
-    :param steps: every version of every repository, in the order of an upgrade.
-    :param app_tables: which tables are the app's.
-    :param ported: the file of a version that the developer has written anew, None without.
     :param snapshots: files with old databases of this kind, whose rows are tried too.
     :param progress: is told of each version.
     """
 
     def __init__(
         self,
+        project: Project,
         scratch: Scratch,
         python: Path,
-        repositories: Mapping[str, Repository],
-        steps: Sequence[RunLegacy],
-        config: Config,
-        app_tables: AppTables,
-        *,
-        ported: Callable[[RunLegacy], Path | None],
-        snapshots: Sequence[Path] = (),
+        snapshots: Sequence[Path],
         progress: Progress,
     ) -> None:
-        self._scratch, self._python, self._config = scratch, python, config
-        self._repositories, self._app_tables, self._progress = repositories, app_tables, progress
-        self._ported, self._files = ported, snapshots
-        self._left = list(steps)
+        self._project, self._scratch, self._python = project, scratch, python
+        self._files, self._progress = snapshots, progress
+        self._repositories = repositories_of_scripts(project)
+        self._app_tables = project.app_tables
+        repositories = self._repositories
+        # Every version of every repository, in the order of an upgrade.
+        self._left = every_version(repositories, project.config)
         self._versions: dict[str, int] = {n: r.first - 1 for n, r in repositories.items()}
         self._recording = Recording(scratch.name)
 
@@ -96,8 +92,8 @@ class Recorder:
             self._before: Schema | None = None  # the next version's, as far as it is known
             self._empty = self._new()
             self._filled, self._replayed = self._new(), self._scratch.create()
-            self._live = self._client(self._empty, EMPTY)
-            self._second: LegacyClient | None = None
+            self._live = self._runner(self._empty, EMPTY)
+            self._second: LegacyRunner | None = None
             while self._left:
                 self._one(self._left[0])
         return self._recording
@@ -120,12 +116,15 @@ class Recorder:
 
     def _fill_from(self, source: Engine) -> None:
         """Go on with the rows of another database."""
-        if self._second is not None:
-            self._second.close(kill=True)
-            self._second = None
+        self._stop_second()
         for engine in (self._filled, self._replayed):
             self._scratch.drop(engine)
         self._filled, self._replayed = self._scratch.copy(source), self._scratch.copy(source)
+
+    def _stop_second(self) -> None:
+        if self._second is not None:
+            self._second.close(kill=True)
+            self._second = None
 
     def _begin_with_snapshot(self, step: RunLegacy) -> bool:
         """Begin with the oldest database that there is, where the first version needs one."""
@@ -150,7 +149,7 @@ class Recorder:
         self._recording.versions.append(Recorded(self._scratch.name, name, version, history, 0.0))
         self._versions |= versions
         self._left = [s for s in self._left if s.version > self._versions[s.repository]]
-        self._live = self._client(self._empty, EMPTY)
+        self._live = self._runner(self._empty, EMPTY)
         return True
 
     def _with_plain_rows(self) -> Engine:
@@ -158,7 +157,7 @@ class Recorder:
         engine = self._new() if self._base is None else self._scratch.copy(self._base)
         with connect(engine) as connection:
             for recorded in self._recording.versions:
-                run_frozen(connection, recorded.statements)
+                run_frozen(connection, FrozenCode(recorded.statements))
             with connection.begin():
                 for name, version in self._versions.items():
                     store = self._repositories[name].store
@@ -172,17 +171,16 @@ class Recorder:
             seed(connection, self._app_tables, ROWS, "plain", plain=True)
         return engine
 
-    def _client(self, engine: Engine, moment: float) -> LegacyClient:
+    def _runner(self, engine: Engine, moment: float) -> LegacyRunner:
+        """Return what runs the versions that are left, at a moment at which the clock stands."""
         states = [
             LegacyState(repository, self._versions[name], repository.repository_id)
             for name, repository in self._repositories.items()
         ]
-        client = LegacyClient(
-            self._python, engine.url, states, self._left, self._config, moment=moment
-        )
-        self._stack.enter_context(client)
-        client.preflight()
-        return client
+        worker = WorkerOptions(self._python, moment=moment)
+        runner = LegacyRunner(self._project, Connections(engine), states, worker)
+        self._stack.enter_context(runner).prepare(self._left)
+        return runner
 
     def _schema(self, engine: Engine) -> Schema:
         with connect(engine) as connection, connection.begin():
@@ -204,9 +202,8 @@ class Recorder:
         after = self._schema(self._empty)
         old_copy = self._copy_for_port(step)
         second = self._run_filled(step)
-        reason = self._why_not(
-            captured, second, {*before.get("tables", {}), *after.get("tables", {})}
-        )
+        tables = {*before.get("tables", {}), *after.get("tables", {})}
+        reason = why_not(ran, second, tables)
         seconds = None
         if reason is None:
             seconds, reason = self._try(captured["statements"])
@@ -242,7 +239,7 @@ class Recorder:
     def _run_live(self, step: RunLegacy) -> Ran | None:
         """On the database without rows; None where the history ends with it."""
         try:
-            return self._live.run(step, self._versions[step.repository], lambda _number: None)
+            return self._live.run(step)
         except LegacyError as error:
             if self._begin_with_snapshot(step):
                 return None
@@ -252,17 +249,17 @@ class Recorder:
                 f"{step} does not run on {self._scratch.name}: {self._said(error, step)}"
             )
             if self._left:
-                self._live = self._client(self._empty, EMPTY)
-                self._second = None
+                self._live.close(kill=True)
+                self._live = self._runner(self._empty, EMPTY)
+                self._stop_second()
             return None
 
     def _run_filled(self, step: RunLegacy) -> Ran | str:
         """On the database with rows; or why it does not run there."""
         if self._second is None:
-            self._second = self._client(self._filled, FILLED)
-        before = self._versions[step.repository]
+            self._second = self._runner(self._filled, FILLED)
         try:
-            return self._second.run(step, before, lambda _number: None)
+            return self._second.run(step)
         except LegacyError as error:
             said = self._said(error, step)
         try:
@@ -270,8 +267,8 @@ class Recorder:
             plain = self._with_plain_rows()
             self._fill_from(plain)
             self._scratch.drop(plain)
-            self._second = self._client(self._filled, FILLED)
-            return self._second.run(step, before, lambda _number: None)
+            self._second = self._runner(self._filled, FILLED)
+            return self._second.run(step)
         except (LegacyError, SQLAlchemyError):
             self._fill_from(self._empty)
             return said
@@ -282,32 +279,22 @@ class Recorder:
         text = " ".join(" ".join(error.message.splitlines()[:2]).split())
         return text.replace(f"{home}/", "") if home else text
 
-    def _why_not(self, first: Mapping[str, Any], second: Ran | str, tables: set[str]) -> str | None:
-        """Why the version cannot be replayed, as far as its two runs tell."""
-        if isinstance(second, str):
-            return f"it fails on generated rows: {second}"
-        again: Mapping[str, Any] = second.captured or {}
-        problems = [*first["problems"], *again["problems"]]
-        if problems:
-            return str(problems[0])
-        for query in (*again["reads"], *first["reads"]):
-            if _reads_rows(query, tables):
-                return f"it reads rows: {_short(query)}"
-        return _difference(first["statements"], again["statements"])
-
     def _try(self, statements: Sequence[str]) -> tuple[float | None, str | None]:
         """Replay beside the rows: the seconds, and why it is not the same."""
         begun = time.monotonic()
         try:
-            with connect(self._replayed) as connection:
-                run_frozen(connection, statements)
+            Connections(self._replayed).run(FrozenCode(statements))
         except SQLAlchemyError as error:
             return None, f"replayed, it fails: {' '.join(cause(error, self._replayed.url).split())}"
         seconds = time.monotonic() - begun
-        if leaves_settings(self._replayed.dialect.name, statements):
-            self._replayed.dispose()  # the next version gets another session
-        found = self._unlike(self._replayed)
+        found = self._difference_of(self._replayed)
         return seconds, found and f"replayed, it leaves something else: {found}"
+
+    def _ported(self, step: RunLegacy) -> Path | None:
+        """The file of a version that the developer has written anew, None without."""
+        home = self._repositories[step.repository].path
+        path = home and ported_file(home, step.version)
+        return path if path and path.is_file() else None
 
     def _copy_for_port(self, step: RunLegacy) -> Engine | None:
         return None if self._ported(step) is None else self._scratch.copy(self._filled)
@@ -319,10 +306,9 @@ class Recorder:
         upgrade = load_ported(path)
         begun = time.monotonic()
         try:
-            with connect(engine) as connection:
-                run_frozen(connection, (), lambda: upgrade(connection))
+            Connections(engine).run(FrozenCode(ported=upgrade))
             seconds = time.monotonic() - begun
-            found = self._unlike(engine)
+            found = self._difference_of(engine)
         except Exception as error:  # the developer's code
             words = scrub(f"{type(error).__name__}: {error}", engine.url)
             found = f"it fails: {' '.join(words.split())}"
@@ -333,7 +319,7 @@ class Recorder:
 
     # --- comparing ---
 
-    def _unlike(self, engine: Engine) -> str | None:
+    def _difference_of(self, engine: Engine) -> str | None:
         """How a database differs from the one with rows, in schema or rows; None if it does not."""
         expected, found = self._schema(self._filled), self._schema(engine)
         differences = compare(expected, found)
@@ -357,39 +343,3 @@ class Recorder:
             with connect(engine) as connection:
                 seeded = seed(connection, self._app_tables, ROWS, variant)
         self._recording.unfilled = dict(seeded.refused)
-
-
-def _reads_rows(query: str, tables: set[str]) -> bool:
-    """Whether a query reads rows of the app's tables, and not only the catalogs."""
-    if _CATALOGS.search(query):
-        return False
-    words = set(re.findall(r"\w+", _STRINGS.sub("''", query)))
-    return bool(words & tables)
-
-
-def _difference(first: Sequence[str], second: Sequence[str]) -> str | None:
-    """In what two recordings differ."""
-    if len(first) == len(second):
-        pairs = [(n, *pair) for n, pair in enumerate(zip(first, second, strict=True), 1)]
-        other = next(((n, a, b) for n, a, b in pairs if a != b), None)
-        if other is None:
-            return None
-        number, one, two = other
-        if _plain(one) == _plain(two):
-            plain = _short(_plain(one))
-            return f"statement {number} writes a value that is another each time: {plain}"
-        return f"statement {number} is another one where there are rows: {_short(_plain(two))}"
-    return (
-        f"it emits {len(first)} statements where there are no rows, and {len(second)} where there "
-        "are some"
-    )
-
-
-def _plain(sql: str) -> str:
-    """The statement without its values."""
-    return re.sub(r"\b\d+(\.\d+)?\b", "0", _STRINGS.sub("''", sql))
-
-
-def _short(sql: str) -> str:
-    text = " ".join(sql.split())
-    return text if len(text) <= 100 else f"{text[:97]}..."

@@ -14,13 +14,12 @@ from sqlalchemy.engine import URL
 from bridge.database.dump.files import kind_of
 from bridge.database.scratch import scratch
 from bridge.database.secrets import scrub
-from bridge.freeze.recorder import Recorder
+from bridge.freeze.recorder import HistoryRecorder, repositories_of_scripts
 from bridge.legacy.frozen.files import (
     Frozen,
     check_seal,
     checksums,
     manifest,
-    ported_file,
     read_frozen,
 )
 from bridge.legacy.frozen.format import FOLDER, MANIFEST, dialect_entry, dialect_files
@@ -87,7 +86,7 @@ def freeze(project: Project, options: FreezeOptions) -> Freeze:
 
 def _freeze(project: Project, options: FreezeOptions) -> Freeze:
     config, repositories, progress = project.config, project.repositories, options.progress
-    own = {name: r for name, r in repositories.items() if r.path is not None}
+    own = repositories_of_scripts(project)
     if not own:
         raise ConfigError(
             "There is no legacy repository that could be frozen.",
@@ -107,14 +106,9 @@ def _freeze(project: Project, options: FreezeOptions) -> Freeze:
     for url in (*([None] if options.sqlite else []), *options.urls):
         with scratch(url) as place:
             progress.notify(f"Recording {len(steps)} versions on {place.name}.")
-            recordings.append(
-                Recorder(
-                    place, python, own, steps, config, project.app_tables,
-                    snapshots=[path for path, kind in kinds.items() if kind == family(place.name)],
-                    ported=lambda step: _ported(own[step.repository], step.version),
-                    progress=progress,
-                ).record()
-            )  # fmt: skip
+            old = [path for path, kind in kinds.items() if kind == family(place.name)]
+            recorder = HistoryRecorder(project, place, python, old, progress)
+            recordings.append(recorder.record())
     refused = [line for recording in recordings for line in recording.refused]
     if refused:
         raise FreezeError(
@@ -140,12 +134,6 @@ def _kinds(snapshots: Sequence[Path]) -> dict[Path, str]:
                 state_of_data="Nothing is sealed.",
             )
     return {path: kind for path, kind in found.items() if kind is not None}
-
-
-def _ported(repository: Repository, version: int) -> Path | None:
-    assert repository.path is not None
-    path = ported_file(repository.path, version)
-    return path if path.is_file() else None
 
 
 def _seal(

@@ -15,8 +15,11 @@ from bridge.database.row_counts import AppTables
 from bridge.database.schema import Schema, only, read_schema
 from bridge.database.scratch import Scratch
 from bridge.init.baseline import MOMENT
-from bridge.legacy.client import LegacyClient
+from bridge.legacy.client import WorkerOptions
+from bridge.legacy.frozen.files import Frozen
+from bridge.legacy.frozen.replay import Connections
 from bridge.legacy.old_database import delete_rows, old_database
+from bridge.legacy.runner import LegacyRunner
 from bridge.legacy.version_table import put_under_control
 from bridge.model.config import Config
 from bridge.model.errors import LegacyError, LegacyPreflightError
@@ -63,6 +66,7 @@ class History:
     config: Config
     app_tables: AppTables
     snapshots: Sequence[Path] = ()
+    histories: Mapping[str, Frozen] = field(default_factory=dict)
 
     def run(self, place: Scratch) -> HistoryResult:
         """Run it on a new database.
@@ -112,11 +116,11 @@ class History:
         if several:
             there = names_in(schema_of(engine, self.app_tables))
             owners |= dict.fromkeys(there, next(iter(self.repositories)))
-        client = LegacyClient(self.python, engine.url, states, steps, self.config, moment=MOMENT)
-        with client:
-            client.preflight()
+        worker = WorkerOptions(self.python, moment=MOMENT)
+        with LegacyRunner(self, Connections(engine), states, worker) as runner:
+            runner.prepare(steps)
             for step in steps:
-                client.run(step, versions[step.repository], lambda _number: None)
+                runner.run(step)
                 versions[step.repository] = step.version
                 if several:
                     for name in names_in(schema_of(engine, self.app_tables)):

@@ -9,7 +9,7 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from bridge.database.journal.statements.records import CannotResume
 from bridge.database.secrets import scrub
 from bridge.database.url import SECRET_VARIABLES
 from bridge.legacy.failures import problem_lines, state_after_failure
+from bridge.legacy.observer import VersionObserver
 from bridge.legacy.urls import worker_urls
 from bridge.model.config import Config
 from bridge.model.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
@@ -61,35 +62,47 @@ class Ran:
     captured: Mapping[str, Any] | None = None
 
 
-class LegacyClient:
-    """A worker process for one run of `dbupdate`; a context manager that ends it.
+@dataclass(frozen=True)
+class WorkerOptions:
+    """How a worker runs versions.
 
-    :param python: the interpreter of the legacy runtime.
-    :param steps: the versions that will be run, in order.
-    :param mark: how the worker marks its sessions, as `bridge.lock.Lock` has it.
+    :param python: the interpreter of the legacy runtime; None for the one of the configuration,
+        which is made if it does not exist.
+    :param mark: how the worker marks its sessions, as the lock has it.
     :param journal: what the rows of this run in the journal have in common; None to write none.
     :param guard: holds the worker to one database.
     :param moment: the time at which the worker's clock stands still, in seconds since 1970; then
-        what each version emits is written down. None to let it run.
+        what each version emits is captured. None to let it run.
     """
 
-    def __init__(
-        self,
-        python: Path,
-        url: URL,
-        states: Sequence[LegacyState],
-        steps: Sequence[RunLegacy],
-        config: Config,
-        *,
-        mark: Mapping[str, Any] | None = None,
-        journal: Mapping[str, str] | None = None,
-        guard: Guard | None = None,
-        moment: float | None = None,
-    ) -> None:
+    python: Path | None = None
+    mark: Mapping[str, Any] | None = None
+    journal: Mapping[str, str] | None = None
+    guard: Guard | None = None
+    moment: float | None = None
+
+
+@dataclass(frozen=True)
+class Scripts:
+    """The versions that a worker loads, in order, and where the database stands."""
+
+    states: Sequence[LegacyState]
+    steps: Sequence[RunLegacy]
+    config: Config
+
+
+class LegacyClient:
+    """A worker process on one database; a context manager that ends it.
+
+    :param python: the interpreter of the legacy runtime.
+    """
+
+    def __init__(self, python: Path, url: URL, scripts: Scripts, options: WorkerOptions) -> None:
         self._python, self._url = python, url
+        journal, guard, moment = options.journal, options.guard, options.moment
         self._request: dict[str, Any] = {
-            **_request(url, states, steps, config),
-            "mark": mark,
+            **_request(url, scripts),
+            "mark": options.mark,
             "journal": journal and {"table": JOURNAL_TABLE, "common": dict(journal)},
             "recorder": bool(journal) and url.get_backend_name() in DIALECTS,
             "guard": guard.as_request() if guard else None,
@@ -168,30 +181,20 @@ class LegacyClient:
         self,
         step: RunLegacy,
         before: int | None,
-        on_statement: Callable[[int], None],
-        *,
-        from_statement: int | None = None,
-        on_resumed: Callable[[int], None] = lambda _done: None,
-        on_apart: Callable[[], None] = lambda: None,
+        observer: VersionObserver,
     ) -> Ran:
         """Run one version and write its number, as sqlalchemy-migrate does.
 
         :param before: the version that the database is at, None without a row.
-        :param on_statement: called with the number of each writing statement that begins.
-        :param from_statement: with which it is to go on, where the administrator has said so.
-        :param on_resumed: called where an earlier run was cut short, with how many statements it
-            had done.
-        :param on_apart: called before a version runs whose statements are committed one by one
-            although the database could do otherwise.
         :raises LegacyError: the script failed.
         :raises CannotResume: an earlier run was cut short, and it is not known where.
         """
         if self._process is None:
             self._restart(step, before)
         if self.is_non_transactional(step):
-            on_apart()
+            observer.non_transactional()
         command = self._command(step, before)
-        self._send({**command, "from_statement": from_statement})
+        self._send({**command, "from_statement": observer.from_statement})
         script, begun, one = "not begun", 0, False
         while True:
             left = state_after_failure(step, before, 0 if one else begun, recorded=self._recorded)
@@ -200,12 +203,11 @@ class LegacyClient:
             if event == "begin":
                 script, begun, one = answer["script"], 0, answer["one"]
             elif event == "apart":
-                self._again_apart(step, before, answer["reason"], on_apart)
+                self._again_apart(step, before, answer["reason"], observer)
             elif event == "statement":
                 begun = answer["number"]
-                on_statement(begun)
             elif event == "resumed":
-                on_resumed(answer["done"])
+                observer.resumed(answer["done"])
             elif event == "stopped":
                 raise CannotResume(answer["number"], answer["found"], answer["expected"])
             elif event == "end":
@@ -217,12 +219,12 @@ class LegacyClient:
         return Ran(answer["seconds"], answer["statements"], answer["captured"])
 
     def _again_apart(
-        self, step: RunLegacy, before: int | None, reason: str, on_apart: Callable[[], None]
+        self, step: RunLegacy, before: int | None, reason: str, observer: VersionObserver
     ) -> None:
         """Run a version statement by statement: in a new process, where it has not been yet."""
         log.info("%s cannot run as one transaction: %s", step, scrub(reason, self._url))
         self._end(kill=True)
-        on_apart()
+        observer.non_transactional()
         self._request["apart"].append([step.repository, step.version])
         self._restart(step, before)
         self._send(self._command(step, before))
@@ -338,9 +340,8 @@ def _kill(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
-def _request(
-    url: URL, states: Sequence[LegacyState], steps: Sequence[RunLegacy], config: Config
-) -> dict[str, Any]:
+def _request(url: URL, scripts: Scripts) -> dict[str, Any]:
+    states, steps, config = scripts.states, scripts.steps, scripts.config
     used = [state for state in states if any(s.repository == state.repository.name for s in steps)]
     folders = [
         str(folder) for state in used for folder in config.legacy[state.repository.name].pythonpath

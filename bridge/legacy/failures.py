@@ -6,10 +6,21 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.database.engine import cause
+from bridge.database.error_text import said
+from bridge.database.secrets import scrub
 from bridge.model.steps import RunLegacy
 
 SAME_PROBLEMS = 20
 """How many scripts with one and the same problem a message names."""
+
+
+def error_words(error: BaseException, url: URL) -> str:
+    """Return what an error of frozen code says, without the URL's passwords."""
+    return cause(error, url) if isinstance(error, SQLAlchemyError) else scrub(said(error), url)
 
 
 def state_after_failure(

@@ -1,103 +1,81 @@
-"""Climbs a legacy history on a scratch database, a version at a time, as `dbupdate` would run it.
+"""Runs legacy versions, each by its method. What upgrades, records or proves a history comes here.
 
-Nothing is journalled, locked or backed up: the database is bridge's own. Between the versions it
-can be filled with rows, or copied.
+- *live*: the script, in the worker's process, which writes the version row too;
+- *replay*: the statements that are frozen;
+- *ported*: the function that the developer has written anew.
+
+The latter two run on a connection of this process, in one transaction with the version row.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 from types import TracebackType
+from typing import Protocol
 
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.engine import Connection
 
-from bridge.database.engine import cause, connect
-from bridge.database.error_text import said
-from bridge.database.row_counts import AppTables
-from bridge.database.schema import read_schema
-from bridge.database.scratch import Scratch
-from bridge.database.secrets import scrub
-from bridge.database.seeding.fill import Seeded, seed
-from bridge.legacy.client import LegacyClient
-from bridge.legacy.frozen.drift import drift
+from bridge.database.journal.statements.names import DIALECTS
+from bridge.database.url import sqlite_file
+from bridge.legacy.client import LegacyClient, Ran, Scripts, WorkerOptions
+from bridge.legacy.failures import error_words
 from bridge.legacy.frozen.files import Frozen
-from bridge.legacy.frozen.replay import leaves_settings, load_ported, run_frozen
-from bridge.legacy.methods import Methods, choose_methods, with_non_transactional
+from bridge.legacy.frozen.replay import Connections, FrozenCode, load_ported
+from bridge.legacy.observer import VersionObserver
 from bridge.legacy.runtime import ready_runtime
-from bridge.legacy.sequence import every_version
-from bridge.legacy.version_table import put_under_control, write_version
+from bridge.legacy.version_table import write_version
 from bridge.model.config import Config
-from bridge.model.errors import LegacyError
+from bridge.model.errors import DatabaseError, LegacyError
 from bridge.model.frozen import FrozenDialect
 from bridge.model.progress import Progress
-from bridge.model.repository import Repository
-from bridge.model.state import LegacyState, State
-from bridge.model.steps import Plan, RunLegacy
-
-_ON_SCRATCH = "That was a scratch database, which is removed; no other database was written to."
+from bridge.model.state import LegacyState
+from bridge.model.steps import RunLegacy
 
 
-class Ladder:
-    """A climb on one database; a context manager, which ends the process that runs scripts.
+class LegacyProject(Protocol):
+    """What a runner reads of an app: `bridge.project.Project` has it."""
 
-    :param repositories: those that are in the database, by their names; others are absent.
-    :param histories: the frozen ones, by the names of their repositories.
-    :param app_tables: says which tables are the app's.
-    :param progress: is told what takes long: that a legacy runtime is made.
-    :param begin: a scratch database to begin with, and its state; None for a new one, in which
-        every repository is just before its first version.
-    :param until: the version of each repository at which the climb ends; None for the last.
-    :param method: as for `dbupdate`.
+    @property
+    def config(self) -> Config:
+        """The app's configuration."""
 
-    `engine` is the database, `versions` has where it is, `left` the versions that are still to
-    run, each with the way in which it would be.
+    @property
+    def histories(self) -> Mapping[str, Frozen]:
+        """The frozen histories, by the names of their repositories."""
+
+
+class LegacyRunner:
+    """Runs the versions of one database; a context manager, which ends the worker.
+
+    `versions` has where each repository stands.
+
+    :param connections: of the database; replayed and ported versions run on them.
+    :param states: of each repository that is in the database.
+    :param worker: how live versions run.
+    :param progress: is told that a legacy runtime is made, which takes long.
     """
 
     def __init__(
         self,
-        place: Scratch,
-        config: Config,
-        repositories: Mapping[str, Repository],
-        histories: Mapping[str, Frozen],
-        app_tables: AppTables,
-        *,
-        progress: Progress,
-        begin: tuple[Engine, State] | None = None,
-        until: Mapping[str, int] | None = None,
-        method: Methods = "auto",
+        project: LegacyProject,
+        connections: Connections,
+        states: Iterable[LegacyState],
+        worker: WorkerOptions | None = None,
+        progress: Progress | None = None,
     ) -> None:
-        self._place, self._config, self._repositories = place, config, repositories
-        self._histories, self._app_tables, self._progress, self._method = (
-            histories,
-            app_tables,
-            progress,
-            method,
-        )
-        self.versions = {name: r.first - 1 for name, r in repositories.items()}
-        self._row_ids = {name: r.repository_id for name, r in repositories.items()}
-        if begin is None:
-            self.engine = place.create()
-            put_under_control(self.engine, repositories.values())
-        else:
-            self.engine, state = begin
-            for name in repositories:
-                self.versions[name] = state.legacy[name].version or 0
-                self._row_ids[name] = state.legacy[name].row_id or self._row_ids[name]
+        self._project, self._connections = project, connections
+        self._states = {state.repository.name: state for state in states}
+        self._worker, self._progress = worker or WorkerOptions(), progress or Progress()
+        self.versions = {name: state.version for name, state in self._states.items()}
         self._client: LegacyClient | None = None
-        self._loaded: list[RunLegacy] = []
-        # On servers without transactions for the schema, scripts leave sessions with locks.
+        self._loaded: Sequence[RunLegacy] = ()
+        self._ported: dict[RunLegacy, FrozenCode] = {}
+        # Whether scripts have left no session open that could have locks.
         self._at_rest = True
-        self.left = [
-            step
-            for step in every_version(repositories, config, self.versions)
-            if until is None or step.version <= until[step.repository]
-        ]
-        self._choose_ways({n for n in repositories if self._known(n)})
 
-    def __enter__(self) -> Ladder:
+    def __enter__(self) -> LegacyRunner:
         return self
 
     def __exit__(
@@ -106,139 +84,130 @@ class Ladder:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._end(kill=kind is not None)
+        self.close(kill=kind is not None)
 
-    def run(self, step: RunLegacy) -> None:
-        """Run a version, the first of those that are `left`, and write its number.
+    def close(self, *, kill: bool = False) -> None:
+        """End the worker; what scripts have left behind ends with it.
 
-        :raises LegacyError: it fails; the database is not to be used any more.
+        :param kill: do not wait for threads of the scripts.
         """
-        try:
-            if step.method == "live":
-                self._run_live(step)
-            else:
-                self._run_frozen(step)
-        except LegacyError as error:
-            error.help = "Mend what it complains of, then run it again."
-            error.state_of_data = _ON_SCRATCH
-            raise
-        self.versions[step.repository] = step.version
-        self.left.remove(step)
-        if step.method == "live":
-            # What it has left decides whether the next ones can be replayed.
-            self._choose_ways({step.repository} if self._known(step.repository) else set())
-
-    def fill(self, rows: int, variant: str, *, plain: bool = False) -> Seeded:
-        """Give each table at least so many rows; as `bridge.seeding.seed`."""
-        with connect(self.engine) as connection:
-            return seed(connection, self._app_tables, rows, variant, plain=plain)
-
-    def copy(self) -> Engine:
-        """Another database with all that this one holds now."""
-        return self._place.copy(self.engine)
-
-    # --- how ------------------------------------------------------------------------------
-
-    def _history(self, name: str) -> FrozenDialect | None:
-        frozen = self._histories.get(name)
-        return frozen.on(self._place.name) if frozen else None
-
-    def _known(self, name: str) -> bool:
-        """Whether the schema of the version that it is at has been recorded."""
-        history = self._history(name)
-        return history is not None and self.versions[name] in history.versions
-
-    def _state(self, name: str) -> LegacyState:
-        return LegacyState(self._repositories[name], self.versions[name], self._row_ids[name])
-
-    def _choose_ways(self, compared: set[str]) -> None:
-        """For the versions that are left, as `dbupdate` would for a database as it is now."""
-        drifts = {}
-        if compared:
-            with connect(self.engine) as connection, connection.begin():
-                found = read_schema(connection)
-            for name in compared:
-                history = self._history(name)
-                assert history is not None
-                drifts[name] = drift(history, self.versions[name], found)
-        states = {
-            name: replace(self._state(name), drift=drifts.get(name)) for name in self._repositories
-        }
-        plan = Plan(State("legacy", "", self._place.name, states), tuple(self.left))
-        plan = with_non_transactional(
-            choose_methods(plan, self._histories, self._method), self._repositories
-        )
-        self.left = [step for step in plan.steps if isinstance(step, RunLegacy)]
-
-    # --- live -----------------------------------------------------------------------------
-
-    def _run_live(self, step: RunLegacy) -> None:
-        client = self._client_for(step)
-        client.run(step, self.versions[step.repository], lambda _number: None)
-        non_transactional = self.engine.dialect.name not in (
-            "sqlite",
-            "postgresql",
-        ) or client.is_non_transactional(step)
-        self._at_rest = self._at_rest and not non_transactional
-
-    def _client_for(self, step: RunLegacy) -> LegacyClient:
-        """One process for the whole climb, as long as it has loaded the scripts that are wanted."""
-        if self._client is None or step not in self._loaded:
-            self._end()
-            self._loaded = [s for s in self.left if s.method == "live"]
-            python = ready_runtime(self._config, progress=self._progress).python
-            states = [self._state(name) for name in self._repositories]
-            with ExitStack() as stack:
-                client = stack.enter_context(
-                    LegacyClient(python, self.engine.url, states, self._loaded, self._config)
-                )
-                client.preflight()
-                self._client = client
-                stack.pop_all()
-        return self._client
-
-    def _end(self, *, kill: bool = False) -> None:
         client, self._client = self._client, None
+        self._loaded = ()
         if client is not None:
             client.close(kill=kill)
             client.__exit__(None, None, None)
 
-    # --- frozen ---------------------------------------------------------------------------
+    # --- before ---------------------------------------------------------------------------
 
-    def _run_frozen(self, step: RunLegacy) -> None:
+    def prepare(self, steps: Iterable[RunLegacy]) -> None:
+        """Load all that these versions need; nothing is run.
+
+        Live ones are loaded into a worker of their own, in the place of the one before.
+
+        :raises LegacyPreflightError: scripts cannot be loaded; the message names all of them.
+        :raises LegacyError: a ported version cannot be loaded.
+        :raises LegacyRuntimeError: there can be no legacy runtime.
+        :raises DatabaseError: the worker cannot see the database.
+        """
+        live = []
+        for step in steps:
+            if step.method == "ported":
+                file = self._project.histories[step.repository].ported(step.version)
+                self._ported[step] = FrozenCode(ported=load_ported(file))
+            elif step.method == "live":
+                live.append(step)
+        if live:
+            self._start(live)
+
+    def is_prepared(self, step: RunLegacy) -> bool:
+        """Whether all that a version needs is loaded."""
+        if step.method == "live":
+            return step in self._loaded
+        return step.method == "replay" or step in self._ported
+
+    def _start(self, steps: Sequence[RunLegacy]) -> None:
+        url = self._connections.engine.url
+        if url.get_backend_name() == "sqlite" and sqlite_file(url) is None:
+            raise DatabaseError(
+                "Legacy versions run in a process of their own, which cannot see a SQLite "
+                "database in memory.",
+                help="Use a SQLite file.",
+            )
+        self.close()
+        config = self._project.config
+        python = self._worker.python or ready_runtime(config, progress=self._progress).python
+        scripts = Scripts(list(self._states.values()), steps, config)
+        with ExitStack() as stack:
+            client = stack.enter_context(LegacyClient(python, url, scripts, self._worker))
+            client.preflight()
+            self._client, self._loaded = client, steps
+            stack.pop_all()
+
+    # --- one version ----------------------------------------------------------------------
+
+    def run(self, step: RunLegacy, observer: VersionObserver | None = None) -> Ran:
+        """Run a version that is prepared, and write its number.
+
+        :raises LegacyError: it fails; what is there then is up to the database and the method.
+        :raises CannotResume: an earlier run was interrupted in it, and it is not known where.
+        """
+        run = self._run_live if step.method == "live" else self._run_frozen
+        ran = run(step, observer or VersionObserver())
+        self.versions[step.repository] = step.version
+        return ran
+
+    def _run_live(self, step: RunLegacy, observer: VersionObserver) -> Ran:
+        client = self._client
+        assert client is not None, "the version was not prepared"
+        ran = client.run(step, self.versions[step.repository], observer)
+        dialect = self._connections.engine.dialect.name
+        if dialect in DIALECTS or client.is_non_transactional(step):
+            self._at_rest = False
+        if step == self._loaded[-1]:
+            # Scripts leave sessions open, for whose locks other sessions would wait.
+            client.close()
+        return ran
+
+    def _run_frozen(self, step: RunLegacy, observer: VersionObserver) -> Ran:
+        self.rest()
+        code, before = self.code(step), self.versions[step.repository]
+        repository = self._states[step.repository].repository
+
+        def finish(connection: Connection) -> None:
+            observer.finishing(connection)
+            # Last: then nobody needs to be able to go on behind it.
+            write_version(connection, repository, before, step.version)
+
+        begun = time.monotonic()
+        try:
+            self._connections.run(code, finish)
+        except (Exception, SystemExit) as error:  # a ported version is the developer's code
+            raise LegacyError(
+                f"Version {step.version} of the legacy repository {step.repository} failed "
+                f"({step.method}): {error_words(error, self._connections.engine.url)}"
+            ) from error
+        return Ran(time.monotonic() - begun, len(code.statements))
+
+    def rest(self) -> None:
+        """End what scripts have left open, whose locks other sessions would wait for."""
         if not self._at_rest and self._client is not None:
             self._client.rest()
         self._at_rest = True
-        repository, before = self._repositories[step.repository], self.versions[step.repository]
-        ported, statements = None, self._statements(step)
+
+    # --- what is known --------------------------------------------------------------------
+
+    def history(self, repository: str) -> FrozenDialect | None:
+        """Return the frozen history on this kind of database, None without one."""
+        frozen = self._project.histories.get(repository)
+        return frozen.on(self._connections.engine.dialect.name) if frozen else None
+
+    def code(self, step: RunLegacy) -> FrozenCode:
+        """Return what is run in the place of a version's script; nothing for a live one."""
         if step.method == "ported":
-            ported = load_ported(self._histories[step.repository].ported(step.version))
-        try:
-            with connect(self.engine) as connection:
+            return self._ported[step]
+        history = self.history(step.repository) if step.method == "replay" else None
+        return FrozenCode(history.versions[step.version].statements if history else ())
 
-                def then() -> None:
-                    if ported is not None:
-                        ported(connection)
-                    write_version(connection, repository, before, step.version)
-
-                run_frozen(connection, statements, then)
-        except LegacyError:
-            raise
-        except (Exception, SystemExit) as error:  # a ported version is the developer's code
-            told = (
-                cause(error, self.engine.url)
-                if isinstance(error, SQLAlchemyError)
-                else scrub(said(error), self.engine.url)
-            )
-            raise LegacyError(
-                f"Version {step.version} of the legacy repository {step.repository} failed "
-                f"({step.method}): {told}"
-            ) from error
-        if leaves_settings(self.engine.dialect.name, statements):
-            self.engine.dispose()  # the next version gets another session
-
-    def _statements(self, step: RunLegacy) -> Sequence[str]:
-        history = self._history(step.repository)
-        if step.method != "replay" or history is None:
-            return ()
-        return history.versions[step.version].statements
+    def is_non_transactional(self, step: RunLegacy) -> bool:
+        """Whether each statement of a live version is committed by itself."""
+        return self._client is not None and self._client.is_non_transactional(step)

@@ -11,12 +11,11 @@ from pathlib import Path
 from sqlalchemy.engine import Engine
 
 from bridge.database.scratch import Scratch
-from bridge.legacy.runner import Ladder
+from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.errors import BridgeError, ConfigError, LegacyError, LegacyPreflightError
 from bridge.model.names import family
 from bridge.model.progress import Progress
 from bridge.model.results import standing
-from bridge.model.state import State
 from bridge.project import Project
 from bridge.snapshots.files import list_snapshots
 from bridge.upgrade.detect import detect
@@ -94,23 +93,19 @@ class Generator:
         """
         # What stops at edge values may run over ordinary rows; else over the scripts' own alone.
         fillings = ["plain", "none"] if filling.plain else ["edge", "plain", "none"]
-        begin: tuple[Engine, State] | None = None
+        begin: ScratchStart | None = None
         repositories = {name: self._project.repositories[name] for name in at}
-        project = self._project
         while True:
-            ladder = Ladder(
-                self._place, project.config, repositories, project.histories, project.app_tables,
-                progress=self._progress, begin=begin, until=at,
-            )  # fmt: skip
+            upgrade = ScratchUpgrade(self._project, self._place, at, begin, self._progress)
             try:
-                with ladder:
-                    self._climb(ladder, filling, fillings[0])
-                return ladder.engine
+                with upgrade:
+                    self._upgrade(upgrade, filling, fillings[0])
+                return upgrade.engine
             except LegacyPreflightError:
                 raise
             except LegacyError as error:
                 told = " ".join(" ".join(error.message.splitlines()[:2]).split())
-                if all(ladder.versions[n] < r.first for n, r in repositories.items()):
+                if all(upgrade.versions[n] < r.first for n, r in repositories.items()):
                     begin = self._beginning(at)
                     if begin is None:
                         error.help = (
@@ -130,27 +125,27 @@ class Generator:
                     self._progress.notify(f"{told}\nOnce more, with {others} on the way.")
                     if begin is not None:
                         begin = self._beginning(at)
-                self._place.drop(ladder.engine)
+                self._place.drop(upgrade.engine)
 
-    def _climb(self, ladder: Ladder, filling: Filling, between: str) -> None:
+    def _upgrade(self, upgrade: ScratchUpgrade, filling: Filling, between: str) -> None:
         """Run all versions, with rows that have seen many of them, and others few.
 
         :param between: the rows that come between versions: edge, plain or none.
         """
-        total = len(ladder.left)
-        while ladder.left:
-            step = ladder.left[0]
-            ladder.run(step)
-            done = total - len(ladder.left)
+        total = len(upgrade.left)
+        while upgrade.left:
+            step = upgrade.left[0]
+            upgrade.run(step)
+            done = total - len(upgrade.left)
             if between != "none":
-                ladder.fill(
+                upgrade.fill(
                     math.ceil(filling.rows * done / total), str(step), plain=between == "plain"
                 )
-        last = ladder.fill(filling.rows, "at the end", plain=filling.plain)
+        last = upgrade.fill(filling.rows, "at the end", plain=filling.plain)
         for table, why in last.refused.items():
             self._progress.notify(f"The table {table} has fewer rows: {why}")
 
-    def _beginning(self, at: Mapping[str, int]) -> tuple[Engine, State] | None:
+    def _beginning(self, at: Mapping[str, int]) -> ScratchStart | None:
         """Load the oldest snapshot from which these versions can be reached, if there is one."""
         found: list[tuple[tuple[int, ...], Path]] = []
         for snapshot in list_snapshots(self._folder):

@@ -21,7 +21,8 @@ from bridge.model.results import Contents, Rehearsal, Report, Rows
 from bridge.model.state import State
 from bridge.project import Database, Project
 from bridge.upgrade.detect import detect
-from bridge.upgrade.execute.executor import ExecuteOptions, Executor
+from bridge.upgrade.execute.context import ExecuteOptions
+from bridge.upgrade.execute.executor import Executor
 from bridge.upgrade.lock import locked
 from bridge.upgrade.rehearsal_copy import copied
 from bridge.upgrade.run import RunOptions, plan_upgrade, report

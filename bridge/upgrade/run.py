@@ -173,7 +173,8 @@ def _execute(
 ) -> Report:
     from bridge.database.backup import wanted
     from bridge.database.row_counts import count_rows
-    from bridge.upgrade.execute.executor import ExecuteOptions, Executor
+    from bridge.upgrade.execute.context import ExecuteOptions
+    from bridge.upgrade.execute.executor import Executor
 
     outcome, options = method
     if plan.state.new_file:

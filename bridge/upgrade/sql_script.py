@@ -28,7 +28,7 @@ from bridge.output.redaction import redacted
 from bridge.project import Database, Project
 from bridge.upgrade.classify import classify
 from bridge.upgrade.detect import detect
-from bridge.upgrade.execute.steps import drifted
+from bridge.upgrade.execute.steps import drift_error
 from bridge.upgrade.run import RunOptions, plan_upgrade
 from bridge.upgrade.script_writer import ScriptWriter
 
@@ -157,7 +157,7 @@ def _check(plan: Plan, histories: Mapping[str, Frozen], patterns: Sequence[str])
         ]
         stops = [d for d in drift if not d.own and not accepted(d, patterns)]
         if stops:
-            raise drifted(first, stops, "The database is unchanged.")
+            raise drift_error(first, stops, "The database is unchanged.")
 
 
 def _why(step: RunLegacy, state: State, histories: Mapping[str, Frozen]) -> str:

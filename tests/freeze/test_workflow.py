@@ -329,8 +329,8 @@ def test_no_legacy_runtime_is_started_for_what_is_replayed(
 ) -> None:  # fmt: skip
     project.repository({"001_a": CREATE_NOTES, "002_b": add_note("two")})
     freeze(project)
-    monkeypatch.setattr("bridge.upgrade.execute.executor.LegacyClient", None)
-    monkeypatch.setattr("bridge.upgrade.execute.executor.ready_runtime", None)
+    monkeypatch.setattr("bridge.legacy.runner.LegacyClient", None)
+    monkeypatch.setattr("bridge.legacy.runner.ready_runtime", None)
     project.update(database)
     assert notes(database) == ["two"]
 
@@ -418,7 +418,7 @@ def test_a_port_is_taken_if_it_does_the_same(
 
     path.write_text(PORT.format(text="seen"), encoding="utf-8")
     assert freeze(project)[2][0] == "ported"
-    monkeypatch.setattr("bridge.upgrade.execute.executor.LegacyClient", None)
+    monkeypatch.setattr("bridge.legacy.runner.LegacyClient", None)
     project.update(database)
     assert notes(database) == ["seen"]
     assert versions(database) == {"app": 2}
@@ -436,7 +436,7 @@ def test_a_port_that_fails_leaves_nothing(
         connection.exec_driver_sql("DELETE FROM notes")
         raise RuntimeError("no")
 
-    monkeypatch.setattr("bridge.upgrade.execute.executor.load_ported", lambda _path: ported)
+    monkeypatch.setattr("bridge.legacy.runner.load_ported", lambda _path: ported)
     project.install(sqlite_database)
     with pytest.raises(BridgeError, match=r"Version 2 .* failed \(ported\): RuntimeError: no"):
         bridge.dbupdate()

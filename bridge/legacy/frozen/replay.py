@@ -7,13 +7,15 @@ import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy
-from sqlalchemy.engine import Connection
+from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
+from bridge.database.engine import connect
 from bridge.database.sqlite import foreign_keys_off, pragma
 from bridge.model.errors import LegacyError
 
@@ -22,25 +24,52 @@ _PRAGMA = re.compile(r"\s*PRAGMA\s+(?:\w+\.)?(\w+)\s*[=(]", re.IGNORECASE)
 _SET = re.compile(r"\s*SET\s+(?!LOCAL\b)", re.IGNORECASE)
 
 
-def run_frozen(
-    connection: Connection,
-    statements: Sequence[str],
-    then: Callable[[], None] = lambda: None,
-) -> None:
-    """Run the statements in a transaction of their own, as the legacy runtime would have.
+Finish = Callable[[Connection], None]
+"""What else belongs to the transaction of a version, after all that it does itself."""
+
+
+@dataclass(frozen=True)
+class FrozenCode:
+    """What is run in the place of a legacy version's script.
+
+    :param statements: those that were recorded of it.
+    :param ported: the function with which the developer has written it anew.
+    """
+
+    statements: Sequence[str] = ()
+    ported: Callable[[Connection], Any] | None = None
+
+
+class Connections:
+    """The connections on which frozen versions run: one for each, which commits at once."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+
+    def run(self, code: FrozenCode, finish: Finish | None = None) -> None:
+        """Run a version in a transaction of its own."""
+        with connect(self.engine) as connection:
+            run_frozen(connection, code, finish)
+        if leaves_settings(self.engine.dialect.name, code.statements):
+            self.engine.dispose()  # the next version gets another session
+
+
+def run_frozen(connection: Connection, code: FrozenCode, finish: Finish | None = None) -> None:
+    """Run a version in a transaction of its own, as the legacy runtime would have.
 
     On SQLite foreign keys are not looked at meanwhile, and what is set is put back afterwards.
-
-    :param then: what else belongs to the transaction.
     """
     with foreign_keys_off(connection), connection.begin():
-        _run(connection, statements, then)
+        _run(connection, code, finish)
 
 
-def _run(connection: Connection, statements: Sequence[str], then: Callable[[], None]) -> None:
-    with _settings_kept(connection, statements):
-        _send(connection, statements)
-        then()
+def _run(connection: Connection, code: FrozenCode, finish: Finish | None) -> None:
+    with _settings_kept(connection, code.statements):
+        _send(connection, code.statements)
+        if code.ported is not None:
+            code.ported(connection)
+        if finish is not None:
+            finish(connection)
 
 
 def _send(connection: Connection, statements: Sequence[str]) -> None:
@@ -115,15 +144,10 @@ class Replay:
         """Whether they ought to be committed."""
         return self.open and time.monotonic() - self._begun > self.SECONDS
 
-    def run(
-        self, statements: Sequence[str], then: Callable[[], None], *, code: bool = False
-    ) -> None:
-        """Run a version's statements, and what else belongs to the transaction.
-
-        :param code: that is a developer's, who may have sessions of his own on the connection.
-        """
+    def run(self, code: FrozenCode, finish: Finish | None = None) -> None:
+        """Run a version, and what else belongs to its transaction."""
         if not self._several:
-            run_frozen(self._connection, statements, then)
+            run_frozen(self._connection, code, finish)
             return
         if self._stack is None:
             self._begun = time.monotonic()
@@ -132,11 +156,12 @@ class Replay:
                 stack.enter_context(self._connection.begin())
                 self._stack = stack.pop_all()
         self._whole = False
-        # SQLAlchemy 2 keeps what a session rolls back to the savepoints that it knows.
-        known = code and not sqlalchemy.__version__.startswith("1.")
+        # A developer's function may have sessions of its own on the connection, and SQLAlchemy 2
+        # keeps what a session rolls back to the savepoints that it knows.
+        known = code.ported is not None and not sqlalchemy.__version__.startswith("1.")
         point = self._connection.begin_nested() if known else _Savepoint(self._connection)
         try:
-            _run(self._connection, statements, then)
+            _run(self._connection, code, finish)
             point.commit()
         except BaseException:
             if self._in_transaction:

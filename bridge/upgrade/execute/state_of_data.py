@@ -1,12 +1,129 @@
-"""What state the data is in after a run has stopped."""
+"""What state the data is in after a run has stopped, in words."""
 
 from __future__ import annotations
 
-from bridge.model.errors import ResumeError
+from sqlalchemy.engine import Engine
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.database.engine import cause
+from bridge.database.journal.statements.names import DIALECTS
+from bridge.database.journal.statements.recorder import Recorder
+from bridge.model.errors import DatabaseRefusedError, ResumeError
+from bridge.model.steps import CreateModels, Downgrade, RunLegacy, Step, Upgrade
+
+
+class StateOfData:
+    """What a run has done so far, and what of it stays if it stops now.
+
+    `finished` has the steps that are done, each with its seconds; `recorder` writes down the
+    statements of the step at work, where the database needs that.
+    """
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.finished: list[tuple[Step, float]] = []
+        self.recorder: Recorder | None = None
+        self._settled = 0
+
+    @property
+    def transactional_ddl(self) -> bool:
+        """Whether the database can undo a change of the schema."""
+        return self._engine.dialect.name not in DIALECTS
+
+    # --- steps ----------------------------------------------------------------------------
+
+    def settled(self) -> None:
+        """Take note that all finished steps are committed."""
+        self._settled = len(self.finished)
+
+    def forget_unsettled(self) -> None:
+        """Take note that what is not committed of the finished steps is undone."""
+        del self.finished[self._settled :]
+
+    # --- in words -------------------------------------------------------------------------
+
+    def so_far(self) -> str:
+        """Return what stays where the step at work leaves nothing."""
+        return self._finished_steps() or "The database is unchanged."
+
+    def _finished_steps(self) -> str:
+        """What stays of the steps before, empty where there were none."""
+        if not self.finished:
+            return ""
+        count = len(self.finished)
+        stay = "The step before it stays" if count == 1 else f"The {count} steps before it stay"
+        return f"{stay} done, up to '{self.finished[-1][0]}'."
+
+    def after_refusal(self, step: Step) -> str:
+        """Return what stays when the database refused a step of bridge's own."""
+        if isinstance(step, CreateModels | RunLegacy) and not self.transactional_ddl:
+            return f"{self._finished_steps()} {self._resumes_in(step)}".strip()
+        return self.so_far()
+
+    def after_revision(self, step: Upgrade | Downgrade, transactional: bool) -> str:
+        """Return what stays when a revision did not come to its end.
+
+        :param transactional: whether bridge itself decides what of it is committed.
+        """
+        if not self.transactional_ddl:
+            return f"{self._finished_steps()} {self._resumes_in(step)}".strip()
+        if transactional:
+            return f"{self.so_far()} What the revision {step.revision} had done is rolled back."
+        left = (
+            f"The revision {step.revision} is not written down as done, but what it had changed "
+            "before it failed may have stayed: the app's own env.py decides what it commits."
+        )
+        return f"{self._finished_steps()} {left}".strip()
+
+    def after_interruption(self, step: Step, transactional: bool) -> str:
+        """Return what stays when somebody stopped the run in the middle of a step.
+
+        :param transactional: whether the step is one transaction, where the database can do that.
+        """
+        if isinstance(step, Upgrade | Downgrade):
+            return self.after_revision(step, transactional)
+        if not isinstance(step, RunLegacy):
+            return f"{self.so_far()} The step '{step}' is rolled back where the database can."
+        if self.transactional_ddl and transactional:
+            return f"{self.so_far()} What '{step}' had done is rolled back."
+        left = (
+            f"Statements of '{step}' that had run may have stayed: put back a backup before "
+            "you run it again, or undo them by hand."
+            if self.transactional_ddl
+            else self._resumes_in(step)
+        )
+        return f"{self._finished_steps()} {left}".strip()
+
+    def _resumes_in(self, step: Step) -> str:
+        """What is there of a step, where each change of the schema is committed by itself."""
+        recorder = self.recorder
+        if recorder and recorder.untracked:
+            return (
+                f"What '{step}' had changed before may have stayed, and bridge cannot go on in the "
+                f"middle of it, because {recorder.untracked}: put back a backup before you run it "
+                "again, or undo it by hand."
+            )
+        if recorder and not recorder.kept:
+            return f"'{step}' has changed nothing."
+        return (
+            f"What '{step}' had changed before stays and is written down: the next run goes on "
+            "behind it."
+        )
+
+    # --- errors ---------------------------------------------------------------------------
+
+    def cannot_be_written(self, error: SQLAlchemyError) -> DatabaseRefusedError:
+        """Return the error of a database that refuses bridge's own writes."""
+        return DatabaseRefusedError(
+            f"The database cannot be written to: {cause(error, self._engine.url)}",
+            help="Let this user create and change tables, and see that there is room on the "
+            "disk; then run: bridge dbupdate",
+            state_of_data=self.so_far(),
+        )
 
 
 def cannot_resume(step: str, number: int, found: str, expected: str) -> ResumeError:
-    """The error of a step that cannot go on by itself."""
+    """Return the error of a step that cannot go on by itself."""
     return ResumeError(
         f"The step '{step}' was cut short at its statement {number}, and cannot go on by itself.\n"
         f"Found: {found}.\n"
