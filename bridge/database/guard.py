@@ -26,6 +26,8 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
 
+from .sql.tokens import masked
+
 SIGN = "a rehearsal may use its copy only"
 """Stands in every refusal, to tell it from other errors after it has been through other hands."""
 
@@ -107,7 +109,7 @@ class Guard:
         if not self._seen(session, connection.info):
             # It was taken out of its pool before the rehearsal began.
             self._refuse("a connection that was there before")
-        if self._forbidden and self._forbidden.search(_LITERAL.sub("''", statement)):
+        if self._forbidden and self._forbidden.search(masked(statement, connection.dialect.name)):
             self._refuse(f"another database, by the statement {' '.join(statement.split())[:100]}")
 
     def _looking(self, connect: Any) -> Any:
@@ -170,9 +172,6 @@ class Guard:
     def _refuse(self, what: str) -> None:
         raise OutsideError(f"{SIGN}, and this uses {what}")
 
-
-# A string in a statement, whose text names no table.
-_LITERAL = re.compile(r"'(?:[^'\\]|\\.|'')*'")
 
 _entered: list[Guard] = []
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
+from bridge.database.sql.statements import read
 from bridge.legacy.frozen.files import Frozen
 from bridge.legacy.repository import VERSION, decode
 from bridge.model.difference import Difference
@@ -15,17 +17,17 @@ from bridge.model.repository import Repository
 from bridge.model.state import State
 from bridge.model.steps import Plan, RunLegacy, Stamp, Step, VerifySchema
 
-# What a database refuses inside a transaction, or takes no notice of there.
-_NON_TRANSACTIONAL = {
-    "sqlite": re.compile(
-        r"\bVACUUM\b|\bPRAGMA\s+(?:auto_vacuum|encoding|foreign_keys|journal_mode|locking_mode"
-        r"|page_size|synchronous|temp_store)\s*[=(]|\braw_connection\b|\bcreate_engine\b"
-    ),
-    "postgresql": re.compile(
-        r"\bVACUUM\b|\bCONCURRENTLY\b|\bALTER\s+TYPE\s+\S+\s+ADD\s+VALUE\b"
-        r"|\braw_connection\b|\bcreate_engine\b|\bAUTOCOMMIT\b"
-    ),
+# What in a script works past the transaction.
+_PAST_IT = {
+    "sqlite": re.compile(r"\braw_connection\b|\bcreate_engine\b"),
+    "postgresql": re.compile(r"\braw_connection\b|\bcreate_engine\b|\bAUTOCOMMIT\b"),
 }
+
+# The comments and strings of a Python file, which may be SQL.
+_PIECE = re.compile(
+    r"#(?P<comment>[^\n]*)|(?P<quote>\"{3}|'{3}|[\"'])(?P<string>(?:\\.|(?!(?P=quote)).)*)(?P=quote)",
+    re.DOTALL,
+)
 
 
 def with_non_transactional(plan: Plan, repositories: Mapping[str, Repository]) -> Plan:
@@ -54,19 +56,39 @@ def read_non_transactional(
 
     The worker notices the others when it comes to them.
     """
-    pattern = _NON_TRANSACTIONAL.get(dialect)
     found: dict[int, str] = {}
-    if pattern is None or repository.path is None:
+    if dialect not in _PAST_IT or repository.path is None:
         return found
     for file in (repository.path / "versions").iterdir():
         match = VERSION.match(file.name)
         if not match or int(match.group(1)) not in versions or file.suffix not in (".py", ".sql"):
             continue
         other = file.suffix == ".sql" and not re.search(f"_({dialect}|default)_", file.name)
-        part = None if other else pattern.search(decode(file.read_bytes()))
+        part = None if other else _non_transactional(file, dialect)
         if part:
-            found[int(match.group(1))] = " ".join(part.group().split())
+            found[int(match.group(1))] = part
     return found
+
+
+def _non_transactional(file: Path, dialect: str) -> str | None:
+    """Return the part of a script for which it cannot run as one transaction."""
+    text = decode(file.read_bytes())
+    if file.suffix == ".sql":
+        pieces = [text]
+    else:
+        past = _PAST_IT[dialect].search(text)
+        if past:
+            return past.group()
+        pieces = [match["comment"] or match["string"] or "" for match in _PIECE.finditer(text)]
+    for piece in pieces:
+        for statement in read(piece, dialect):
+            # In small letters it may be a sentence, and a single word anything.
+            sql = statement.verb == statement.tokens[0].text and (
+                len(statement.words) > 1 or statement.verb == "VACUUM"
+            )
+            if sql and statement.refused_in_transaction:
+                return statement.refused_in_transaction
+    return None
 
 
 Methods = Literal["auto", "live", "replay"]

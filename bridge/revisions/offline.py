@@ -14,7 +14,7 @@ from sqlalchemy.engine.mock import MockConnection
 
 from bridge.database.error_text import place, said
 from bridge.database.guard import SIGN, Guard, OutsideError
-from bridge.database.sql_text import count, rendered, script_dialect, unescaped
+from bridge.database.rendering import count, rendered, script_dialect, unescaped
 from bridge.model.errors import RevisionsError, VersionTableMismatchError
 from bridge.model.graph import Revision
 from bridge.revisions.running import OneStep, remembering, version_table

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ast
-import re
 from collections.abc import Callable, Container, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 from alembic.operations.ops import DropTableOp
 
-_CREATES = re.compile(r"\bCREATE\s+TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?[\"`]?([\w.]+)", re.IGNORECASE)
+from bridge.database.sql.statements import created_tables
 
 
 def made_by(scripts: Iterable[Path]) -> frozenset[str]:
@@ -31,7 +30,8 @@ def _made_in(path: Path) -> Iterable[str]:
                 if isinstance(name, ast.Constant) and isinstance(name.value, str):
                     yield ".".join([*map(str, schema), name.value])
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            yield from _CREATES.findall(node.value)
+            for dialect in ("postgresql", "mysql"):  # their quotes differ
+                yield from created_tables(node.value, dialect)
 
 
 class Ownership:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from importlib.metadata import version
 from typing import Any
@@ -13,7 +12,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.mock import MockConnection
 
 from bridge.database.journal.table import Journal
-from bridge.database.sql_text import bare, count, ended, rendered, script_dialect
+from bridge.database.rendering import count, inline, rendered, script_dialect, with_end
+from bridge.database.sql.statements import settings
 from bridge.legacy.version_table import rows_of, version_row, version_table
 from bridge.model.errors import (
     NotOfflineError,
@@ -55,13 +55,6 @@ _SETTINGS = {
     ),
     "mysql": ("SET NAMES utf8mb4;",),
 }
-
-_PRAGMA = re.compile(r"\s*PRAGMA\s+(?:\w+\.)?(\w+)\s*[=(]\s*'?(\w+)", re.IGNORECASE)
-
-_SET = re.compile(r"\s*SET\b(?!\s+LOCAL\b)(.*)", re.IGNORECASE | re.DOTALL)
-
-# A setting of a session; not NAMES, nor a variable of the user's own.
-_VARIABLE = re.compile(r"(?:(?<=[\s,])|@@(?:session\.)?)(\w+)\s*:?=", re.IGNORECASE)
 
 _USUALLY_OFF = {"ignore_check_constraints", "legacy_alter_table", "recursive_triggers"}
 
@@ -130,7 +123,7 @@ class ScriptWriter:
         if not condition:
             return ""
         message = f"the database is not at {self._here}"
-        text = bare(sa.literal(message), self._dialect)
+        text = inline(sa.literal(message), self._dialect)
         if self._family == "postgresql":
             return (
                 f"DO $bridge$ BEGIN\n  IF NOT ({condition}) THEN\n"
@@ -192,7 +185,7 @@ class ScriptWriter:
         history = self._histories[step.repository].on(self._state.dialect)
         assert history is not None
         statements = history.versions[step.version].statements
-        text = "".join(ended(self._family, statement) for statement in statements)
+        text = "".join(with_end(statement, self._family) for statement in statements)
         repository = self._state.legacy[step.repository].repository
         row = version_row(repository, self._versions[step.repository], step.version)
         yield self._one(text + self._rendered(row))
@@ -201,17 +194,18 @@ class ScriptWriter:
 
     def _settings_back(self, statements: Iterable[str]) -> str:
         """Return what gives the next version the settings of a session of its own."""
+        found = [s for statement in statements for s in settings(statement, self._family)]
         if self._family == "sqlite":
-            found = filter(None, map(_PRAGMA.match, statements))
-            left = {match[1].lower(): match[2].lower() for match in found}
+            left = {setting.name: setting.value for setting in found}
             on = [n for n, value in left.items() if n in _USUALLY_OFF and value not in _OFF]
             return "".join(f"PRAGMA {name} = OFF;\n" for name in on)
-        left_set = [match[1] for match in map(_SET.match, statements) if match]
-        if not left_set:
+        found = [setting for setting in found if setting.scope != "transaction"]
+        if not found:
             return ""
         if self._family == "postgresql":
             return f"RESET ALL;\n{self._settings()}"
-        names = {name.lower() for text in left_set for name in _VARIABLE.findall(text)}
+        # Not NAMES, nor a variable of the user's own.
+        names = {s.name for s in found if s.scope == "session" and s.value is not None}
         lines = "".join(f"SET SESSION {name} = DEFAULT;\n" for name in sorted(names))
         return f"{lines}{self._settings()}"
 

@@ -9,6 +9,7 @@ from bridge.database.sql.statements import (
     changes_rows,
     changes_schema,
     commits,
+    created_tables,
     only_reads,
     read,
     settings,
@@ -302,23 +303,25 @@ def test_which_names_stand_in_a_statement() -> None:
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [
-        ("CREATE TABLE a (b INT)", "a"),
-        ('create temporary table if not exists "A b".c (d INT)', "A b.c"),
-        ("CREATE INDEX a ON b (c)", None),
-        ("ALTER TABLE a ADD b INT", None),
+        ("CREATE TABLE a (b INT); CREATE UNLOGGED TABLE c (d INT)", ["a", "c"]),
+        ('create temporary table if not exists "A b".c (d INT)', ["A b.c"]),
+        ("DO $$ BEGIN IF x THEN CREATE TABLE a (b INT); END IF; END $$", ["a"]),
+        ("CREATE INDEX a ON b (c)", []),
+        ("ALTER TABLE a ADD b INT; SELECT 'CREATE TABLE c (d INT)'", []),
+        ("CREATE TABLE", []),
     ],
 )
-def test_which_table_a_statement_creates(sql: str, expected: str | None) -> None:
-    (statement,) = read(sql, "postgresql")
-    assert statement.creates_table == expected
+def test_which_tables_a_text_creates(sql: str, expected: list[str]) -> None:
+    assert created_tables(sql, "postgresql") == expected
 
 
 def test_strings_and_numbers_are_masked() -> None:
-    sql = "INSERT INTO a1 -- b\nVALUES (12.5, 'it''s', x'0f',$$c$$)"
-    assert masked(sql, "postgresql") == "INSERT INTO a1 VALUES (12.5, '', x'',$$)".replace(
-        "$$", "''"
+    sql = "INSERT INTO a1 -- b\nVALUES (12.5, 'it''s', '', x'0f',$c$ d 'e' -- f\n$c$)"
+    assert masked(sql, "postgresql") == "INSERT INTO a1 VALUES (12.5, '', '', x'',$c$d ''$c$)"
+    assert masked(sql, "postgresql", numbers=True) == (
+        "INSERT INTO a1 VALUES (0, '', '', x'',$c$d ''$c$)"
     )
-    assert masked(sql, "postgresql", numbers=True) == "INSERT INTO a1 VALUES (0, '', x'','')"
+    assert masked('SELECT "a", `b` # c', "mysql") == "SELECT '', `b`"
 
 
 @pytest.mark.parametrize(

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
+
+from bridge.database.sql.tokens import WORD, tokens
 
 Change = Callable[[str, str, str], str]
 """Gives another text for one: of a table, of a column."""
@@ -138,26 +139,23 @@ class _Script:
         return _lined(text)
 
 
-_TOKEN = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|[(),]")
-
-_CONSTRAINT = re.compile(
-    r"\s*(CONSTRAINT|FOREIGN\s+KEY|UNIQUE|CHECK|PRIMARY\s+KEY)\b", re.IGNORECASE
-)
+_CONSTRAINTS = ("CHECK", "CONSTRAINT", "FOREIGN", "PRIMARY", "UNIQUE")
 
 
 def _arranged(sql: str) -> str:
-    """A CREATE TABLE with its constraints sorted, which stand behind the columns."""
+    """Return a CREATE TABLE with its constraints sorted, which stand behind the columns."""
     if "--" in sql or "/*" in sql:
         return sql
+    found = list(tokens(sql, "sqlite"))
     depth, cuts = 0, []
-    for token in _TOKEN.finditer(sql):
-        depth += (token[0] == "(") - (token[0] == ")")
-        if (token[0], depth) in (("(", 1), (",", 1), (")", 0)):
-            cuts.append(token.start() if token[0] == ")" else token.end())
+    for place, token in enumerate(found):
+        depth += (token.text == "(") - (token.text == ")")
+        if (token.text, depth) in (("(", 1), (",", 1), (")", 0)):
+            cuts.append(place)
     slots = [
-        (start, end - (sql[end - 1] == ","))
-        for start, end in pairwise(cuts)
-        if _CONSTRAINT.match(sql, start)
+        (found[first].end, found[last].start)
+        for first, last in pairwise(cuts)
+        if found[first + 1].kind == WORD and found[first + 1].text.upper() in _CONSTRAINTS
     ]
     texts = sorted(sql[start:end].strip() for start, end in slots)
     for (start, end), text in reversed(list(zip(slots, texts, strict=True))):

@@ -86,22 +86,31 @@ _OBJECTS = frozenset(
 
 # --- queries ------------------------------------------------------------------------------
 
+_SPATIAL = re.compile(r"(ADD|DROP)GEOMETRY(COLUMN|TABLE)|(CREATE|POPULATE)_\w+")
+
 # What functions do besides.
-_FUNCTIONS = (
-    (re.compile(r"NEXTVAL|SETVAL|LO_\w+|DBLINK_EXEC"), ROWS),
-    (re.compile(r"(ADD|DROP)GEOMETRY(COLUMN|TABLE)|(CREATE|POPULATE)_\w+"), SCHEMA),
-    (re.compile(r"SET_CONFIG|LOAD_EXTENSION"), SETTINGS),
-    (re.compile(r"GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS|PG_(TRY_)?ADVISORY_\w+"), LOCKS),
-)
+_FUNCTIONS = {
+    "sqlite": ((_SPATIAL, SCHEMA), (re.compile("LOAD_EXTENSION"), SETTINGS)),
+    "postgresql": (
+        (re.compile(r"NEXTVAL|SETVAL|LO_\w+|DBLINK_EXEC"), ROWS),
+        (_SPATIAL, SCHEMA),
+        (re.compile("SET_CONFIG"), SETTINGS),
+        (re.compile(r"PG_(TRY_)?ADVISORY_\w+"), LOCKS),
+    ),
+    "mysql": (
+        (re.compile("NEXTVAL|SETVAL"), ROWS),
+        (re.compile("GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS"), LOCKS),
+    ),
+}
 
 
-def _in_passing(words: Sequence[str]) -> set[str]:
+def _in_passing(words: Sequence[str], family: str) -> set[str]:
     """Return what the functions and clauses of a query change."""
     found = set()
     for word, following in pairs(words):
         if following == "(":
             name = word.strip('"`').upper()
-            found |= {effect for pattern, effect in _FUNCTIONS if pattern.fullmatch(name)}
+            found |= {e for pattern, e in _FUNCTIONS[family] if pattern.fullmatch(name)}
         elif (word == "FOR" and following in ("UPDATE", "SHARE", "NO", "KEY")) or (
             (word, following) == ("LOCK", "IN")
         ):
@@ -112,7 +121,7 @@ def _in_passing(words: Sequence[str]) -> set[str]:
 
 
 def _query(words: Sequence[str], family: str) -> set[str]:
-    found = _in_passing(words)
+    found = _in_passing(words, family)
     depth = 0
     for word, following in pairs(words):
         depth += (word == "(") - (word == ")")
@@ -127,7 +136,7 @@ def _query(words: Sequence[str], family: str) -> set[str]:
 
 
 def _with(words: Sequence[str], family: str) -> set[str]:
-    found = _in_passing(words)
+    found = _in_passing(words, family)
     depth, before = 0, ""
     for place, (word, following) in enumerate(pairs(words)):
         depth += (word == "(") - (word == ")")

@@ -21,12 +21,12 @@ class Setting(NamedTuple):
 
 
 def settings_of(words: Sequence[str], family: str) -> list[Setting]:
-    """Return the settings that a ``PRAGMA`` or ``SET`` of these words changes."""
+    """Return the settings that a statement of these words changes."""
     if words[0] == "PRAGMA":
         place, name, _with_argument = pragma_of(words)
         return [Setting(name.lower(), _value(words[place + 2 :]))]
     if words[0] != "SET":
-        return []
+        return [Setting("set_config", None)] if "SET_CONFIG" in words else []
     if family == "postgresql":
         return [_of_postgresql(words[1:])]
     return [_of_mysql(item) for item in _items(words[1:]) if item]

@@ -17,7 +17,7 @@ from .effects import (
     pragma_of,
 )
 from .settings import Setting, settings_of
-from .tokens import QUOTED, SIGN, WORD, Token, family_of, tokens
+from .tokens import QUOTED, SIGN, STRING, WORD, Token, family_of, literal_value, tokens
 
 
 class Statement:
@@ -119,17 +119,6 @@ class Statement:
         start = self.tokens[0].start
         return " ".join(self.text[first - start : last - start].split())
 
-    @property
-    def creates_table(self) -> str | None:
-        """Return the name of the table that it creates, with its schema if it has one."""
-        if self.verb != "CREATE" or self.object != "TABLE":
-            return None
-        place = self.words.index("TABLE") + 1
-        if self.words[place : place + 3] == ("IF", "NOT", "EXISTS"):
-            place += 3
-        dotted = self.words[place + 1 : place + 2] == (".",)
-        return ".".join(t.name for t in self.tokens[place : place + (3 if dotted else 1) : 2])
-
 
 _OF_TRANSACTION = {
     "BEGIN": "begin",
@@ -190,6 +179,34 @@ def settings(sql: str, dialect: str) -> list[Setting]:
     if ("pragma" if dialect == "sqlite" else "set") not in sql.lower():
         return []  # to read it may take long
     return [setting for statement in read(sql, dialect) for setting in statement.settings]
+
+
+_KINDS_OF_TABLES = ("OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL")
+
+
+def created_tables(sql: str, dialect: str) -> list[str]:
+    """Return the names of the tables that a text creates, with their schemas if they have one.
+
+    A ``CREATE TABLE`` may stand in a body too.
+    """
+    found: list[str] = []
+    everything = list(tokens(sql, dialect))
+    words = [token.text.upper() if token.kind == WORD else token.text for token in everything]
+    for place, word in enumerate(words):
+        if everything[place].kind == STRING and word.startswith("$"):
+            found += created_tables(literal_value(word, dialect), dialect)
+        if word != "CREATE":
+            continue
+        place += 1
+        while words[place : place + 1] and words[place] in _KINDS_OF_TABLES:
+            place += 1
+        if words[place : place + 1] != ["TABLE"]:
+            continue
+        place += 4 if words[place + 1 : place + 4] == ["IF", "NOT", "EXISTS"] else 1
+        dotted = words[place + 1 : place + 2] == ["."]
+        names = everything[place : place + (3 if dotted else 1) : 2]
+        found += [".".join(token.name for token in names)] if names else []
+    return found
 
 
 # --- where a statement ends ---------------------------------------------------------------

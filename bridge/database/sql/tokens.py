@@ -128,7 +128,9 @@ def _comment_end(text: str, start: int, *, nested: bool) -> int:
 def literals(text: str, dialect: str) -> list[str]:
     """Return what the string literals of a text stand for."""
     family = family_of(dialect)
-    return [_value(token.text, family) for token in tokens(text, family) if token.kind == STRING]
+    return [
+        literal_value(token.text, family) for token in tokens(text, family) if token.kind == STRING
+    ]
 
 
 _ESCAPE = re.compile(r"''|\"\"|\\(.)", re.DOTALL)
@@ -136,7 +138,8 @@ _ESCAPE = re.compile(r"''|\"\"|\\(.)", re.DOTALL)
 _ESCAPES = {"0": "\0", "b": "\b", "n": "\n", "r": "\r", "t": "\t", "Z": "\x1a"}
 
 
-def _value(literal: str, family: str) -> str:
+def literal_value(literal: str, family: str) -> str:
+    """Return what a string literal stands for."""
     if literal.startswith("$"):
         mark = literal[: literal.index("$", 1) + 1]
         return literal[len(mark) : -len(mark)]
@@ -157,6 +160,8 @@ def _value(literal: str, family: str) -> str:
 def masked(text: str, dialect: str, *, numbers: bool = False) -> str:
     """Return a text without comments, and with nothing in its strings.
 
+    What stands in dollar quotes may be code, whose strings are masked in their turn.
+
     :param numbers: each number becomes 0 as well.
     """
     pieces: list[str] = []
@@ -165,9 +170,13 @@ def masked(text: str, dialect: str, *, numbers: bool = False) -> str:
         if pieces and token.start > place:
             pieces.append(" ")
         place = token.end
-        if token.kind == STRING:
-            prefix = token.text[0] if token.text[1:2] == "'" else ""
-            pieces.append(f"{prefix}''")
-        else:
-            pieces.append("0" if numbers and token.kind == NUMBER else token.text)
+        found = token.text
+        if token.kind == NUMBER and numbers:
+            found = "0"
+        elif token.kind == STRING and found.startswith("$"):
+            mark = found[: found.index("$", 1) + 1]
+            found = mark + masked(literal_value(found, dialect), dialect, numbers=numbers) + mark
+        elif token.kind == STRING:
+            found = f"{found[0]}''" if found[1:2] == "'" and found[0] != "'" else "''"
+        pieces.append(found)
     return "".join(pieces)

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 
 from bridge.database.schema.tokens import RESERVED
+from bridge.database.sql.tokens import WORD, tokens
 from bridge.init.baseline.source import Call, Source, clause, expression, listed, literal
 
 Item = Mapping[str, Any]
@@ -97,17 +98,17 @@ def foreign_key(key: Item) -> Call:
     return Call("sa.ForeignKeyConstraint", (*arguments, *_deferrable(key)))
 
 
-def check(item: Item, _dialect: str) -> Call:
+def check(item: Item, dialect: str) -> Call:
     """A check constraint, without its name."""
-    return Call("sa.CheckConstraint", (expression(_with_capitals(item["sql"])),))
+    return Call("sa.CheckConstraint", (expression(_with_capitals(item["sql"], dialect)),))
 
 
-_QUOTED_OR_WORD = re.compile(r"'(?:''|[^'])*'|\"(?:\"\"|[^\"])*\"|\w+")
-
-
-def _with_capitals(sql: str) -> str:
-    """SQL with its keywords in capitals; as names they are quoted."""
-    return _QUOTED_OR_WORD.sub(lambda m: m[0].upper() if m[0] in RESERVED else m[0], sql)
+def _with_capitals(sql: str, dialect: str) -> str:
+    """Return SQL with its keywords in capitals; as names they are quoted."""
+    for token in tokens(sql, dialect):
+        if token.kind == WORD and token.text in RESERVED:
+            sql = sql[: token.start] + token.text.upper() + sql[token.end :]
+    return sql
 
 
 # The names that a server gives where none is given; MySQL's the document leaves out.
@@ -192,7 +193,7 @@ def index_call(table: str, index: Item, columns: set[str], dialect: str) -> Call
     if index["unique"]:
         arguments.append("unique=True")
     if "where" in index:
-        arguments.append(f"{dialect}_where={clause(_with_capitals(index['where']))}")
+        arguments.append(f"{dialect}_where={clause(_with_capitals(index['where'], dialect))}")
     if lengths:
         pairs = ", ".join(f"{literal(k)}: {v}" for k, v in lengths.items())
         arguments += [f"{name}_length={{{pairs}}}" for name in ("mysql", "mariadb")]

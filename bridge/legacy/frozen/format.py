@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bridge.database.sql_text import ended
+from bridge.database.rendering import with_end
 from bridge.model.frozen import FrozenDialect, Schema
 
 FORMAT = 1
@@ -82,7 +82,7 @@ def _sql_text(dialect: str, history: FrozenDialect, mark: str) -> Iterator[str]:
         yield f"{mark} version {number} ({' '.join(label.split())})\n"
         for count, statement in enumerate(version.statements, 1):
             yield f"{mark} statement {count} of {len(version.statements)}\n"
-            yield ended(dialect, statement)
+            yield with_end(statement, dialect)
 
 
 def parse_sql(text: str, mark: str) -> dict[int, tuple[str, ...]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -16,13 +15,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.database.engine import connect
+from bridge.database.sql.statements import settings
 from bridge.database.sqlite import foreign_keys_off, pragma
 from bridge.model.errors import LegacyError
-
-_PRAGMA = re.compile(r"\s*PRAGMA\s+(?:\w+\.)?(\w+)\s*[=(]", re.IGNORECASE)
-
-_SET = re.compile(r"\s*SET\s+(?!LOCAL\b)", re.IGNORECASE)
-
 
 Finish = Callable[[Connection], None]
 """What else belongs to the transaction of a version, after all that it does itself."""
@@ -197,14 +192,24 @@ class Replay:
 
 def leaves_settings(dialect: str, statements: Iterable[str]) -> bool:
     """Whether the session is not what it was after them: on a server it has settings of its own."""
-    return dialect != "sqlite" and any(map(_SET.match, statements))
+    return dialect != "sqlite" and any(
+        setting.scope != "transaction"
+        for statement in statements
+        for setting in settings(statement, dialect)
+    )
 
 
 @contextmanager
 def _settings_kept(connection: Connection, statements: Iterable[str]) -> Iterator[None]:
     """On SQLite: what the statements set is afterwards what it was before."""
-    found = (_PRAGMA.match(s) for s in statements if connection.dialect.name == "sqlite")
-    names = sorted({match[1].lower() for match in found if match})
+    dialect = connection.dialect.name
+    names = sorted(
+        {
+            setting.name
+            for statement in (statements if dialect == "sqlite" else ())
+            for setting in settings(statement, dialect)
+        }
+    )
     before = {name: pragma(connection, name) for name in names}
     try:
         yield

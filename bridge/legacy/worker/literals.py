@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
 from collections.abc import Iterator
 from typing import Any
 
-# Strings, quoted names, comments, dollar-quoted bodies; what is left has the placeholders.
-_QUOTED = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/", re.DOTALL
-)
-
-_PLACEHOLDER = re.compile(rf"({_QUOTED.pattern})|\?(\d*)|[:@$]([A-Za-z_]\w*)", re.DOTALL)
+from ...database.sql.tokens import NUMBER, WORD, tokens
 
 
 def literal(connection: Any, sql: str, values: Any) -> str:
@@ -55,17 +49,28 @@ def sqlite_text(sql: str, values: Any) -> str:
     """Return a statement of SQLite's with its values in place."""
     if not values:
         return sql
+    pieces, done = [], 0
+    for start, end, value in _placed(sql, values):
+        pieces += [sql[done:start], _sqlite_value(value)]
+        done = end
+    return "".join([*pieces, sql[done:]])
+
+
+def _placed(sql: str, values: Any) -> Iterator[tuple[int, int, Any]]:
+    """Yield the begin and the end of each placeholder, and its value."""
     named = isinstance(values, dict)
     left: Iterator[Any] = iter(() if named else values)
-
-    def put(found: Any) -> str:
-        if found[1] is not None:
-            return str(found[0])
-        if found[3] is not None:
-            return _sqlite_value(values[found[3]]) if named else str(found[0])
-        return _sqlite_value(values[int(found[2]) - 1] if found[2] else next(left))
-
-    return _PLACEHOLDER.sub(put, sql)
+    found = list(tokens(sql, "sqlite"))
+    for token, after in zip(found, [*found[1:], None]):  # noqa: B905 (Python 3.7)
+        follows = after if after and after.start == token.end else None
+        if token.text == "?" and follows and follows.kind == NUMBER:
+            yield token.start, follows.end, values[int(follows.text) - 1]
+        elif token.text == "?":
+            yield token.start, token.end, next(left)
+        elif named and token.text in (":", "$") and follows and follows.kind == WORD:
+            yield token.start, follows.end, values[follows.text]
+        elif named and token.kind == WORD and token.text.startswith("@"):
+            yield token.start, token.end, values[token.text[1:]]
 
 
 def _sqlite_value(value: Any) -> str:

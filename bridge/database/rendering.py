@@ -1,4 +1,4 @@
-"""SQL as text, for scripts that a database's own client runs."""
+"""Statements of SQLAlchemy's as text, for scripts that a database's own client runs."""
 
 from __future__ import annotations
 
@@ -9,37 +9,36 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.sql import visitors
 
+from bridge.database.sql.statements import read
 from bridge.model.names import family
 
-# A body with semicolons of its own, which MySQL's client would take for ends.
-_BODY = re.compile(
-    r"\s*CREATE\s+(OR\s+REPLACE\s+)?(DEFINER\s*=\s*\S+\s+)?(AGGREGATE\s+)?"
-    r"(TRIGGER|PROCEDURE|FUNCTION|EVENT)\b",
-    re.IGNORECASE,
-)
 
-
-def ended(dialect: str, statement: str) -> str:
-    """A statement as the database's own client reads it, with its end."""
-    if dialect == "mysql" and _BODY.match(statement) and ";" in statement:
+def with_end(statement: str, dialect: str) -> str:
+    """Return a statement with its end, as the database's own client reads it."""
+    if dialect == "mysql" and ";" in statement and _has_ends_inside(statement, dialect):
         return f"DELIMITER ;;\n{statement}\n;;\nDELIMITER ;\n"
     if "--" in statement.rpartition("\n")[2]:  # it may end with a comment
         return f"{statement}\n;\n"
     return f"{statement};\n"
 
 
+def _has_ends_inside(statement: str, dialect: str) -> bool:
+    """Return whether it has semicolons of its own, which MySQL's client would take for ends."""
+    return any(one.has_body or ";" in one.words for one in read(statement, dialect))
+
+
 _END = re.compile(r"[;\s]+\Z")
 
 
 def script_dialect(url: URL) -> Any:
-    """The dialect of a URL as it writes scripts; neither driver nor database is needed."""
+    """Return the dialect of a URL as it writes scripts; it needs neither driver nor database."""
     # Named: else some drivers' dialects write each % twice, for the driver to take one away.
     make: Any = url.get_dialect()
     return unescaped(make(paramstyle="named"))
 
 
 def unescaped(dialect: Any) -> Any:
-    """The dialect, which writes backslashes as they are where the server takes them so.
+    """Return the dialect, which writes backslashes as they are where the server takes them so.
 
     SQLAlchemy asks PostgreSQL for it when it connects, and 1.4 expects the contrary before.
     """
@@ -49,15 +48,15 @@ def unescaped(dialect: Any) -> Any:
 
 
 def rendered(statement: Any, dialect: Any) -> str:
-    """A statement with its values in place and its end, as the database's client reads it.
+    """Return a statement with its values in place and its end, as the database's client reads it.
 
     :raises ValueError: a value is missing, or would be made by Python when it runs.
     """
-    return ended(family(dialect.name), _END.sub("", bare(statement, dialect)))
+    return with_end(_END.sub("", inline(statement, dialect)), family(dialect.name))
 
 
-def bare(statement: Any, dialect: Any) -> str:
-    """A statement or expression with its values in place, without an end.
+def inline(statement: Any, dialect: Any) -> str:
+    """Return a statement or expression with its values in place, without an end.
 
     :raises ValueError: a value is missing, or would be made by Python when it runs.
     """
@@ -77,6 +76,6 @@ def bare(statement: Any, dialect: Any) -> str:
 
 
 def count(table: sa.Table, where: Any, dialect: Any) -> str:
-    """The number of rows of a table that meet a condition, as an expression."""
+    """Return the number of rows of a table that meet a condition, as an expression."""
     name = dialect.identifier_preparer.format_table(table)
-    return f"(SELECT count(*) FROM {name} WHERE {bare(where, dialect)})"
+    return f"(SELECT count(*) FROM {name} WHERE {inline(where, dialect)})"
