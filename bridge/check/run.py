@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from sqlalchemy.engine import Engine
 
 from bridge.database.engine import connect
@@ -13,32 +10,23 @@ from bridge.database.schema import Schema, only, read_schema
 from bridge.database.scratch import guard_for
 from bridge.model.errors import RehearsalError
 from bridge.model.progress import Progress
-from bridge.model.steps import Plan, Step
+from bridge.model.steps import Plan
 from bridge.project import Project
 from bridge.upgrade.execute.context import ExecuteOptions
 from bridge.upgrade.execute.executor import Executor
 from bridge.upgrade.lock import locked
 
-After = Callable[[Step], None]
-"""Is called after each step, when what it did is committed."""
 
-
-@dataclass
-class _Hook(Progress):
-    after: After
-
-    def done(self, step: Step, seconds: float) -> None:
-        self.after(step)
-
-
-def run(project: Project, engine: Engine, plan: Plan, after: After = lambda _step: None) -> None:
+def run(project: Project, engine: Engine, plan: Plan, progress: Progress | None = None) -> None:
     """Run a plan as `dbupdate` does, on a database that may be lost.
 
+    :param progress: is told of each step when what it did is committed.
     :raises BridgeError: a step failed, or would have used another database.
     """
+    quiet = Progress()
     try:
-        with guard_for(engine) as guard, locked(engine, 0, Progress().notify) as lock:
-            options = ExecuteOptions(_Hook(after), guard=guard, each=True)
+        with guard_for(engine) as guard, locked(engine, 0, quiet.notify) as lock:
+            options = ExecuteOptions(progress or quiet, guard=guard, each=True)
             Executor(project, engine, lock, options).execute(plan)
     except OutsideError as error:
         raise RehearsalError(

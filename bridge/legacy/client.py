@@ -22,7 +22,7 @@ from bridge.database.journal.statements.names import DIALECTS
 from bridge.database.journal.statements.records import CannotResume
 from bridge.database.secrets import scrub
 from bridge.database.url import SECRET_VARIABLES
-from bridge.legacy.failures import problem_lines, state_after_failure
+from bridge.legacy.failures import Remains, problem_lines, state_after_failure
 from bridge.legacy.observer import VersionObserver
 from bridge.legacy.urls import worker_urls
 from bridge.model.config import Config
@@ -197,7 +197,8 @@ class LegacyClient:
         self._send({**command, "from_statement": observer.from_statement})
         script, begun, one = "not begun", 0, False
         while True:
-            left = state_after_failure(step, before, 0 if one else begun, recorded=self._recorded)
+            remains = Remains(0 if one else begun, recorded=self._recorded)
+            left = state_after_failure(step, before, remains)
             answer = self._receive(f" while it ran {step} ({script})", left)
             event = answer["event"]
             if event == "begin":
@@ -242,7 +243,7 @@ class LegacyClient:
         try:
             self.preflight()
         except LegacyError as error:
-            error.state_of_data = state_after_failure(step, before, 0)
+            error.state_of_data = state_after_failure(step, before, Remains())
             raise
 
     @property
@@ -317,17 +318,11 @@ class LegacyClient:
         ]
         if sql:
             parts.append(f"SQL: {' '.join(scrub(sql, self._url).split())[:1000]}")
+        remains = Remains(answer["written"], answer["unseen"], self._recorded, answer["untracked"])
         return LegacyError(
             "\n".join(parts),
             help="Mend what it complains of, then run: bridge dbupdate",
-            state_of_data=state_after_failure(
-                step,
-                before,
-                answer["written"],
-                unseen=answer["unseen"],
-                recorded=self._recorded,
-                untracked=answer["untracked"],
-            ),
+            state_of_data=state_after_failure(step, before, remains),
         )
 
 

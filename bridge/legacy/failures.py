@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.engine import URL
@@ -23,23 +24,32 @@ def error_words(error: BaseException, url: URL) -> str:
     return cause(error, url) if isinstance(error, SQLAlchemyError) else scrub(said(error), url)
 
 
-def state_after_failure(
-    step: RunLegacy,
-    before: int | None,
-    written: int,
-    *,
-    unseen: bool = False,
-    recorded: bool = False,
-    untracked: str | None = None,
-) -> str:
-    """What a failed version leaves, of which so many statements have not been rolled back.
+@dataclass(frozen=True)
+class Remains:
+    """What is known of the statements of a version that failed.
 
-    :param recorded: they are written down; `untracked` says why they are not all the same.
+    :param written: how many have not been rolled back.
+    :param unseen: whether the version used the driver's own connection, past all that counts them.
+    :param recorded: whether they are written down, so that a later run resumes behind them.
+    :param untracked: why they are not all written down all the same.
     """
+
+    written: int = 0
+    unseen: bool = False
+    recorded: bool = False
+    untracked: str | None = None
+
+
+def state_after_failure(step: RunLegacy, before: int | None, remains: Remains) -> str:
+    """Return what a failed version leaves, in words.
+
+    :param before: the version that the database is at, None without a row.
+    """
+    written, untracked = remains.written, remains.untracked
     kept = f"The database is at version {before} of {step.repository}, as its row says"
     if before is None:
         kept = f"The database has no version of {step.repository} yet"
-    if unseen:
+    if remains.unseen:
         return (
             f"{kept}, but version {step.version} used the driver's own connection, where bridge "
             "cannot see what it changed. Put back a backup before you run it again, or undo by "
@@ -48,7 +58,7 @@ def state_after_failure(
     if not written:
         return f"{kept}; version {step.version} has changed nothing."
     were = "1 statement" if written == 1 else f"{written} statements"
-    if recorded and not untracked:
+    if remains.recorded and not untracked:
         return (
             f"{kept}; {were} of version {step.version} had run before. What is committed of it "
             "stays and is written down: the next run goes on behind it."

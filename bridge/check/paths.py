@@ -1,29 +1,25 @@
-"""Climbs a legacy history once, with rows that are put in at every version on the way.
+"""The paths from all legacy versions to the heads, in one run up the history where that is enough.
 
-A version whose plan is the step that the climb has run, followed by the plan of the next version,
-needs no run of its own: what it would run is what was run, over its rows too. Any other one is
-copied and run to the heads by itself.
+Rows are put in at every version on the way. A version whose plan is the step that was run next,
+followed by the plan of the next version, needs no run of its own: what it would run is what was
+run, over its rows too. Any other one is copied and run to the heads by itself.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from sqlalchemy.engine import Engine
-
 from bridge.check.cases import Versions, start_name
-from bridge.check.counts import Counts, Loss, count, losses
 from bridge.check.findings import differing, failed, lost
-from bridge.check.run import schema_of
-from bridge.database.engine import connect
+from bridge.check.heads import Heads
+from bridge.check.rows import Filling, Rows
 from bridge.database.schema import Schema
 from bridge.database.scratch import Scratch
-from bridge.database.seeding.fill import seed
 from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.checks import Finding
 from bridge.model.errors import BridgeError
@@ -33,13 +29,10 @@ from bridge.project import Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.run import plan_upgrade
 
-ROWS = 3
-"""How many rows a new table gets; one more each time that a version changes it."""
-
 
 @dataclass
 class Checkpoint:
-    """A place in the climb.
+    """A place on the way up a history.
 
     `own` is what was found there, `after` what the next `step` did, `tail` what a run from here to
     the heads found, where there was one.
@@ -56,9 +49,9 @@ class Checkpoint:
 
 @dataclass
 class PathResult:
-    """What came of a climb: the places, the step at which it ended, its seconds."""
+    """What came of a run up a history: the places, the step at which it ended, its seconds."""
 
-    rungs: list[Checkpoint] = field(default_factory=list)
+    checkpoints: list[Checkpoint] = field(default_factory=list)
     error: tuple[RunLegacy, BridgeError] | None = None
     seconds: float = 0.0
     has_rows: bool = False
@@ -67,63 +60,24 @@ class PathResult:
         """The places whose plan is not the step that follows and the plan behind that."""
         return {
             number
-            for number, (rung, after) in enumerate(pairwise(self.rungs))
-            if rung.tail is None and not rung.own and rung.plan[1:] != after.plan
+            for number, (checkpoint, after) in enumerate(pairwise(self.checkpoints))
+            if checkpoint.tail is None and not checkpoint.own and checkpoint.plan[1:] != after.plan
         }
 
     def findings(self, number: int) -> Iterator[Finding]:
         """What was found on the way from a place to the heads."""
-        yield from self.rungs[number].own
-        for rung in self.rungs[number:]:
-            if rung.tail is not None:
-                yield from rung.tail
+        yield from self.checkpoints[number].own
+        for checkpoint in self.checkpoints[number:]:
+            if checkpoint.tail is not None:
+                yield from checkpoint.tail
                 return
-            yield from rung.after
+            yield from checkpoint.after
 
 
-class Rows:
-    """Puts rows into a database between the steps of a run, and counts what they become.
-
-    :param kind: ``edge`` with extreme values too, ``plain`` without these, ``none``.
-    """
-
-    def __init__(self, project: Project, engine: Engine, kind: Callable[[], str]) -> None:
-        self._project, self._engine, self._kind = project, engine, kind
-        self.schema: Schema = {"tables": {}}
-        self.census: Counts = {}
-
-    def begin(self) -> None:
-        """Read schema and rows, and put nothing in."""
-        self.schema = schema_of(self._project, self._engine)
-        with connect(self._engine) as connection, connection.begin():
-            self.census = count(connection, self.schema["tables"])
-
-    def look(self) -> Iterator[Loss]:
-        """Read schema and rows anew: what was lost since the last time; then put more in."""
-        before, seen = self.census, self.schema
-        self.schema = schema_of(self._project, self._engine)
-        tables = self.schema["tables"]
-        with connect(self._engine) as connection, connection.begin():
-            self.census = count(connection, tables)
-        found = list(losses(before, self.census))
-        kind = self._kind()
-        new = {n for n, table in tables.items() if table != seen["tables"].get(n)}
-        if new and kind != "none":
-            rows = max(ROWS, 1 + max(self.census[name][""] for name in new))
-            variant = f"{len(before)} {sorted(new)}"
-            with connect(self._engine) as connection:
-                seed(connection, lambda _all: new, rows, variant, plain=kind == "plain")
-            with connect(self._engine) as connection, connection.begin():
-                filled = count(connection, {name: tables[name] for name in new})
-            self.census = {**self.census, **filled}
-        yield from found
-
-
-class Climber:
-    """Climbs on one kind of database.
+class PathRunner:
+    """Runs legacy histories up to their ends, on one kind of database, and on to the heads.
 
     :param snapshots: the files with old databases of this kind.
-    :param to_heads: runs what is left of a plan on an engine, and tells what it finds.
     :param progress: is told what takes long.
 
     `schemas` has what each version of each repository leaves, `changed` the tables that it made or
@@ -135,29 +89,29 @@ class Climber:
         project: Project,
         place: Scratch,
         snapshots: Sequence[Path],
-        to_heads: Callable[[Engine, Sequence[Step], str], Iterator[Finding]],
+        heads: Heads,
         progress: Progress,
     ) -> None:
         self._project, self._place, self._snapshots = project, place, snapshots
-        self._to_heads, self._progress = to_heads, progress
+        self._heads, self._progress = heads, progress
         self.schemas: dict[tuple[str, int], Schema] = {}
         self.changed: dict[tuple[str, int], set[str]] = {}
-        # Up to which place of the climb rows are ordinary ones, or none are put in.
+        # Up to which place on the way rows are ordinary ones, or none are put in.
         self._plain, self._none = 0, 0
         self._stumbles: dict[int, Finding] = {}
         self._by_themselves: set[int] = set()
 
-    def climbs(self) -> Iterator[PathResult]:
-        """From nothing; and behind a version that does not run, from an old database."""
+    def results(self) -> Iterator[PathResult]:
+        """Run from nothing; and behind a version that does not run, from an old database."""
         beginning: ScratchStart | None = None
         while True:
             self._plain = self._none = 0
             self._stumbles, self._by_themselves = {}, set()
-            climb = self._climb_as_far_as_it_goes(beginning)
-            yield climb
-            if climb.error is None:
+            result = self._run_as_far_as_it_goes(beginning)
+            yield result
+            if result.error is None:
                 return
-            beginning = self._behind(climb.error[0])
+            beginning = self._behind(result.error[0])
             if beginning is None:
                 return
 
@@ -174,22 +128,22 @@ class Climber:
                     found.append((sorted(versions), (engine, state)))
         return min(found, key=lambda one: one[0])[1] if found else None
 
-    def _climb_as_far_as_it_goes(self, beginning: ScratchStart | None) -> PathResult:
+    def _run_as_far_as_it_goes(self, beginning: ScratchStart | None) -> PathResult:
         """Again with other rows where a version stumbles over them."""
         while True:
-            climb = self._climb(beginning)
-            kind = self._rows_at(len(climb.rungs) - 1)
-            if climb.error is not None and climb.has_rows and kind != "none":
+            result = self._run(beginning)
+            kind = self._filling_at(len(result.checkpoints) - 1)
+            if result.error is not None and result.has_rows and kind != "none":
                 if kind == "edge":
-                    self._plain = len(climb.rungs)
+                    self._plain = len(result.checkpoints)
                 else:
-                    self._none = len(climb.rungs)
-                step, error = climb.error
-                self._stumbles[len(climb.rungs) - 1] = self._stumble(step, error, kind)
+                    self._none = len(result.checkpoints)
+                step, error = result.error
+                self._stumbles[len(result.checkpoints) - 1] = self._stumble(step, error, kind)
                 continue
-            again = climb.unlike() - self._by_themselves
+            again = result.unlike() - self._by_themselves
             if not again:
-                return climb
+                return result
             self._by_themselves |= again
 
     def _stumble(self, step: RunLegacy, error: BridgeError, kind: str) -> Finding:
@@ -198,12 +152,12 @@ class Climber:
             return Finding(f"edge {step}", f"{said}: {error.message}", accepted=True)
         return Finding(f"failed {step}", f"{step} fails where there are rows: {error.message}")
 
-    def _rows_at(self, number: int) -> str:
+    def _filling_at(self, number: int) -> Filling:
         return "none" if number < self._none else "plain" if number < self._plain else "edge"
 
-    def _climb(self, beginning: ScratchStart | None) -> PathResult:
+    def _run(self, beginning: ScratchStart | None) -> PathResult:
         """Once from the first version to the last, and on to the heads."""
-        climb = PathResult()
+        result = PathResult()
         project = self._project
         last = {n: r.last for n, r in project.repositories.items() if project.config.enabled(n)}
         if beginning is not None:
@@ -211,66 +165,68 @@ class Climber:
             last = {n: v for n, v in last.items() if state.legacy[n].version is not None}
             beginning = self._place.copy(engine), state
         with ScratchUpgrade(project, self._place, last, beginning, self._progress) as upgrade:
-            rows = Rows(project, upgrade.engine, lambda: self._rows_at(len(climb.rungs)))
+            rows = Rows(project, upgrade.engine)
             while True:
-                self._arrive(climb, upgrade, rows)
+                self._arrive(result, upgrade, rows)
                 if not upgrade.left:
                     break
                 step, begun = upgrade.left[0], time.monotonic()
                 try:
                     upgrade.run(step)
                 except BridgeError as error:
-                    climb.error = step, error
-                    climb.rungs[-1].after.append(failed(str(step), error))
+                    result.error = step, error
+                    result.checkpoints[-1].after.append(failed(str(step), error))
                     break
-                climb.seconds += time.monotonic() - begun
-                climb.rungs[-1].step = step
+                result.seconds += time.monotonic() - begun
+                result.checkpoints[-1].step = step
                 with suppress(KeyError):
-                    climb.rungs[-1].after.append(self._stumbles[len(climb.rungs) - 1])
+                    result.checkpoints[-1].after.append(self._stumbles[len(result.checkpoints) - 1])
             self._place.drop(upgrade.engine)
-        return climb
+        return result
 
-    def _arrive(self, climb: PathResult, upgrade: ScratchUpgrade, rows: Rows) -> None:
+    def _arrive(self, result: PathResult, upgrade: ScratchUpgrade, rows: Rows) -> None:
         """At a version: what the step to it has done, and what the plan is from here."""
         begun, before = time.monotonic(), rows.schema["tables"]
-        gone = list(rows.look())
+        gone = list(rows.look(self._filling_at(len(result.checkpoints))))
         tables = rows.schema["tables"]
-        climb.has_rows = any(counts[""] for counts in rows.census.values())
-        step = climb.rungs[-1].step if climb.rungs else None
+        result.has_rows = any(counts[""] for counts in rows.counts.values())
+        step = result.checkpoints[-1].step if result.checkpoints else None
         if step is not None:
-            climb.rungs[-1].after += [lost(loss, step) for loss in gone]
+            result.checkpoints[-1].after += [lost(loss, step) for loss in gone]
             place = (step.repository, step.version)
             self.changed[place] = {
                 name for name in {*before, *tables} if before.get(name) != tables.get(name)
             }
         for name, version in upgrade.versions.items():
             self.schemas.setdefault((name, version), rows.schema)
-        rung = Checkpoint(dict(upgrade.versions))
-        climb.rungs.append(rung)
+        checkpoint = Checkpoint(dict(upgrade.versions))
+        result.checkpoints.append(checkpoint)
         try:
             state = detect(self._project, upgrade.engine)
-            rung.plan = plan_upgrade(self._project, state).steps
+            checkpoint.plan = plan_upgrade(self._project, state).steps
         except BridgeError as error:
-            rung.own.append(Finding(f"refused {start_name(rung.versions)}", error.message))
+            checkpoint.own.append(
+                Finding(f"refused {start_name(checkpoint.versions)}", error.message)
+            )
             return
         finally:
-            rung.seconds = time.monotonic() - begun
+            checkpoint.seconds = time.monotonic() - begun
         for name, legacy in state.legacy.items():
-            rung.own += differing(
+            checkpoint.own += differing(
                 f"frozen {name} {legacy.version}",
                 f"The schema after {name} {legacy.version} is not the frozen one",
                 f"See: bridge freeze --check, and bridge freeze --update {name}",
                 [d for d in legacy.drift or () if not d.own],
             )
-        number = len(climb.rungs) - 1
-        if number in self._by_themselves or not _goes_on(rung.plan, upgrade.left):
+        number = len(result.checkpoints) - 1
+        if number in self._by_themselves or not _goes_on(checkpoint.plan, upgrade.left):
             begun = time.monotonic()
-            kind = "plain" if self._plain or not rung.plan else "edge"
-            rung.tail = tuple(self._to_heads(upgrade.copy(), rung.plan, kind))
-            rung.seconds += time.monotonic() - begun
-            climb.seconds += 0 if upgrade.left else time.monotonic() - begun
+            filling: Filling = "plain" if self._plain or not checkpoint.plan else "edge"
+            checkpoint.tail = tuple(self._heads.reach(upgrade.copy(), filling))
+            checkpoint.seconds += time.monotonic() - begun
+            result.seconds += 0 if upgrade.left else time.monotonic() - begun
 
 
 def _goes_on(plan: Sequence[Step], left: Sequence[RunLegacy]) -> bool:
-    """Whether a plan begins with the step that the climb takes next."""
+    """Whether a plan begins with the step that is run next."""
     return bool(plan and left) and plan[0] == left[0]
