@@ -9,9 +9,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bridge.database.engine import connect
+from bridge.database.foreign_keys import foreign_keys_off
 from bridge.database.row_counts import AppTables
 from bridge.database.scratch import Scratch
-from bridge.database.sqlite import foreign_keys_off
 from bridge.legacy.version_table import rows_of, version_table
 from bridge.model.repository import Repository
 
