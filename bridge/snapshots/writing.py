@@ -17,12 +17,13 @@ from pathlib import Path
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from bridge.database.backup import dumper_of
+from bridge.database.dump import dumper_of
 from bridge.database.dump.files import mysql_lines, postgresql_lines
 from bridge.database.dump.sqlite import sqlite_script
 from bridge.database.engine import connect
 from bridge.database.integrity import list_tables, rows_that_point_nowhere
 from bridge.database.scratch import Scratch
+from bridge.database.servers import server_of
 from bridge.model.errors import DatabaseError, SnapshotError
 from bridge.model.names import family
 from bridge.model.results import Snapshot, standing
@@ -131,7 +132,7 @@ def _script(engine: Engine, anonymizer: Anonymizer | None, *, arrange: bool) -> 
     """Yield the database as a script, a line each."""
     dumper = dumper_of(engine)
     text = anonymizer.text if anonymizer else None
-    if dumper is None:
+    if not server_of(engine).is_server:
         engine.dispose()
         for line in sqlite_script(Path(str(engine.url.database)), text, arrange=arrange):
             yield f"{line}\n".encode()

@@ -188,8 +188,10 @@ class Server:
 
     can_copy = False
     """Whether the server itself copies a database."""
-    right_to_create = ""
-    """How an administrator lets a user create databases."""
+
+    def right_to_create(self, prefix: str) -> str:
+        """Return how an administrator lets a user create databases whose names begin so."""
+        raise NotImplementedError
 
     def create(self, session: Connection, name: str) -> None:
         """Create a database like the one that the session is connected to, and empty.

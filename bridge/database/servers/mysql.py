@@ -59,9 +59,6 @@ class MySQL(Server):
         "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
     )
 
-    right_to_create = (
-        r"As an administrator of the server: GRANT ALL ON `bridge\_rehearsal\_%`.* TO USER"
-    )
     ways_out_sql = (
         "SELECT CONCAT('the table ', table_name) FROM information_schema.tables WHERE table_schema "
         "= DATABASE() AND engine IN ('FEDERATED', 'CONNECT', 'SPIDER', 'MRG_MyISAM') LIMIT 1"
@@ -122,6 +119,10 @@ class MySQL(Server):
             connection.exec_driver_sql(f"SET foreign_key_checks = {before}")
 
     # --- databases of bridge's own --------------------------------------------------------
+
+    def right_to_create(self, prefix: str) -> str:
+        pattern = prefix.replace("_", r"\_") + "%"
+        return f"As an administrator of the server: GRANT ALL ON `{pattern}`.* TO USER"
 
     def create(self, session: Connection, name: str) -> None:
         character_set, collation = session.exec_driver_sql(

@@ -58,7 +58,6 @@ class PostgreSQL(Server):
     large_objects_sql = "SELECT 'large object ' || oid FROM pg_largeobject_metadata"
 
     can_copy = True
-    right_to_create = "As an administrator of the server: ALTER ROLE USER CREATEDB"
     beyond = r"\bdblink\w*\s*\("
     ways_out_sql = (
         "SELECT 'the foreign table ' || ftrelid::regclass::text FROM pg_foreign_table LIMIT 1"
@@ -127,6 +126,9 @@ class PostgreSQL(Server):
         return {(row[0], row[1]) for row in found}
 
     # --- databases of bridge's own --------------------------------------------------------
+
+    def right_to_create(self, prefix: str) -> str:
+        return "As an administrator of the server: ALTER ROLE USER CREATEDB"
 
     def create(self, session: Connection, name: str) -> None:
         encoding, found = session.exec_driver_sql(
