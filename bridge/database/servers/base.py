@@ -133,6 +133,9 @@ class Server:
     large_objects_sql: str | None = None
     """What may hold text and is no column of a table, by name."""
 
+    schema_queries: Sequence[str] = ()
+    """Ask for all that a schema is made of; ``:own`` is the name of a table to leave out."""
+
     def size(self, connection: Connection) -> int:
         """Return the bytes of the database, as far as it says so itself."""
         assert self.size_sql is not None

@@ -59,6 +59,28 @@ class MySQL(Server):
         "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"
     )
 
+    schema_queries = (
+        "SELECT table_name, column_name, ordinal_position, column_type, is_nullable,"
+        " column_default, extra, collation_name FROM information_schema.columns"
+        " WHERE table_schema = DATABASE() AND table_name <> :own",
+        "SELECT table_name, engine, table_collation, table_type FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() AND table_name <> :own",
+        "SELECT table_name, index_name, seq_in_index, column_name, sub_part, non_unique"
+        " FROM information_schema.statistics"
+        " WHERE table_schema = DATABASE() AND table_name <> :own",
+        "SELECT table_name, constraint_name, ordinal_position, column_name, referenced_table_name,"
+        " referenced_column_name FROM information_schema.key_column_usage"
+        " WHERE table_schema = DATABASE() AND table_name <> :own",
+        "SELECT table_name, constraint_name, update_rule, delete_rule"
+        " FROM information_schema.referential_constraints WHERE constraint_schema = DATABASE()",
+        "SELECT trigger_name, event_object_table, action_timing, event_manipulation,"
+        " action_statement FROM information_schema.triggers WHERE trigger_schema = DATABASE()",
+        "SELECT routine_type, routine_name, routine_definition FROM information_schema.routines"
+        " WHERE routine_schema = DATABASE()",
+        "SELECT table_name, view_definition FROM information_schema.views"
+        " WHERE table_schema = DATABASE()",
+    )
+
     ways_out_sql = (
         "SELECT CONCAT('the table ', table_name) FROM information_schema.tables WHERE table_schema "
         "= DATABASE() AND engine IN ('FEDERATED', 'CONNECT', 'SPIDER', 'MRG_MyISAM') LIMIT 1"

@@ -23,6 +23,35 @@ _LISTS = (
 )  # fmt: skip
 
 
+_RELATIONS = (
+    " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
+    " {} WHERE n.nspname = ANY (current_schemas(false)) AND c.relname <> :own"
+)
+
+# What a schema is made of.
+_SCHEMA_QUERIES = (
+    "SELECT c.relname, CAST(c.relkind AS text), a.attname,"
+    " format_type(a.atttypid, a.atttypmod), a.attnotnull, pg_get_expr(d.adbin, d.adrelid)"
+    + _RELATIONS.format(
+        "JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped"
+        " LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum"
+    ),
+    "SELECT c.relname, pg_get_indexdef(i.indexrelid)"
+    + _RELATIONS.format("JOIN pg_index i ON i.indrelid = c.oid"),
+    "SELECT c.relname, o.conname, pg_get_constraintdef(o.oid)"
+    + _RELATIONS.format("JOIN pg_constraint o ON o.conrelid = c.oid"),
+    "SELECT c.relname, pg_get_triggerdef(t.oid)"
+    + _RELATIONS.format("JOIN pg_trigger t ON t.tgrelid = c.oid AND NOT t.tgisinternal"),
+    "SELECT c.relname, pg_get_viewdef(c.oid)"
+    + _RELATIONS.format("")
+    + " AND c.relkind IN ('v', 'm')",
+    "SELECT p.proname, p.prosrc FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace"
+    " WHERE n.nspname = ANY (current_schemas(false))",
+    "SELECT t.typname, e.enumlabel, e.enumsortorder FROM pg_enum e"
+    " JOIN pg_type t ON t.oid = e.enumtypid",
+)
+
+
 class PostgreSQL(Server):
     """A PostgreSQL server."""
 
@@ -56,6 +85,8 @@ class PostgreSQL(Server):
         "AND relnamespace = to_regnamespace(quote_ident(current_schema()))"
     )
     large_objects_sql = "SELECT 'large object ' || oid FROM pg_largeobject_metadata"
+
+    schema_queries = _SCHEMA_QUERIES
 
     can_copy = True
     beyond = r"\bdblink\w*\s*\("

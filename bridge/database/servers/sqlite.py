@@ -37,6 +37,11 @@ class SQLite(Server):
     )
     large_objects_sql = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL %'"
 
+    schema_queries = (
+        "SELECT type, name, tbl_name, sql FROM sqlite_master"
+        " WHERE name NOT LIKE 'sqlite#_%' ESCAPE '#' AND tbl_name <> :own",
+    )
+
     beyond = r"\s*ATTACH\b"
 
     backup_start = re.compile(re.escape(FILE_START))
