@@ -15,7 +15,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import quoted_name
 
-from bridge.database.seeding.catalog import Column, Table, mentions, read_tables
+from bridge.database.seeding.catalog import read_tables
+from bridge.database.seeding.tables import Column, Table, mentions
 from bridge.model.errors import ConfigError
 from bridge.model.names import JOURNAL_TABLE
 from bridge.snapshots.pseudonyms import Scrubber
