@@ -49,6 +49,11 @@ def server_of_family(family: str) -> Server:
     return next((server for server in SERVERS if server.family == family), server_named(family))
 
 
+def labels_of(family: str) -> str:
+    """Return the kinds of server whose files are called so, as people call them."""
+    return " or ".join(server.label for server in SERVERS if server.family == family)
+
+
 def family(name: str) -> str:
     """Return what the files of a kind of server are called, by SQLAlchemy's name for it."""
     return server_named(name).family

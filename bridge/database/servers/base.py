@@ -131,7 +131,7 @@ class Server:
     table_sizes_sql: str | None = None
     """The tables of the default schema with the bytes that a count of their rows reads at most."""
     large_objects_sql: str | None = None
-    """What may hold text and is no column of a table, by name."""
+    """Asks for what may hold text and is no column of a table, by name."""
 
     schema_queries: Sequence[str] = ()
     """Ask for all that a schema is made of; ``:own`` is the name of a table to leave out."""
@@ -146,6 +146,12 @@ class Server:
         if self.table_sizes_sql is None:
             return {}
         return {row[0]: int(row[1]) for row in connection.exec_driver_sql(self.table_sizes_sql)}
+
+    def large_objects(self, connection: Connection) -> list[str]:
+        """Return what may hold text and is no column of a table, by name."""
+        if self.large_objects_sql is None:
+            return []
+        return [str(row[0]) for row in connection.exec_driver_sql(self.large_objects_sql)]
 
     def sequences(self, connection: Connection) -> list[tuple[Any, ...]] | None:
         """Return where the sequences of the default schema stand; None where it has none."""
