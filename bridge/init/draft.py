@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from sqlalchemy.engine import Connection, Engine
 
 from bridge.database.engine import connect
-from bridge.database.servers import labels_of
+from bridge.database.servers import servers_of_family
 from bridge.init.baseline import (
     Observed,
     Part,
@@ -126,7 +126,7 @@ class Draft:
         doc = (
             "A database from those days is stamped with this revision and never runs it; a new one "
             "starts here. bridge init has written it from what the history leaves on "
-            f"{', '.join(labels_of(dialect) for dialect in self.observed)}."
+            f"{', '.join(_labels(dialect) for dialect in self.observed)}."
         )
         return Part(
             revision=f"{name}_base",
@@ -150,3 +150,7 @@ class Draft:
             for name in dict.fromkeys(names):
                 found[name] = (*found.get(name, ()), dialect)
         return dict(sorted(found.items()))
+
+
+def _labels(family: str) -> str:
+    return " or ".join(server.label for server in servers_of_family(family))

@@ -11,7 +11,7 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from bridge.database.dump.files import COPY_END, kind_of
-from bridge.database.servers import server_of_family
+from bridge.database.servers import servers_of_family
 from bridge.model.errors import ConfigError, SnapshotError
 from bridge.model.progress import Progress
 from bridge.model.results import Snapshot, standing
@@ -50,7 +50,7 @@ class SnapshotFile:
             raise ConfigError(
                 f"{self.name!r} is not a file's name.", help="Give one without a folder."
             )
-        ending = server_of_family(kind).snapshot_ending
+        ending = servers_of_family(kind)[0].snapshot_ending
         name = (self.name or default).removesuffix(ending)
         path = Path(folder if self.folder is None else self.folder) / f"{name}{ending}"
         if path.exists() and not self.force:

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL
 
 from bridge.database.scratch import Scratch, scratch
 from bridge.database.secrets import scrub
-from bridge.database.servers import family, server_of, server_of_family
+from bridge.database.servers import family, server_of, servers_of_family
 from bridge.database.url import parse_url
 from bridge.legacy.frozen.files import check_seal
 from bridge.model.errors import SnapshotError
@@ -95,7 +95,7 @@ def _server_for(kind: str | None, urls: Sequence[URL]) -> URL | None:
     """
     if kind is None:
         return urls[0] if urls else None
-    wanted = server_of_family(kind)
+    wanted = servers_of_family(kind)[0]
     if not wanted.is_server:
         return None
     for url in urls:

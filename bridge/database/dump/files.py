@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from bridge.database.servers import SERVERS
+from bridge.database.servers import all_servers
 from bridge.model.errors import DatabaseError
 
 
@@ -26,16 +26,16 @@ def kind_of(path: Path) -> str | None:
         raise DatabaseError(
             f"{path} cannot be read: {error.strerror or error}", help="Name a file that is there."
         ) from None
-    return _kind(begin, [(server.family, server.dump_start) for server in SERVERS])
+    return _kind(begin, [(server.family, server.dump_start) for server in all_servers()])
 
 
 def kind_of_backup(begin: bytes) -> str | None:
     """Return the family of the database that a backup was made of, by its first 200 bytes."""
-    return _kind(begin, [(server.family, server.backup_start) for server in SERVERS])
+    return _kind(begin, [(server.family, server.backup_start) for server in all_servers()])
 
 
-def _kind(begin: bytes, starts: Iterable[tuple[str, re.Pattern[bytes] | None]]) -> str | None:
-    return next((family for family, start in starts if start and start.match(begin)), None)
+def _kind(begin: bytes, starts: Iterable[tuple[str, bytes]]) -> str | None:
+    return next((family for family, start in starts if start and re.match(start, begin)), None)
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------

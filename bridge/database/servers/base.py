@@ -6,19 +6,16 @@ Nothing here opens a connection: the methods work on one that they are given.
 from __future__ import annotations
 
 import contextlib
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy.engine import URL, Connection
 
 
-@dataclass(frozen=True)
-class LockStatements:
+class LockStatements(NamedTuple):
     """The statements of the lock of one database.
 
     :param acquire: takes the lock if it is free, without waiting; true if it did.
@@ -255,10 +252,10 @@ class Server:
 
     # --- files ----------------------------------------------------------------------------
 
-    backup_start: re.Pattern[bytes] | None = None
-    """How a backup of bridge's own begins."""
-    dump_start: re.Pattern[bytes] | None = None
-    """How a file begins that may come from elsewhere."""
+    backup_start = b""
+    """How a backup of bridge's own begins: a pattern, empty where there are none."""
+    dump_start = b""
+    """The same for a file that may come from elsewhere."""
     snapshot_ending = ""
     """The end of the name of a snapshot."""
     client = ""

@@ -86,8 +86,8 @@ class MySQL(Server):
         "= DATABASE() AND engine IN ('FEDERATED', 'CONNECT', 'SPIDER', 'MRG_MyISAM') LIMIT 1"
     )
 
-    backup_start = re.compile(_DUMP_START + rb" ")
-    dump_start = re.compile(
+    backup_start = _DUMP_START + rb" "
+    dump_start = (
         rb"(?:--[^\n]*\n|\s)*?(?:" + _DUMP_START + rb"\b|/\*!40101 SET @OLD_CHARACTER_SET_CLIENT)"
     )
     snapshot_ending = ".mysql.sql"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -94,8 +93,8 @@ class PostgreSQL(Server):
         "SELECT 'the foreign table ' || ftrelid::regclass::text FROM pg_foreign_table LIMIT 1"
     )
 
-    backup_start = re.compile(ARCHIVE_START)
-    dump_start = re.compile(ARCHIVE_START + rb"|(?:--[^\n]*\n|\s)*?-- PostgreSQL database dump\s")
+    backup_start = ARCHIVE_START
+    dump_start = ARCHIVE_START + rb"|(?:--[^\n]*\n|\s)*?-- PostgreSQL database dump\s"
     snapshot_ending = ".pg.sql"
     client = "psql -d DATABASE -f SCRIPT"
     script_settings = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -44,10 +43,8 @@ class SQLite(Server):
 
     beyond = r"\s*ATTACH\b"
 
-    backup_start = re.compile(re.escape(FILE_START))
-    dump_start = re.compile(
-        re.escape(FILE_START) + rb"|(?:--[^\n]*\n|\s)*(?:PRAGMA|BEGIN TRANSACTION)\b"
-    )
+    backup_start = FILE_START
+    dump_start = FILE_START + rb"|(?:--[^\n]*\n|\s)*(?:PRAGMA|BEGIN TRANSACTION)\b"
     snapshot_ending = ".sqlite.sql"
     client = "sqlite3 DATABASE < SCRIPT"
     script_settings = (".bail on", "PRAGMA foreign_keys = OFF;")
