@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from bridge.database.servers import family
 from bridge.legacy.sequence import every_version
 from bridge.model.checks import Kind
-from bridge.model.names import CORE, family
+from bridge.model.names import CORE
 from bridge.project import Project
 from bridge.snapshots.files import list_snapshots
 

@@ -18,6 +18,7 @@ from bridge.check.cases import components, snapshots, starts
 from bridge.check.prover import Prover
 from bridge.database.engine import connect
 from bridge.database.scratch import Scratch, scratch
+from bridge.database.servers import server_of
 from bridge.database.url import parse_url
 from bridge.legacy.frozen.files import check_seal
 from bridge.model.checks import Checked, CheckedDatabase, Finding, Proof, is_accepted
@@ -164,11 +165,11 @@ def on_files(project: Project) -> Iterator[Proof]:
 
 
 def _server(place: Scratch) -> tuple[str, str]:
-    """The kind of database, and the server's version."""
+    """Return the kind of database, and the server's version."""
     engine = place.create()
     with connect(engine) as connection:
         connection.begin()
         found = ".".join(map(str, connection.dialect.server_version_info or ()))
-        mariadb = getattr(connection.dialect, "is_mariadb", False)
+        kind = server_of(connection).name
     place.drop(engine)
-    return "mariadb" if mariadb else place.name, found
+    return kind, found

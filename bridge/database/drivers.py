@@ -7,12 +7,7 @@ import importlib.util
 import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
-# The drivers to try, in this order, where a URL names none: module, driver name.
-_DRIVERS = {
-    "postgresql": (("psycopg", "psycopg"), ("psycopg2", "psycopg2")),
-    "mysql": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql")),
-    "mariadb": (("MySQLdb", "mysqldb"), ("pymysql", "pymysql")),
-}
+from bridge.database.servers import server_named
 
 # These work only below asyncio, which migrations do not use.
 _ASYNC = ("aiomysql", "aiosqlite", "asyncmy", "asyncpg")
@@ -70,7 +65,7 @@ def with_driver(url: URL, drivername: str) -> URL:
 def with_installed_driver(url: URL) -> URL:
     """The URL with a driver that is installed where it names none, or one for asyncio."""
     drivername = url.get_backend_name() if is_async(url) else url.drivername
-    for module, driver in _DRIVERS.get(drivername, ()):
+    for module, driver in server_named(drivername).drivers:
         if driver == "psycopg" and sa.__version__.startswith("1."):
             continue  # SQLAlchemy has a dialect for it from 2.0 on
         if importlib.util.find_spec(module) is not None:

@@ -14,23 +14,21 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from bridge.database.drivers import driver_of
 from bridge.database.secrets import scrub, shown
+from bridge.database.servers import server_of
 from bridge.database.url import URL_VARIABLE, sqlite_file
 from bridge.model.errors import DatabaseError, DriverMissingError
 
-# What to install for a driver, or for a dialect where the URL names no driver.
+# What to install for a driver that the URL names.
 _PACKAGES = {
     "psycopg": "psycopg[binary]",
     "psycopg2": "psycopg2-binary",
     "mysqldb": "mysqlclient",
     "pymysql": "pymysql[rsa]",
-    "postgresql": "psycopg2-binary" if sa.__version__.startswith("1.") else "psycopg[binary]",
-    "mysql": "pymysql[rsa]",
-    "mariadb": "pymysql[rsa]",
 }
 
 
 def make_engine(url: URL, *, pooled: bool = False) -> Engine:
-    """An engine of bridge's own, without a pool.
+    """Make an engine of bridge's own, without a pool.
 
     :param pooled: one connection stays open, until the engine is disposed of.
     :raises DriverMissingError: the driver or the dialect is not installed.
@@ -47,7 +45,8 @@ def make_engine(url: URL, *, pooled: bool = False) -> Engine:
                 help="Write the URL without a driver, as postgresql://..., and install one that it "
                 f"knows: pip install '{_PACKAGES['psycopg2']}'",
             ) from None
-        package = _PACKAGES.get(driver_of(url) or url.get_backend_name())
+        driver = driver_of(url)
+        package = _PACKAGES.get(driver) if driver else server_of(url).driver_package
         raise DriverMissingError(
             f"The driver for {url.drivername} is not installed: {error}",
             help=f"Install it: pip install '{package}'"
@@ -65,35 +64,12 @@ def make_engine(url: URL, *, pooled: bool = False) -> Engine:
 
 
 def _in_memory(url: URL) -> bool:
-    return url.get_backend_name() == "sqlite" and sqlite_file(url) is None
-
-
-@contextmanager
-def _transactional_ddl(connection: Connection) -> Iterator[None]:
-    """SQLite: let SQLAlchemy begin transactions, as Python's sqlite3 does not around DDL.
-
-    Done for one connection, so that an engine of the caller's stays as it was.
-    """
-    driver: Any = connection.connection.dbapi_connection
-    legacy_mode = getattr(driver, "autocommit", -1) == -1
-    if connection.dialect.name != "sqlite" or not legacy_mode or driver.isolation_level is None:
-        yield
-        return
-    before, driver.isolation_level = driver.isolation_level, None
-    event.listen(connection, "begin", _begin)
-    try:
-        yield
-    finally:
-        driver.isolation_level = before
-
-
-def _begin(connection: Connection) -> None:
-    connection.exec_driver_sql("BEGIN")
+    return not server_of(url).is_server and sqlite_file(url) is None
 
 
 @contextmanager
 def connect(engine: Engine) -> Iterator[Connection]:
-    """A connection, with a failure to connect told as a `DatabaseError`."""
+    """Connect; a failure is a `DatabaseError`."""
     file = sqlite_file(engine.url)
     if file is not None and not file.parent.is_dir():
         raise DatabaseError(
@@ -105,25 +81,26 @@ def connect(engine: Engine) -> Iterator[Connection]:
         connection = engine.connect()
     except SQLAlchemyError as error:
         raise unreachable(engine.url, error) from None
-    with connection, _transactional_ddl(connection):
+    server = server_of(connection)
+    with connection, server.transactions(connection):
         try:
             yield connection
         except BaseException:
             # It may be dead, which nobody has noticed who did not use it: nothing more goes there.
             # One that was taken out of its pool is nobody's but its user's.
             detached = not connection.invalidated and _record(connection) is None
-            if engine.dialect.name != "sqlite" and not detached:
+            if server.is_server and not detached:
                 connection.invalidate()
             raise
 
 
 def _record(connection: Connection) -> Any:
-    """What the pool knows of the connection; SQLAlchemy 1.4 has no other way to ask."""
+    """Return what the pool knows of the connection; SQLAlchemy 1.4 has no other way to ask."""
     return connection.connection._connection_record
 
 
 def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
-    """The error of a database that cannot be opened, in the database's own words."""
+    """Return the error of a database that cannot be opened, in the database's own words."""
     return DatabaseError(
         f"The database {shown(url)} cannot be opened: {cause(error, url)}",
         help=f"Check that the server runs and that the URL is right (--url, {URL_VARIABLE}, "
@@ -132,7 +109,7 @@ def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:
 
 
 def unreadable(url: URL, error: Exception) -> DatabaseError:
-    """The error of a database that is open and yet cannot be read, in the database's own words."""
+    """Return the error of a database that is open and cannot be read, in its own words."""
     help = (
         "Check that it is the app's database, that this user may read its tables, and that no "
         "other program has it locked."
@@ -145,47 +122,19 @@ def unreadable(url: URL, error: Exception) -> DatabaseError:
 
 
 def cause(error: Exception, url: URL) -> str:
-    """What the database itself said, in its own words, without the URL's passwords."""
+    """Return what the database itself said, without the URL's passwords."""
     return scrub(str(getattr(error, "orig", None) or error).strip(), url)
 
 
 @contextmanager
 def read_only(engine: Engine) -> Iterator[Connection]:
-    """A connection on which the database itself refuses every write."""
+    """Connect, and let the database itself refuse every write.
+
+    :raises DatabaseError: the database cannot be opened or read.
+    """
     with connect(engine) as connection:
-        dialect = engine.dialect.name
         try:
-            if dialect == "sqlite":
-                _set_query_only(connection, True)
-            elif dialect == "postgresql":
-                connection = connection.execution_options(postgresql_readonly=True)
-            elif dialect in ("mysql", "mariadb"):
-                _execute_alone(connection, "SET SESSION TRANSACTION READ ONLY")
-            yield connection
+            with server_of(connection).read_only(connection) as reading:
+                yield reading
         except SQLAlchemyError as error:
             raise unreadable(engine.url, error) from None
-        finally:
-            if connection.in_transaction() and hasattr(connection, "rollback"):
-                connection.rollback()
-            if dialect == "sqlite":
-                _set_query_only(connection, False)
-            elif dialect in ("mysql", "mariadb") and not connection.invalidated:
-                _execute_alone(connection, "SET SESSION TRANSACTION READ WRITE")
-
-
-def _set_query_only(connection: Connection, on: bool) -> None:
-    _raw_execute(connection, f"PRAGMA query_only = {int(on)}")
-
-
-def _execute_alone(connection: Connection, statement: str) -> None:
-    if not connection.invalidated:
-        _raw_execute(connection, statement)
-
-
-def _raw_execute(connection: Connection, statement: str) -> None:
-    """Run a setting on the driver's connection, outside SQLAlchemy's transactions."""
-    cursor = connection.connection.cursor()
-    try:
-        cursor.execute(statement)
-    finally:
-        cursor.close()

@@ -10,21 +10,16 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bridge.database.schema import read_schema
-from bridge.database.sqlite import broken_rows
+from bridge.database.servers import server_of
 
 Table = dict[str, Any]
 """A table as the schema document has it."""
-
-_UNCHECKED = (
-    "SELECT c.relname, k.conname FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
-    "WHERE k.contype = 'f' AND NOT k.convalidated"
-)
 
 
 def list_tables(
     connection: Connection, app_tables: Callable[[Iterable[str]], Iterable[str]]
 ) -> dict[str, Table]:
-    """The tables of the default schema that are the app's, by their names."""
+    """Return the tables of the default schema that are the app's, by their names."""
     with connection.begin():
         schema = read_schema(connection)
     tables: dict[str, Table] = schema["tables"]
@@ -34,19 +29,20 @@ def list_tables(
 def rows_that_point_nowhere(
     connection: Connection, tables: Mapping[str, Table]
 ) -> tuple[int, Counter[tuple[str, str]]]:
-    """How many foreign keys were checked, and the rows of each table that break one to another.
+    """Return how many foreign keys were checked, and the rows of each table that break one.
 
     SQLite checks its own. PostgreSQL vouches for all that are not marked NOT VALID. MySQL and
     MariaDB check a row only when it is written, and not where that was switched off: all are
     checked, with a query each.
     """
     keys = [(name, key) for name, table in tables.items() for key in table["foreign_keys"]]
-    if connection.dialect.name == "sqlite":
-        with connection.begin():
-            return len(keys), broken_rows(connection)
+    server = server_of(connection)
     with connection.begin():
-        if connection.dialect.name == "postgresql":
-            unchecked = {tuple(row) for row in connection.exec_driver_sql(_UNCHECKED)}
+        told = server.broken_rows(connection)
+        if told is not None:
+            return len(keys), told
+        unchecked = server.unchecked_keys(connection)
+        if unchecked is not None:
             keys = [(name, key) for name, key in keys if (name, key["name"]) in unchecked]
         broken: Counter[tuple[str, str]] = Counter()
         for name, key in keys:
@@ -57,7 +53,7 @@ def rows_that_point_nowhere(
 
 
 def _breaking(name: str, key: Mapping[str, Any]) -> Any:
-    """Counts the rows whose key has no NULL and no row that it points to."""
+    """Return a query that counts the rows whose key has no NULL and no row that it points to."""
     columns, referred = key["columns"], key["referred_columns"]
     schema, _, other = key["refers_to"].rpartition(".")
     child = sa.table(name, *map(sa.column, columns)).alias("child")

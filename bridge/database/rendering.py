@@ -9,8 +9,8 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.sql import visitors
 
+from bridge.database.servers import family
 from bridge.database.sql.statements import read
-from bridge.model.names import family
 
 
 def with_end(statement: str, dialect: str) -> str:

@@ -9,6 +9,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import connect, unreadable
+from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
 
 COUNTED_BYTES = 2 << 30
@@ -19,24 +20,12 @@ on MariaDB that has not; a slow disk takes longer. For a SQLite file (0.6 s for 
 limit: its backup reads it as a whole, too.
 """
 
-# The tables of the default schema with the bytes that a count reads at most. A partitioned table
-# has none of its own: its partitions are counted.
-_SIZES = {
-    "sqlite": "SELECT name, 0 FROM sqlite_master WHERE type = 'table' "
-    "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'",
-    "postgresql": "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relkind = 'r' "
-    "AND relnamespace = to_regnamespace(quote_ident(current_schema()))",
-    "mysql": "SELECT table_name, coalesce(data_length, 0) FROM information_schema.tables "
-    "WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'",
-}
-_SIZES["mariadb"] = _SIZES["mysql"]
-
 AppTables = Callable[[Iterable[str]], Iterable[str]]
 """Says which of the tables of a database are the app's."""
 
 
 def count_rows(engine: Engine, app_tables: AppTables) -> dict[str, int | None]:
-    """The number of rows of each table of the app's.
+    """Count the rows of each table of the app's.
 
     None for one that was not counted, because it is large or cannot be read. The smallest are
     counted first, as long as all together they are not larger than `COUNTED_BYTES`.
@@ -44,15 +33,14 @@ def count_rows(engine: Engine, app_tables: AppTables) -> dict[str, int | None]:
     :raises DatabaseError: the database cannot be opened or read.
     """
     file = sqlite_file(engine.url)
-    sql = _SIZES.get(engine.dialect.name)
-    if sql is None or (file is not None and not file.exists()):
+    if file is not None and not file.exists():
         return {}
     counts: dict[str, int | None] = {}
     left = COUNTED_BYTES
     with connect(engine) as connection:
         try:
             with connection.begin():
-                sizes = {row[0]: row[1] for row in connection.exec_driver_sql(sql)}
+                sizes = server_of(connection).table_sizes(connection)
         except SQLAlchemyError as error:
             raise unreadable(engine.url, error) from None
         for name in sorted(app_tables(sizes), key=lambda name: (sizes[name], name)):

@@ -9,6 +9,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from bridge.database.drivers import with_installed_driver
+from bridge.database.servers import server_of
 from bridge.model.errors import DatabaseError
 
 URL_VARIABLE = "BRIDGE_DATABASE_URL"
@@ -20,7 +21,7 @@ SECRET_VARIABLES = (URL_VARIABLE, SCRATCH_VARIABLE)
 
 
 def parse_url(text: str | URL) -> URL:
-    """A URL that SQLAlchemy understands, with a driver that is installed where it names none.
+    """Return a URL that SQLAlchemy understands, with an installed driver where it names none.
 
     `postgres://`, which old configurations use and SQLAlchemy 1.4 gave up, is taken too; and in
     place of a driver for asyncio, another one of the same database.
@@ -41,7 +42,7 @@ def parse_url(text: str | URL) -> URL:
             "The database URL has more than one @ before the host.",
             help="Percent-encode special characters of the user and the password: @ is %40.",
         )
-    if url.get_backend_name() == "sqlite" and url.host:
+    if url.host and not server_of(url).is_server:
         raise DatabaseError(
             f"The database URL sqlite://{url.host} has two slashes, where a file needs three.",
             help=f"Write it as sqlite:///{url.host}, or sqlite:////FOLDER/{url.host}",
@@ -52,8 +53,8 @@ def parse_url(text: str | URL) -> URL:
 
 
 def relative_to(url: URL, root: Path) -> URL:
-    """A SQLite URL with its file taken from the folder `root`; any other URL as it is."""
-    if url.get_backend_name() != "sqlite" or not url.database or url.database == ":memory:":
+    """Return a SQLite URL with its file taken from the folder `root`; any other URL as it is."""
+    if server_of(url).is_server or not url.database or url.database == ":memory:":
         return url
     if url.database.startswith("file:"):
         return url
@@ -61,21 +62,15 @@ def relative_to(url: URL, root: Path) -> URL:
 
 
 def sqlite_file(url: URL) -> Path | None:
-    """The file of a SQLite URL; None for another dialect or a database in memory."""
-    name = url.database
-    if url.get_backend_name() != "sqlite" or not name or name == ":memory:":
-        return None
-    if name.startswith("file:"):
-        name = name[len("file:") :].partition("?")[0]
-        return None if not name or name == ":memory:" or "mode=memory" in str(url) else Path(name)
-    return Path(name)
+    """Return the file of a SQLite URL; None for a server's, or for a database in memory."""
+    return server_of(url).file(url)
 
 
 def environment_url() -> str | None:
-    """The URL from the environment, None where it is not set or empty."""
+    """Return the URL from the environment, None where it is not set or empty."""
     return os.environ.get(URL_VARIABLE) or None
 
 
 def scratch_urls() -> list[str]:
-    """The servers from the environment on which databases may be made and dropped."""
+    """Return the servers from the environment on which databases may be created and dropped."""
     return os.environ.get(SCRATCH_VARIABLE, "").split()

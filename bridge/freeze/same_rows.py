@@ -9,9 +9,10 @@ from datetime import date, datetime, timedelta, timezone
 from hashlib import sha256
 from typing import Any
 
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Engine
 
 from bridge.database.engine import connect
+from bridge.database.servers import server_of
 
 # When the clock stands still: with parts of a second that tell them from what a script knows.
 EMPTY, FILLED = 981173106.789012, 1223456789.654321
@@ -27,25 +28,10 @@ def read_contents(engine: Engine, tables: Iterable[str]) -> Contents:
         for name in tables:
             rows = connection.exec_driver_sql(f"SELECT * FROM {quote(name)}")
             found[name] = sorted((tuple(map(_value, row)) for row in rows), key=repr)
-        for name, query in _SEQUENCES.items():
-            if name == engine.dialect.name and _has_sequences(connection):
-                rows = connection.exec_driver_sql(query)
-                found["the sequences"] = sorted((tuple(row) for row in rows), key=repr)
+        sequences = server_of(connection).sequences(connection)
+        if sequences is not None:
+            found["the sequences"] = sorted(sequences, key=repr)
     return found
-
-
-_SEQUENCES = {
-    "postgresql": "SELECT sequencename, last_value FROM pg_sequences "
-    "WHERE schemaname = current_schema()",
-    "sqlite": "SELECT name, seq FROM sqlite_sequence",
-}
-
-
-def _has_sequences(connection: Connection) -> bool:
-    if connection.dialect.name != "sqlite":
-        return True
-    query = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
-    return connection.exec_driver_sql(query).first() is not None
 
 
 def _value(value: Any) -> Any:

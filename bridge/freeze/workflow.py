@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL
 from bridge.database.dump.files import kind_of
 from bridge.database.scratch import scratch
 from bridge.database.secrets import scrub
+from bridge.database.servers import family
 from bridge.freeze.recorder import HistoryRecorder, repositories_of_scripts
 from bridge.legacy.frozen.files import (
     Frozen,
@@ -27,7 +28,6 @@ from bridge.legacy.runtime import ready_runtime
 from bridge.legacy.sequence import every_version
 from bridge.model.errors import ConfigError, FreezeError, SealBrokenError
 from bridge.model.frozen import Freeze, Recording, Sealed
-from bridge.model.names import family
 from bridge.model.progress import Progress
 from bridge.model.repository import Repository
 from bridge.output.redaction import redacted

@@ -9,6 +9,7 @@ from contextlib import ExitStack
 from sqlalchemy.engine import Connection, Engine
 
 from bridge.database.engine import connect
+from bridge.database.servers import servers_of_family
 from bridge.init.baseline import (
     Observed,
     Part,
@@ -24,8 +25,6 @@ from bridge.init.baseline import (
 from bridge.init.configuration import Configuration
 from bridge.init.history import HistoryResult, names_in
 from bridge.model.init_result import LegacyRows
-
-_DIALECTS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL or MariaDB"}
 
 
 class Draft:
@@ -127,7 +126,7 @@ class Draft:
         doc = (
             "A database from those days is stamped with this revision and never runs it; a new one "
             "starts here. bridge init has written it from what the history leaves on "
-            f"{', '.join(_DIALECTS[dialect] for dialect in self.observed)}."
+            f"{', '.join(_labels(dialect) for dialect in self.observed)}."
         )
         return Part(
             revision=f"{name}_base",
@@ -151,3 +150,7 @@ class Draft:
             for name in dict.fromkeys(names):
                 found[name] = (*found.get(name, ()), dialect)
         return dict(sorted(found.items()))
+
+
+def _labels(family: str) -> str:
+    return " or ".join(server.label for server in servers_of_family(family))

@@ -14,6 +14,7 @@ from bridge.database.engine import connect
 from bridge.database.row_counts import AppTables
 from bridge.database.schema import Schema, only, read_schema
 from bridge.database.scratch import Scratch
+from bridge.database.servers import family
 from bridge.init.baseline import MOMENT
 from bridge.legacy.client import WorkerOptions
 from bridge.legacy.frozen.files import Frozen
@@ -23,7 +24,6 @@ from bridge.legacy.runner import LegacyRunner
 from bridge.legacy.version_table import put_under_control
 from bridge.model.config import Config
 from bridge.model.errors import LegacyError, LegacyPreflightError
-from bridge.model.names import family
 from bridge.model.repository import Repository
 from bridge.model.state import LegacyState
 from bridge.model.steps import RunLegacy

@@ -9,9 +9,10 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
 from bridge.database.engine import connect
+from bridge.database.foreign_keys import foreign_keys_off
 from bridge.database.row_counts import AppTables
 from bridge.database.scratch import Scratch
-from bridge.database.sqlite import foreign_keys_off
+from bridge.database.servers import server_of
 from bridge.legacy.version_table import rows_of, version_table
 from bridge.model.repository import Repository
 
@@ -45,11 +46,5 @@ def delete_rows(engine: Engine, app_tables: AppTables) -> None:
     with connect(engine) as connection, foreign_keys_off(connection), connection.begin():
         quote = connection.dialect.identifier_preparer.quote_identifier
         tables = [quote(name) for name in app_tables(sa.inspect(connection).get_table_names())]
-        if engine.dialect.name == "postgresql" and tables:
-            connection.exec_driver_sql(f"TRUNCATE {', '.join(tables)} CASCADE")
-            return
-        if engine.dialect.name != "sqlite":
-            connection.exec_driver_sql("SET foreign_key_checks = 0")
-        for table in tables:
-            connection.exec_driver_sql(f"DELETE FROM {table}")
+        server_of(connection).delete_rows(connection, tables)
     engine.dispose()  # another session has its own settings

@@ -8,36 +8,32 @@ from urllib.parse import quote, urlencode
 from sqlalchemy.engine import URL
 
 from bridge.database.drivers import driver_of, is_async, with_driver
+from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
-
-# What the legacy runtime's SQLAlchemy 1.4 has a driver for. Its "mariadb" dialect is unknown to
-# sqlalchemy-migrate, whose scripts say "mysql".
-_LEGACY_DRIVERS = {
-    "postgresql": "postgresql+psycopg2",
-    "mysql": "mysql+pymysql",
-    "mariadb": "mysql+pymysql",
-    "sqlite": "sqlite",
-}
 
 
 def legacy_url(url: URL) -> str:
-    """The URL, password and all, with a driver that a private legacy runtime has."""
-    backend = url.get_backend_name()
-    return _written(with_driver(url, _LEGACY_DRIVERS.get(backend, url.drivername)))
+    """Return the URL, password and all, with a driver that a private legacy runtime has."""
+    server = server_of(url)
+    drivername = _drivername(server.legacy_name, server.legacy_driver)
+    return _written(with_driver(url, drivername or url.drivername))
 
 
 def worker_urls(url: URL) -> list[str]:
-    """What the worker may open, best first: the URL's own driver, where the runtime has it."""
-    own = url
-    if url.get_backend_name() == "mariadb":
-        own = url.set(drivername=f"mysql+{driver_of(url)}".rstrip("+"))
+    """Return what the worker may open, best first: the URL's own driver, where it has it."""
+    drivername = _drivername(server_of(url).legacy_name, driver_of(url))
+    own = url.set(drivername=drivername or url.drivername)
     return list(dict.fromkeys([*([] if is_async(url) else [_written(own)]), legacy_url(url)]))
 
 
+def _drivername(name: str | None, driver: str) -> str | None:
+    return f"{name}+{driver}".rstrip("+") if name else None
+
+
 def _written(url: URL) -> str:
-    """The URL as SQLAlchemy 1.4 reads it: it takes the database's name literally, nothing else."""
+    """Write the URL as SQLAlchemy 1.4 reads it: only the database's name is taken literally."""
     name = url.database or ""
-    if url.get_backend_name() == "sqlite" and sqlite_file(url) and not name.startswith("file:"):
+    if sqlite_file(url) and not name.startswith("file:"):
         url = url.set(database=str(Path(name).absolute()))
     text = f"{url.drivername}://"
     if url.username is not None:

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-
-def family(dialect: str) -> str:
-    """What a dialect is called in frozen histories: MariaDB's is MySQL's."""
-    return "mysql" if dialect == "mariadb" else dialect
-
-
 JOURNAL_TABLE = "bridge_journal"
 """bridge's own table."""
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import URL, Connection
 
 from bridge.database.engine import connect, make_engine
 from bridge.database.journal.table import Journal
+from bridge.database.servers import server_of
 from bridge.database.url import environment_url, parse_url, relative_to
 from bridge.model.config import Config
 from bridge.model.config_file import load
@@ -55,7 +56,7 @@ def run_environment(
             url=url,
             literal_binds=True,
             dialect_opts={"paramstyle": "named"},
-            render_as_batch=url.get_backend_name() == "sqlite",
+            render_as_batch=server_of(url).rebuilds_tables,
             **options,
         )
         with context.begin_transaction():
@@ -82,7 +83,7 @@ def _run_online(connection: Connection, options: dict[str, Any]) -> None:
     context.config.attributes["ours"] = True
     context.configure(
         connection=connection,
-        render_as_batch=connection.dialect.name == "sqlite",
+        render_as_batch=server_of(connection).rebuilds_tables,
         **options,
     )
     with context.begin_transaction():

@@ -11,8 +11,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from bridge.database.servers import family
 from bridge.model.frozen import apply_changes, schema_changes
-from bridge.model.names import family
 
 FOLDER = "recorded"
 """In the folder that holds env.py."""

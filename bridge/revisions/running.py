@@ -15,8 +15,8 @@ from alembic.script.revision import RevisionMap
 from sqlalchemy.engine import URL, Connection
 
 from bridge.database.error_text import place, said
+from bridge.database.foreign_keys import checking_foreign_keys, foreign_keys_off
 from bridge.database.journal.table import Journal
-from bridge.database.sqlite import checking_foreign_keys, foreign_keys_off
 from bridge.model.errors import AheadError, RevisionFailedError, VersionTableMismatchError
 from bridge.model.graph import Graph, Revision
 from bridge.model.journal import JournalEntry

@@ -15,7 +15,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.sql import quoted_name
 
-from bridge.database.seeding.catalog import Column, Table, mentions, read_tables
+from bridge.database.seeding.catalog import read_tables
+from bridge.database.seeding.tables import Column, Table, mentions
+from bridge.database.servers import server_of
 from bridge.model.errors import ConfigError
 from bridge.model.names import JOURNAL_TABLE
 from bridge.snapshots.pseudonyms import Scrubber
@@ -25,14 +27,6 @@ FEW = 20
 
 REPEATED = 3
 """How often each of them must be there on the average."""
-
-# Where text may be that is in no column of a table.
-_UNSEEN = {
-    "sqlite": "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL %'",
-    "postgresql": "SELECT 'large object ' || oid FROM pg_largeobject_metadata",
-}
-
-_NOTHING = "SELECT 1 FROM (SELECT 1) nothing WHERE 1 = 0"
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_ .-]{0,31}")
 
@@ -59,7 +53,7 @@ class Anonymizer:
     def __init__(
         self, connection: Connection, own: Collection[str], keep: Mapping[str, str]
     ) -> None:
-        self._sqlite = connection.dialect.name == "sqlite"
+        self._server = server_of(connection)
         tables = read_tables(connection, lambda names: [n for n in names if n not in own])
         self._tables = tables
         self.kept: dict[str, str] = {}
@@ -83,10 +77,8 @@ class Anonymizer:
                 elif reason:
                     self.kept[name] = reason
                     words.update(_texts(connection, table, column))
-        for name in connection.exec_driver_sql(
-            _UNSEEN.get(connection.dialect.name, _NOTHING)
-        ).scalars():
-            self.kept[str(name)] = "what is in it cannot be scrubbed"
+        for name in self._server.large_objects(connection):
+            self.kept[name] = "what is in it cannot be scrubbed"
         self._scrubber = Scrubber(secrets.token_bytes(32), words)
 
     def blamed(self, message: str) -> list[str]:
@@ -135,7 +127,7 @@ class Anonymizer:
         kind = column.type
         if column.labels:
             return "its type has a list of values"
-        if self._sqlite:
+        if not self._server.strict_types:
             if not _any(connection, table, column, "text"):
                 return "it is binary" if _any(connection, table, column, "blob") else ""
         elif not _TEXT.match(kind):
@@ -189,7 +181,7 @@ def _is_list(connection: Connection, table: Table, column: Column) -> bool:
     if column.type.endswith("[]"):
         return False
     c, of = _column(table, column)
-    text = sa.cast(c, sa.Text) if connection.dialect.name == "postgresql" else c
+    text = server_of(connection).as_text(c)
     found = sa.select(text, sa.func.count()).select_from(of).where(c.isnot(None))
     rows = connection.execute(found.group_by(text).limit(FEW + 1)).fetchall()
     counts = {row[0]: row[1] for row in rows}
@@ -202,8 +194,7 @@ def _is_list(connection: Connection, table: Table, column: Column) -> bool:
 
 def _texts(connection: Connection, table: Table, column: Column) -> Iterator[str]:
     c, of = _column(table, column)
-    if connection.dialect.name == "postgresql":
-        c = sa.cast(c, sa.Text)
-    for (value,) in connection.execute(sa.select(c).select_from(of).distinct()):
+    text = server_of(connection).as_text(c)
+    for (value,) in connection.execute(sa.select(text).select_from(of).distinct()):
         if isinstance(value, str) and value:
             yield value

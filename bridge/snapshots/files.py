@@ -11,14 +11,10 @@ from pathlib import Path
 from sqlalchemy.engine import URL
 
 from bridge.database.dump.files import COPY_END, kind_of
+from bridge.database.servers import servers_of_family
 from bridge.model.errors import ConfigError, SnapshotError
 from bridge.model.progress import Progress
 from bridge.model.results import Snapshot, standing
-
-ENDINGS = {"sqlite": ".sqlite.sql", "postgresql": ".pg.sql", "mysql": ".mysql.sql"}
-"""The ends of the names of snapshots, by their kinds."""
-
-LABELS = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 
 _HEADER = re.compile(r"-- bridge snapshot: (?P<where>.*) \((?P<label>\w+)\)")
 
@@ -54,7 +50,7 @@ class SnapshotFile:
             raise ConfigError(
                 f"{self.name!r} is not a file's name.", help="Give one without a folder."
             )
-        ending = ENDINGS[kind]
+        ending = servers_of_family(kind)[0].snapshot_ending
         name = (self.name or default).removesuffix(ending)
         path = Path(folder if self.folder is None else self.folder) / f"{name}{ending}"
         if path.exists() and not self.force:

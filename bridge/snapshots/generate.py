@@ -11,9 +11,9 @@ from pathlib import Path
 from sqlalchemy.engine import Engine
 
 from bridge.database.scratch import Scratch
+from bridge.database.servers import family
 from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.errors import BridgeError, ConfigError, LegacyError, LegacyPreflightError
-from bridge.model.names import family
 from bridge.model.progress import Progress
 from bridge.model.results import standing
 from bridge.project import Project

@@ -10,8 +10,9 @@ from sqlalchemy.engine import Engine
 from bridge.database.dump.files import kind_of
 from bridge.database.engine import connect
 from bridge.database.scratch import Scratch
+from bridge.database.servers import family
 from bridge.model.errors import ResumeError, SnapshotError, UnmanagedError
-from bridge.model.names import JOURNAL_TABLE, family
+from bridge.model.names import JOURNAL_TABLE
 from bridge.model.results import Imported
 from bridge.model.state import State
 from bridge.project import Project

@@ -13,14 +13,14 @@ from sqlalchemy.engine import URL
 
 from bridge.database.scratch import Scratch, scratch
 from bridge.database.secrets import scrub
+from bridge.database.servers import family, server_of, servers_of_family
 from bridge.database.url import parse_url
 from bridge.legacy.frozen.files import check_seal
 from bridge.model.errors import SnapshotError
-from bridge.model.names import family
 from bridge.model.results import Imported, Snapshot
 from bridge.output.redaction import redacted
 from bridge.project import Project
-from bridge.snapshots.files import LABELS, UNCHANGED, SnapshotFile, name_for
+from bridge.snapshots.files import UNCHANGED, SnapshotFile, name_for
 from bridge.snapshots.generate import Filling, Generator, with_required
 from bridge.snapshots.importing import import_file, kind_of_file
 from bridge.snapshots.writing import Contents, Writer
@@ -93,13 +93,16 @@ def _server_for(kind: str | None, urls: Sequence[URL]) -> URL | None:
     :param kind: None for that of the first URL, or SQLite where there is none.
     :raises SnapshotError: there is no such server.
     """
-    if kind == "sqlite" or (kind is None and not urls):
+    if kind is None:
+        return urls[0] if urls else None
+    wanted = servers_of_family(kind)[0]
+    if not wanted.is_server:
         return None
     for url in urls:
-        if kind in (None, family(url.get_backend_name())):
+        if server_of(url).family == kind:
             return url
     raise SnapshotError(
-        f"A database of {LABELS[kind or 'mysql']} needs a server.",
+        f"A database of {wanted.label} needs a server.",
         help="Name one on which databases may be made and dropped: "
         f"--scratch-url {kind}://USER:PASSWORD@HOST/DATABASE",
         state_of_data=UNCHANGED,

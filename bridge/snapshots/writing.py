@@ -13,23 +13,24 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 
-from bridge.database.backup import dumper_of
+from bridge.database.dump import dumper_of
 from bridge.database.dump.files import mysql_lines, postgresql_lines
 from bridge.database.dump.sqlite import sqlite_script
 from bridge.database.engine import connect
 from bridge.database.integrity import list_tables, rows_that_point_nowhere
 from bridge.database.scratch import Scratch
+from bridge.database.servers import family, server_of
 from bridge.model.errors import DatabaseError, SnapshotError
-from bridge.model.names import family
 from bridge.model.results import Snapshot, standing
 from bridge.project import Project
 from bridge.snapshots.anonymize import Anonymizer
-from bridge.snapshots.files import LABELS, UNCHANGED, header, with_sorted_rows, without_its_time
-from bridge.snapshots.scrub_dump import scrubbed_copies, scrubbed_inserts
+from bridge.snapshots.files import UNCHANGED, header, with_sorted_rows, without_its_time
+from bridge.snapshots.scrub_dump import Text, scrubbed_copies, scrubbed_inserts
 from bridge.upgrade.detect import detect
 
 
@@ -82,7 +83,7 @@ class Writer:
             raise _unwritable_error(path, error) from None
         try:
             with os.fdopen(handle, "wb") as stream:
-                label = _label_of(self._engine)
+                label = server_of(self._engine).label
                 stream.write(header(contents.versions, contents.revisions, label).encode())
                 lines = _script(self._engine, anonymizer, arrange=since is not None)
                 if since is not None:
@@ -129,30 +130,35 @@ class Writer:
 
 def _script(engine: Engine, anonymizer: Anonymizer | None, *, arrange: bool) -> Iterator[bytes]:
     """Yield the database as a script, a line each."""
-    dumper = dumper_of(engine)
     text = anonymizer.text if anonymizer else None
-    if dumper is None:
+    if not server_of(engine).is_server:
         engine.dispose()
         for line in sqlite_script(Path(str(engine.url.database)), text, arrange=arrange):
             yield f"{line}\n".encode()
         return
     with tempfile.TemporaryDirectory(prefix="bridge-snapshot-") as folder:
         script = Path(folder) / "script"
-        dumper.write_script(script)
+        dumper_of(engine).write_script(script)
         with open(script, "rb") as stream:
-            if engine.dialect.name == "postgresql":
-                lines = postgresql_lines(stream, str(script))
-                if text is not None:
-                    lines = scrubbed_copies(lines, text, _schema(engine))
-                yield from with_sorted_rows(lines)
-                return
-            lines = mysql_lines(stream, str(script))
-            name = f"`{engine.url.database}`.".encode()
-            lines = (x if x.startswith(b"INSERT") else x.replace(name, b"") for x in lines)
-            lines = itertools.chain(itertools.islice(lines, 1), [_defaults(engine)], lines)
-            if text is not None:
-                lines = scrubbed_inserts(lines, text, _columns(engine))
-            yield from lines
+            yield from _LINES[server_of(engine).syntax](stream, engine, text)
+
+
+def _postgresql_lines(stream: IO[bytes], engine: Engine, text: Text | None) -> Iterator[bytes]:
+    lines = postgresql_lines(stream, stream.name)
+    if text is not None:
+        lines = scrubbed_copies(lines, text, _schema(engine))
+    return with_sorted_rows(lines)
+
+
+def _mysql_lines(stream: IO[bytes], engine: Engine, text: Text | None) -> Iterator[bytes]:
+    lines = mysql_lines(stream, stream.name)
+    name = f"`{engine.url.database}`.".encode()
+    lines = (x if x.startswith(b"INSERT") else x.replace(name, b"") for x in lines)
+    lines = itertools.chain(itertools.islice(lines, 1), [_defaults(engine)], lines)
+    return lines if text is None else scrubbed_inserts(lines, text, _columns(engine))
+
+
+_LINES = {"postgresql": _postgresql_lines, "mysql": _mysql_lines}
 
 
 def _defaults(engine: Engine) -> bytes:
@@ -175,11 +181,6 @@ def _columns(engine: Engine) -> dict[str, list[str]]:
             table: [column["name"] for column in inspector.get_columns(table)]
             for table in inspector.get_table_names()
         }
-
-
-def _label_of(engine: Engine) -> str:
-    mariadb = getattr(engine.dialect, "is_mariadb", False)
-    return LABELS["mariadb" if mariadb else engine.dialect.name]
 
 
 def _unwritable_error(path: Path, error: OSError) -> SnapshotError:

@@ -17,34 +17,17 @@ from pathlib import Path
 
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy_dlock.exceptions import SqlAlchemyDLockBaseException
 
 from bridge.database.engine import read_only, unreadable
 from bridge.database.journal.reading import Holder, read_holder
+from bridge.database.lock import LOCK_SUFFIX, Lock, lock_of
 from bridge.database.url import sqlite_file
 from bridge.model.errors import BridgeError, LockedError
-from bridge.upgrade.lock_kinds import (
-    LOCK_SUFFIX,
-    QUICK_SECONDS,
-    Lock,
-    MySQLLock,
-    PostgreSQLLock,
-    SQLiteLock,
-    retry_until,
-)
 
+POLL_SECONDS = 0.1
 
-def _lock_of(engine: Engine) -> Lock:
-    dialect = engine.dialect.name
-    if dialect == "postgresql":
-        return PostgreSQLLock(engine)
-    if dialect in ("mysql", "mariadb"):
-        return MySQLLock(engine)
-    file = sqlite_file(engine.url)
-    return Lock() if file is None else SQLiteLock(file)
-
-
-# --- taking it ----------------------------------------------------------------------------
+QUICK_SECONDS = 2.0
+"""How long to wait in silence: who has just begun has not yet written who it is."""
 
 
 @contextmanager
@@ -58,11 +41,11 @@ def locked(engine: Engine, timeout: float, notify: Callable[[str], None]) -> Ite
     :raises DatabaseError: the database cannot be reached, or refuses the lock.
     """
     end = time.monotonic() + timeout
-    lock = _lock_of(engine)
+    lock = lock_of(engine)
     try:
         try:
             _wait(engine, lock, end, timeout, notify)
-        except (SQLAlchemyError, SqlAlchemyDLockBaseException) as error:
+        except SQLAlchemyError as error:
             raise unreadable(engine.url, error) from None
         with lock.marking():
             yield lock
@@ -73,21 +56,21 @@ def locked(engine: Engine, timeout: float, notify: Callable[[str], None]) -> Ite
 def _wait(
     engine: Engine, lock: Lock, end: float, timeout: float, notify: Callable[[str], None]
 ) -> None:
-    if not retry_until(lock.take, min(end, time.monotonic() + QUICK_SECONDS)):
+    if not _retry_until(lock.acquire, min(end, time.monotonic() + QUICK_SECONDS)):
         notify(f"Waiting for another run of bridge{_named(_holder(engine))}.")
-        if not retry_until(lock.take, end):
+        if not _retry_until(lock.acquire, end):
             raise LockedError(
                 "Another run of bridge is at work on this database"
                 f"{_named(_holder(engine))}. It did not end within {timeout:g} s.",
                 help="Wait for its end, or wait longer: --lock-timeout SECONDS",
                 state_of_data="This run has changed nothing; the other one is at work.",
             )
-    if not lock.quiet():
+    if not lock.is_idle():
         notify(
             f"Waiting for a statement of an earlier run{_named(_holder(engine))}: that run was cut "
             "short, and the database still works on it."
         )
-        if not retry_until(lock.quiet, end):
+        if not _retry_until(lock.is_idle, end):
             raise LockedError(
                 f"A statement of an earlier run{_named(_holder(engine))} still runs in the "
                 f"database, though that run was cut short. It did not end within {timeout:g} s.",
@@ -96,23 +79,32 @@ def _wait(
             )
 
 
+def _retry_until(attempt: Callable[[], bool], end: float) -> bool:
+    """Try it until it succeeds or the time is over, once at least."""
+    while not attempt():
+        if time.monotonic() >= end:
+            return False
+        time.sleep(POLL_SECONDS)
+    return True
+
+
 def busy(engine: Engine) -> bool:
-    """Whether another run has the lock now; where that cannot be told, no."""
+    """Return whether another run has the lock now; where that cannot be told, no."""
     file = sqlite_file(engine.url)
     if file is not None and not Path(f"{file.resolve()}{LOCK_SUFFIX}").exists():
         return False
     try:
-        lock = _lock_of(engine)
+        lock = lock_of(engine)
         try:
-            return not lock.take()
+            return not lock.acquire()
         finally:
             lock.close()
-    except (BridgeError, SQLAlchemyError, SqlAlchemyDLockBaseException):
+    except (BridgeError, SQLAlchemyError):
         return False
 
 
 def _holder(engine: Engine) -> Holder | None:
-    """Who runs, as the journal has it; None where it cannot be read, or has nothing yet."""
+    """Return who runs, as the journal has it; None where it cannot be read, or is empty yet."""
     file = sqlite_file(engine.url)
     if file is not None and not file.exists():
         return None

@@ -13,6 +13,7 @@ from sqlalchemy.engine.mock import MockConnection
 
 from bridge.database.journal.table import Journal
 from bridge.database.rendering import count, inline, rendered, script_dialect, with_end
+from bridge.database.servers import family
 from bridge.database.sql.statements import settings
 from bridge.legacy.version_table import rows_of, version_row, version_table
 from bridge.model.errors import (
@@ -20,7 +21,6 @@ from bridge.model.errors import (
     RevisionsError,
 )
 from bridge.model.journal import JournalEntry
-from bridge.model.names import family
 from bridge.model.progress import Progress
 from bridge.model.steps import (
     CreateModels,

@@ -24,9 +24,9 @@ from support.legacy_projects import (
 from support.projects import write_versions
 
 from bridge import Bridge, BridgeError
+from bridge.database.servers import family
 from bridge.legacy.frozen.files import Frozen, read_frozen
 from bridge.model.errors import DriftError, FreezeError, NotReplayableError, SealBrokenError
-from bridge.model.names import family
 from bridge.model.steps import RunLegacy, VerifySchema
 
 CREATE = """

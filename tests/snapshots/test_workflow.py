@@ -17,7 +17,7 @@ from support.projects import TOP, Project
 
 from bridge import Bridge, BridgeError
 from bridge.database.dump.files import mysql_lines, postgresql_lines
-from bridge.database.dump.postgresql import PostgreSQL
+from bridge.database.dump.postgresql import PostgreSQLDumper
 from bridge.database.dump.sqlite import sqlite_script
 from bridge.model.errors import ConfigError, DatabaseError, LegacyError, SnapshotError
 from bridge.model.progress import Progress
@@ -347,7 +347,7 @@ def test_an_archive_of_pg_dump_s_is_taken_in(make_database: MakeDatabase, sample
     database = make_database("postgresql")
     database.load(OLD)
     path = sample.root / "old.dump"
-    PostgreSQL(database.engine()).dump(path)
+    PostgreSQLDumper(database.engine()).dump(path)
 
     made = sample.bridge().import_snapshot(path, urls=[database.url]).snapshot
 

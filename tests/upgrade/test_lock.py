@@ -508,7 +508,7 @@ def test_the_locks_session_may_idle_for_hours(
         name = sa.engine.make_url(database.url).database
         database.execute(f"ALTER DATABASE {name} SET idle_session_timeout = '10min'")
     with locked(database.engine(), 0, print) as lock:
-        assert lock._scalar(setting) == value  # type: ignore[attr-defined]
+        assert lock.ask(setting) == value  # type: ignore[attr-defined]
 
 
 def test_a_lock_file_belongs_to_whom_the_database_belongs(sqlite_database: Database) -> None:

@@ -19,6 +19,7 @@ from support.projects import TOP, Project, write_revisions, write_versions
 from support.servers import ServerError
 
 from bridge import Bridge, __version__
+from bridge.database.servers import family
 from bridge.legacy.frozen.files import Frozen, checksums, manifest
 from bridge.legacy.frozen.format import dialect_entry, dialect_files
 from bridge.model.errors import (
@@ -32,7 +33,6 @@ from bridge.model.errors import (
     SealBrokenError,
 )
 from bridge.model.frozen import FrozenDialect, FrozenVersion
-from bridge.model.names import family
 from bridge.model.progress import Progress
 
 URLS = {

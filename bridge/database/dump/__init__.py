@@ -1,1 +1,34 @@
-"""Databases as files of SQL: by the servers' own programs, and by bridge for SQLite."""
+"""Databases as files: by the servers' own programs, and by bridge for SQLite."""
+
+from __future__ import annotations
+
+from sqlalchemy.engine import Engine
+
+from bridge.database.dump.mysql import MySQLDumper
+from bridge.database.dump.postgresql import PostgreSQLDumper
+from bridge.database.dump.program import Dumper
+from bridge.database.dump.sqlite_file import SQLiteDumper
+from bridge.database.servers import server_of
+from bridge.model.errors import BackupError
+
+_DUMPERS: dict[str, type[SQLiteDumper] | type[PostgreSQLDumper] | type[MySQLDumper]] = {
+    "sqlite": SQLiteDumper,
+    "postgresql": PostgreSQLDumper,
+    "mysql": MySQLDumper,
+}
+
+
+def dumper_of(engine: Engine) -> Dumper:
+    """Return what dumps the database behind an engine.
+
+    :raises BackupError: nothing does.
+    """
+    server = server_of(engine)
+    kind = _DUMPERS.get(server.syntax)
+    if kind is None:
+        raise BackupError(
+            f"bridge makes no backups of {server.name}.",
+            help="Make one with the database's own programs, or run it without a backup: "
+            "bridge dbupdate --no-backup",
+        )
+    return kind(engine)

@@ -10,41 +10,12 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from bridge.database.servers import all_servers
 from bridge.model.errors import DatabaseError
-
-SQLITE_FILE = b"SQLite format 3\0"
-
-POSTGRESQL_ARCHIVE = b"PGDMP"
-
-_COMMENTS = rb"(?:--[^\n]*\n|\s)*"
-
-# A dump of MariaDB's may say first that it is to be read in a sandbox.
-_SANDBOX = rb"(?:/\*[^\n]*\*/;?\s*)?"
-
-# How each kind of file begins: backups of bridge's own, and what may come from elsewhere.
-_BACKUPS = {
-    "sqlite": re.compile(re.escape(SQLITE_FILE)),
-    "postgresql": re.compile(POSTGRESQL_ARCHIVE),
-    "mysql": re.compile(_SANDBOX + rb"-- (?:MariaDB|MySQL) dump "),
-}
-
-_FILES = {
-    "sqlite": re.compile(
-        re.escape(SQLITE_FILE) + rb"|" + _COMMENTS + rb"(?:PRAGMA|BEGIN TRANSACTION)\b"
-    ),
-    "postgresql": re.compile(
-        POSTGRESQL_ARCHIVE + rb"|(?:--[^\n]*\n|\s)*?-- PostgreSQL database dump\s"
-    ),
-    "mysql": re.compile(
-        rb"(?:--[^\n]*\n|\s)*?"
-        + _SANDBOX
-        + rb"(?:-- (?:MariaDB|MySQL) dump\b|/\*!40101 SET @OLD_CHARACTER_SET_CLIENT)"
-    ),
-}
 
 
 def kind_of(path: Path) -> str | None:
-    """The kind of database that a file was made of, None where it is none that bridge knows.
+    """Return the family of the database that a file was made of; None for one of no kind.
 
     :raises DatabaseError: it cannot be read.
     """
@@ -55,16 +26,16 @@ def kind_of(path: Path) -> str | None:
         raise DatabaseError(
             f"{path} cannot be read: {error.strerror or error}", help="Name a file that is there."
         ) from None
-    return _kind(begin, _FILES)
+    return _kind(begin, [(server.family, server.dump_start) for server in all_servers()])
 
 
 def kind_of_backup(begin: bytes) -> str | None:
-    """The kind of database that a backup was made of, by its first 200 bytes."""
-    return _kind(begin, _BACKUPS)
+    """Return the family of the database that a backup was made of, by its first 200 bytes."""
+    return _kind(begin, [(server.family, server.backup_start) for server in all_servers()])
 
 
-def _kind(begin: bytes, marks: dict[str, re.Pattern[bytes]]) -> str | None:
-    return next((kind for kind, mark in marks.items() if mark.match(begin)), None)
+def _kind(begin: bytes, starts: Iterable[tuple[str, bytes]]) -> str | None:
+    return next((family for family, start in starts if start and re.match(start, begin)), None)
 
 
 # --- PostgreSQL ---------------------------------------------------------------------------
@@ -85,7 +56,7 @@ COPY_END = b"\\.\n"
 
 
 def postgresql_lines(lines: Iterable[bytes], source: str) -> Iterator[bytes]:
-    """The script that pg_dump wrote, without what belongs to one server or run.
+    """Yield the script that pg_dump wrote, without what belongs to one server or run.
 
     :param source: the file, for messages.
     :raises DatabaseError: there are commands in it for psql, which no dump has.
@@ -113,7 +84,7 @@ def postgresql_lines(lines: Iterable[bytes], source: str) -> Iterator[bytes]:
 
 
 def _unquoted(line: bytes, quote: bytes | None) -> tuple[bytes, bytes | None]:
-    """What of a line stands in no quotes, and the quote that is open at its end.
+    """Return what of a line stands in no quotes, and the quote that is open at its end.
 
     :param quote: the one that is open at its begin.
     """
@@ -161,7 +132,7 @@ _MY_REPLACED = (
 
 
 def mysql_lines(lines: Iterable[bytes], source: str) -> Iterator[bytes]:
-    """The script that mariadb-dump or mysqldump wrote, without what belongs to one server or run.
+    """Yield the script that mariadb-dump wrote, without what belongs to one server or run.
 
     :param source: the file, for messages.
     :raises DatabaseError: it has several databases.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,9 +15,8 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.drivers import driver_of, with_driver
+from bridge.database.dump.files import mysql_lines
 from bridge.database.dump.program import (
-    DUMP_END,
-    SSL,
     error_stream,
     find_program,
     program_environment,
@@ -28,8 +28,13 @@ from bridge.database.dump.program import (
 from bridge.database.engine import connect, unreadable
 from bridge.model.errors import BackupError
 
+_SSL = {"ssl_ca": "ssl-ca", "ssl_capath": "ssl-capath", "ssl_cert": "ssl-cert",
+        "ssl_cipher": "ssl-cipher", "ssl_key": "ssl-key"}  # fmt: skip
 
-class MySQL:
+_DUMP_END = b"-- Dump completed"
+
+
+class MySQLDumper:
     """mariadb-dump and mariadb, or mysqldump and mysql."""
 
     def __init__(self, engine: Engine) -> None:
@@ -55,8 +60,15 @@ class MySQL:
             given = [file, *options, "--", str(self.engine.url.database)]
             run_program("mariadb-dump", given, self.engine.url, environment)
 
-    def run_script(self, path: Path) -> None:
+    def load(self, path: Path) -> None:
         """Each statement alone."""
+        with tempfile.TemporaryDirectory(prefix="bridge-") as folder:
+            script = Path(folder) / "script"
+            with open(path, "rb") as stream, open(script, "wb") as target:
+                target.writelines(mysql_lines(stream, str(path)))
+            self._run_script(script)
+
+    def _run_script(self, path: Path) -> None:
         with self._login() as (file, environment), error_stream() as said:
             given = [
                 find_program("mariadb"),
@@ -74,10 +86,10 @@ class MySQL:
                 raise program_error("mariadb", said, self.engine.url)
 
     def check(self, path: Path, *, thoroughly: bool) -> None:
-        """Whether its last line is there."""
+        """Look whether its last line is there."""
         with open(path, "rb") as stream:
             stream.seek(max(0, path.stat().st_size - 500))
-            if DUMP_END in stream.read():
+            if _DUMP_END in stream.read():
                 return
         raise BackupError(
             f"The dump {path} is not whole: its last line is missing.",
@@ -119,7 +131,7 @@ class MySQL:
 
     @contextlib.contextmanager
     def _login(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """The argument that names the file with the login, and the environment."""
+        """Give the argument that names the file with the login, and the environment."""
         url = with_driver(self.engine.url, f"mysql+{driver_of(self.engine.url) or 'pymysql'}")
         query: Mapping[str, Any] = url.query
         values: dict[str, Any] = {
@@ -133,7 +145,7 @@ class MySQL:
         if url.host and not values["socket"] and driver_of(url) != "mysqldb":
             # The programs take "localhost" for a socket, as that driver does.
             values["protocol"] = "tcp"
-        certificates = {name: query[key] for key, name in SSL.items() if key in query}
+        certificates = {name: query[key] for key, name in _SSL.items() if key in query}
         # As the drivers: they look at the server's name only where they are told to.
         verify = str(query.get("ssl_check_hostname", "")).lower() in ("1", "true", "yes")
         values |= {**certificates, "loose-ssl-verify-server-cert": int(verify)}
@@ -146,14 +158,14 @@ class MySQL:
 
 
 def _quoted(value: str) -> str:
-    """A value for an option file."""
+    """Return a value for an option file."""
     for character, escape in (("\\", "\\\\"), ('"', '\\"'), ("\n", "\\n"), ("\r", "\\r")):
         value = value.replace(character, escape)
     return f'"{value}"'
 
 
 def _mysql_drops(connection: Connection) -> list[str]:
-    """What takes out all that the database holds."""
+    """Return what drops all that the database holds."""
     quote = connection.dialect.identifier_preparer.quote_identifier
     kinds = {"VIEW": "VIEW", "SEQUENCE": "SEQUENCE"}
     queries = (

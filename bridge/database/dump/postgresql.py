@@ -16,11 +16,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.drivers import LIBPQ
+from bridge.database.dump.files import postgresql_lines
 from bridge.database.dump.program import (
     LOCK_SECONDS,
-    OWN,
-    RELATIONS,
-    ROUTINES,
     error_stream,
     find_program,
     program_environment,
@@ -30,10 +28,21 @@ from bridge.database.dump.program import (
     secret_file,
 )
 from bridge.database.engine import connect, unreadable
+from bridge.database.servers.postgresql import ARCHIVE_START
 from bridge.model.errors import BackupError
 
+_OWN = (
+    "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT EXISTS "
+    "(SELECT 1 FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
+)
 
-class PostgreSQL:
+_RELATIONS = {"r": "TABLE", "p": "TABLE", "f": "FOREIGN TABLE", "v": "VIEW",
+              "m": "MATERIALIZED VIEW", "S": "SEQUENCE"}  # fmt: skip
+
+_ROUTINES = {"p": "PROCEDURE", "a": "AGGREGATE"}
+
+
+class PostgreSQLDumper:
     """pg_dump, pg_restore and psql."""
 
     def __init__(self, engine: Engine) -> None:
@@ -97,16 +106,25 @@ class PostgreSQL:
             given = [*options, f"--file={path}", database]
             run_program("pg_dump", given, self.engine.url, environment)
 
-    def run_script(self, path: Path) -> None:
-        """In one transaction."""
-        options = ["--no-psqlrc", "--quiet", "--no-password", "--single-transaction"]
-        options += ["--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={path}"]
-        with self._login() as (database, environment):
-            run_program("psql", [*options, database], self.engine.url, environment)
+    def load(self, path: Path) -> None:
+        """In one transaction, as a script of psql's."""
+        with tempfile.TemporaryDirectory(prefix="bridge-") as folder:
+            plain, script = path, Path(folder) / "script"
+            with open(path, "rb") as stream:
+                if stream.read(len(ARCHIVE_START)) == ARCHIVE_START:
+                    plain = Path(folder) / "plain"
+            if plain != path:
+                _write_archive_script(path, plain)
+            with open(plain, "rb") as stream, open(script, "wb") as target:
+                target.writelines(postgresql_lines(stream, str(path)))
+            options = ["--no-psqlrc", "--quiet", "--no-password", "--single-transaction"]
+            options += ["--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={script}"]
+            with self._login() as (database, environment):
+                run_program("psql", [*options, database], self.engine.url, environment)
 
     @contextlib.contextmanager
     def _login(self) -> Iterator[tuple[str, dict[str, str]]]:
-        """The argument that names the database, and the environment."""
+        """Give the argument that names the database, and the environment."""
         _, given = self.engine.dialect.create_connect_args(self.engine.url)
         given = {"dbname" if k == "database" else k: v for k, v in given.items()}
         password = str(given.pop("password", None) or "")
@@ -126,7 +144,7 @@ class PostgreSQL:
 
 
 def _drops(connection: Connection) -> list[str]:
-    """What takes out all that the database's own schemas hold, but for extensions'."""
+    """Return what drops all that the database's own schemas hold, but for extensions'."""
     quote = connection.dialect.identifier_preparer.quote_identifier
 
     def found(query: str) -> Sequence[Any]:
@@ -134,34 +152,34 @@ def _drops(connection: Connection) -> list[str]:
 
     relations = found(
         "SELECT o.relkind, n.nspname, o.relname FROM pg_class o JOIN pg_namespace n "
-        f"ON n.oid = o.relnamespace WHERE o.relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND {OWN}"
+        f"ON n.oid = o.relnamespace WHERE o.relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND {_OWN}"
     )
-    kinds = list(RELATIONS)
+    kinds = list(_RELATIONS)
     drops = [
-        f"DROP {RELATIONS[kind]} IF EXISTS {quote(schema)}.{quote(name)} CASCADE;"
+        f"DROP {_RELATIONS[kind]} IF EXISTS {quote(schema)}.{quote(name)} CASCADE;"
         # Tables first: they take the sequences of their columns along.
         for kind, schema, name in sorted(relations, key=lambda row: kinds.index(row[0]))
     ]
     types = found(
         "SELECT n.nspname, o.typname FROM pg_type o JOIN pg_namespace n ON n.oid = o.typnamespace "
         "LEFT JOIN pg_class c ON c.oid = o.typrelid "
-        f"WHERE (o.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND {OWN}"
+        f"WHERE (o.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND {_OWN}"
     )
     # Before the routines: a range takes its own along.
     drops += [f"DROP TYPE IF EXISTS {quote(s)}.{quote(name)} CASCADE;" for s, name in types]
     routines = found(
         "SELECT o.prokind, n.nspname, o.proname, pg_get_function_identity_arguments(o.oid) "
-        f"FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace WHERE {OWN}"
+        f"FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace WHERE {_OWN}"
     )
     drops += [
-        f"DROP {ROUTINES.get(kind, 'FUNCTION')} IF EXISTS {quote(schema)}.{quote(name)}"
+        f"DROP {_ROUTINES.get(kind, 'FUNCTION')} IF EXISTS {quote(schema)}.{quote(name)}"
         f"({arguments or ('*' if kind == 'a' else '')}) CASCADE;"
         for kind, schema, name, arguments in routines
     ]
     schemas = found(
         "SELECT n.nspname FROM pg_namespace o JOIN pg_namespace n ON n.oid = o.oid "
         "WHERE n.nspname <> 'public' AND NOT EXISTS "
-        f"(SELECT 1 FROM pg_extension e WHERE e.extnamespace = n.oid) AND {OWN}"
+        f"(SELECT 1 FROM pg_extension e WHERE e.extnamespace = n.oid) AND {_OWN}"
     )
     drops += [f"DROP SCHEMA IF EXISTS {quote(row[0])} CASCADE;" for row in schemas]
     if found("SELECT 1 FROM pg_largeobject_metadata LIMIT 1"):
@@ -170,14 +188,14 @@ def _drops(connection: Connection) -> list[str]:
 
 
 def _kept(connection: Connection) -> tuple[set[str], set[str]]:
-    """The extensions that are there, and the schemas that stay for them."""
+    """Return the extensions that are there, and the schemas that stay for them."""
     query = "SELECT e.extname, n.nspname FROM pg_extension e JOIN pg_namespace n ON n.oid = {}"
     rows = connection.execute(sa.text(query.format("e.extnamespace"))).fetchall()
     return {row[0] for row in rows}, {"public", *(row[1] for row in rows)}
 
 
 def _without(listed: str, kept: tuple[set[str], set[str]]) -> Iterator[str]:
-    """The table of contents without what is kept: only its owner, often root, could make it."""
+    """Return the table of contents without what is kept: only its owner could make it."""
     extensions, schemas = kept
     pattern = re.compile(r"\d+; \d+ \d+ (?:(?:COMMENT|ACL) - )?(EXTENSION|SCHEMA)(?: -)? (\S+) ")
     for line in listed.splitlines(keepends=True):
@@ -193,7 +211,7 @@ def _piped(
     first: str,
     said: IO[bytes],
 ) -> bool:
-    """Whether the writer took `first` and all that the reader gave, and committed it."""
+    """Return whether the writer took `first` and all that the reader gave, and committed it."""
     settings: dict[str, Any] = {"env": environment, "stderr": said}
     giving = subprocess.Popen(reader, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, **settings)
     taking = subprocess.Popen(writer, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, **settings)
@@ -217,7 +235,7 @@ def _piped(
             process.wait()
 
 
-def archive_script(archive: Path, path: Path) -> None:
+def _write_archive_script(archive: Path, path: Path) -> None:
     """Write what is in an archive of pg_dump's as a script, without owners and rights.
 
     :raises BackupError: the program is missing, or the archive is damaged.

@@ -35,10 +35,10 @@ _OLDER = {"mariadb-dump": "mysqldump", "mariadb": "mysql"}
 
 
 class Dumper(Protocol):
-    """How a server's database is dumped into a file, and made from it again."""
+    """How a database is dumped into a file, and made from it again."""
 
     def dump(self, path: Path, *, for_copy: bool = False) -> None:
-        """Write the dump into the file, which is there and empty.
+        """Write the dump into the file, which exists and is empty.
 
         :param for_copy: without what would be at work by itself in a second database: events,
             subscriptions.
@@ -46,7 +46,7 @@ class Dumper(Protocol):
         """
 
     def check(self, path: Path, *, thoroughly: bool) -> None:
-        """Whether the dump is whole; `thoroughly` reads all of it.
+        """Check that the dump is whole; `thoroughly` reads all of it.
 
         :raises BackupError: it is not.
         """
@@ -63,45 +63,28 @@ class Dumper(Protocol):
         :raises BackupError: the program is missing or failed.
         """
 
-    def run_script(self, path: Path) -> None:
-        """Run a script of such a program's in a database that is empty.
+    def load(self, path: Path) -> None:
+        """Load a file that may come from elsewhere into the database, which is bridge's and empty.
 
-        :raises BackupError: it failed.
+        What in it leads to another database is left out.
+
+        :raises BackupError: it is not whole, or the program is missing or failed.
+        :raises DatabaseError: it has what no dump of one database has.
         """
-
-
-# --- PostgreSQL ---------------------------------------------------------------------------
-
-OWN = (
-    "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT EXISTS "
-    "(SELECT 1 FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
-)
-
-RELATIONS = {"r": "TABLE", "p": "TABLE", "f": "FOREIGN TABLE", "v": "VIEW",
-              "m": "MATERIALIZED VIEW", "S": "SEQUENCE"}  # fmt: skip
-
-ROUTINES = {"p": "PROCEDURE", "a": "AGGREGATE"}
-
-# --- MySQL and MariaDB --------------------------------------------------------------------
-
-SSL = {"ssl_ca": "ssl-ca", "ssl_capath": "ssl-capath", "ssl_cert": "ssl-cert",
-        "ssl_cipher": "ssl-cipher", "ssl_key": "ssl-key"}  # fmt: skip
-
-DUMP_END = b"-- Dump completed"
 
 
 # --- programs -----------------------------------------------------------------------------
 
 
 def program_environment(*without: str) -> dict[str, str]:
-    """The environment for a program: in English, and without the URL, which has a password."""
+    """Return the environment for a program: in English, and without the URL and its password."""
     left = {k: v for k, v in os.environ.items() if k not in (*SECRET_VARIABLES, *without)}
     return {**left, "LC_ALL": "C"}
 
 
 @contextlib.contextmanager
 def secret_file(text: str) -> Iterator[str]:
-    """The path of a file that only this user can read, while it is needed."""
+    """Write a file that only this user can read, and remove it afterwards."""
     handle, name = tempfile.mkstemp(prefix="bridge-")  # 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
@@ -113,12 +96,16 @@ def secret_file(text: str) -> Iterator[str]:
 
 @contextlib.contextmanager
 def error_stream() -> Iterator[IO[bytes]]:
-    """Where a program's complaints go; not a pipe, which could fill up while nobody reads it."""
+    """Open a file for a program's errors: a pipe could fill up while nobody reads it."""
     with tempfile.TemporaryFile() as stream:
         yield stream
 
 
 def find_program(program: str) -> str:
+    """Return the path of a program.
+
+    :raises BackupError: it is not installed.
+    """
     found = shutil.which(program) or shutil.which(_OLDER.get(program, program))
     if found is None:
         raise BackupError(
@@ -131,7 +118,10 @@ def find_program(program: str) -> str:
 def run_program(
     program: str, arguments: Sequence[str], url: URL | None, environment: Mapping[str, str]
 ) -> str:
-    """The output of a program that must succeed."""
+    """Return the output of a program.
+
+    :raises BackupError: it is not installed, or failed.
+    """
     with error_stream() as said:
         done = subprocess.run(
             [find_program(program), *arguments],
@@ -147,6 +137,7 @@ def run_program(
 
 
 def program_error(program: str, said: IO[bytes], url: URL | None) -> BackupError:
+    """Return the error of a program that failed, in its own words."""
     said.seek(0)
     words = scrub(said.read().decode("utf-8", "replace").strip(), *([url] if url else []))
     if "server version mismatch" in words:
@@ -160,6 +151,7 @@ def program_error(program: str, said: IO[bytes], url: URL | None) -> BackupError
 
 
 def restore_error(error: BackupError, path: Path) -> BackupError:
+    """Return the error with what to do where a backup could not be put back."""
     again = shlex.quote(str(path))
     error.help = f"Stop the app and mend what it complains of, then run: bridge restore {again}"
     return error

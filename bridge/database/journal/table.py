@@ -22,6 +22,7 @@ from sqlalchemy.engine import Connection
 
 from bridge.database.journal.statements.names import STEP
 from bridge.database.journal.statements.recorder import Recorder
+from bridge.database.servers import server_named
 from bridge.model.journal import JournalEntry
 from bridge.model.names import JOURNAL_TABLE
 
@@ -42,9 +43,6 @@ JOURNAL = sa.Table(
     sa.Column("bridge_version", sa.String(32), nullable=False),
     sa.Column("details", _LONG),
 )
-
-# The present moment as the database tells it, in UTC; on MySQL as below.
-_UTC_NOW = {"sqlite": "CURRENT_TIMESTAMP", "postgresql": "CURRENT_TIMESTAMP AT TIME ZONE 'UTC'"}
 
 _INSERT = JOURNAL.insert()
 
@@ -115,7 +113,7 @@ class Journal:
     def statements(self, entries: Iterable[JournalEntry], dialect: str) -> Iterator[Any]:
         """What `write` does as statements for a script, whose moment the database's clock tells."""
         yield sa.schema.CreateTable(JOURNAL, if_not_exists=True)
-        now: Any = sa.literal_column(_UTC_NOW.get(dialect, "UTC_TIMESTAMP()"))
+        now: Any = sa.literal_column(server_named(dialect).utc_now)
         for entry in entries:
             own = {"step": entry.step, "name": entry.name, "status": entry.status}
             yield JOURNAL.insert().values({**self.common, **own, "at": now})

@@ -16,6 +16,7 @@ from sqlalchemy.engine import Connection
 from bridge.database.schema.mysql import read as read_mysql
 from bridge.database.schema.postgresql import read as read_postgresql
 from bridge.database.schema.sqlite import read as read_sqlite
+from bridge.database.servers import server_of
 
 Schema = dict[str, Any]
 """`tables`, and where there are some `views`, `routines`, `types` and `sequences`, by name.
@@ -27,24 +28,23 @@ _READERS: Mapping[str, Callable[[Connection], Schema]] = {
     "sqlite": read_sqlite,
     "postgresql": read_postgresql,
     "mysql": read_mysql,
-    "mariadb": read_mysql,
 }
 
 
 def read_schema(connection: Connection) -> Schema:
-    """The schema document of the database's default schema, every table in it.
+    """Read the schema document of the database's default schema, with every table in it.
 
     It only reads, in the connection's transaction; the caller ends that.
 
     :raises KeyError: another kind of database than SQLite, PostgreSQL, MySQL or MariaDB.
     """
-    found = _READERS[connection.dialect.name](connection)
+    found = _READERS[server_of(connection).syntax](connection)
     document = {kind: dict(sorted(things.items())) for kind, things in found.items() if things}
     return {"tables": {}, **document}
 
 
 def only(schema: Mapping[str, Any], names: Container[str]) -> Schema:
-    """The document with those of its tables, views and sequences that have one of these names.
+    """Return the document with those tables, views and sequences that have one of these names.
 
     Routines and types, which belong to no table, stay.
     """

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from bridge.database.schema.document import new_table, ordered
 from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plain, word
+from bridge.database.servers import server_of
 from bridge.database.sql.tokens import QUOTED, SIGN, STRING
 
 _SERVER = (
@@ -45,7 +46,8 @@ _GENERATED_CHECK = re.compile(r"CONSTRAINT_\d+|.+_chk_\d+")
 def read(connection: Connection) -> dict[str, Any]:
     """The schema of the connection's database."""
     version, database, collation, has_checks = connection.exec_driver_sql(_SERVER).one()
-    ours = Server(str(version), str(database))
+    catalog = _CATALOGS[server_of(connection).name]
+    ours = catalog(str(version), str(database))
 
     def rows(name: str, schema: str, *order: str) -> list[dict[str, Any]]:
         found = connection.exec_driver_sql(
@@ -70,8 +72,7 @@ def read(connection: Connection) -> dict[str, Any]:
             name = row["table_name"]
             tables[name]["columns"].append(ours.column(row, collations[name]))
     if has_checks:
-        # MariaDB says here which table has it; MySQL elsewhere, and has no two of one name.
-        more = [] if ours.is_mariadb else rows("table_constraints", "constraint_schema")
+        more = [] if ours.checks_name_tables else rows("table_constraints", "constraint_schema")
         owners = {row["constraint_name"]: row for row in more if row["constraint_type"] == "CHECK"}
         for row in rows("check_constraints", "constraint_schema"):
             check = {**owners.get(row["constraint_name"], {}), **row}
@@ -148,15 +149,14 @@ _DEFAULTS = (
 # --- columns and checks -------------------------------------------------------------------
 
 
-class Server:
+class MySQLCatalog:
     """What depends on the kind of server, its version and the name of the database."""
 
+    checks_name_tables = False
+    """Whether CHECK_CONSTRAINTS has the tables; on MySQL no two checks have one name."""
+
     def __init__(self, version: str, database: str) -> None:
-        numbers = tuple(map(int, re.findall(r"\d+", version)[:3]))
-        mariadb = "mariadb" in version.lower()
-        # MariaDB writes defaults as SQL since then; before, and on MySQL, strings have no quotes.
-        self._defaults_are_sql = mariadb and numbers >= (10, 2, 7)
-        self.is_mariadb = mariadb
+        self.version = tuple(map(int, re.findall(r"\d+", version)[:3]))
         self.database = database
 
     def column(self, row: dict[str, Any], collation: str | None) -> dict[str, Any]:
@@ -182,19 +182,15 @@ class Server:
         return {**column, **_collation(row["collation_name"], collation)}
 
     def _default(self, text: str | None, kind: str, extra: str) -> str | None:
-        if text is None or (self._defaults_are_sql and text == "NULL"):
+        if text is None:
             return None
         if _CURRENT.fullmatch(text):
             return _current(text)
-        if self._defaults_are_sql:
-            if not text.startswith("'"):
-                return self.expression(text)
-            text = _unquoted(text)
-        elif "DEFAULT_GENERATED" in extra:
+        if "DEFAULT_GENERATED" in extra:
             return self.expression(text)
-        elif kind.startswith("bit"):
+        if kind.startswith("bit"):
             return text
-        return text if _NUMBERS.match(kind) else "'" + text.replace("'", "''") + "'"
+        return _literal(text, kind)
 
     def add_check(self, table: dict[str, Any], row: dict[str, Any]) -> None:
         name, clause = row["constraint_name"], row["check_clause"]
@@ -207,20 +203,23 @@ class Server:
             valid.pop("charset", None)
             valid.pop("collation", None)
             return
-        # MariaDB calls a column's own check by the column.
-        of_column = self.is_mariadb and name in columns
-        generated = of_column or _GENERATED_CHECK.fullmatch(name)
+        generated = self._is_of_column(name, columns) or _GENERATED_CHECK.fullmatch(name)
         check: dict[str, Any] = {"sql": sql, "name": None if generated else name}
         if row.get("enforced") == "NO":
             check["enforced"] = False
         table["checks"].append(check)
 
+    def _is_of_column(self, name: str, columns: Container[str]) -> bool:
+        """Return whether a check has the name that the server gives to a column's own."""
+        return False
+
     def expression(self, text: str) -> str:
-        """An expression, or a view, as all servers write it."""
-        if not self.is_mariadb:
-            # MySQL keeps the quotes of strings in expressions escaped.
-            text = text.replace("\\'", "'")
-        return _SQL.write(plain(self._bare(_SQL.read(text))))
+        """Return an expression, or a view, as all servers write it."""
+        return _SQL.write(plain(self._bare(_SQL.read(self._unescaped(text)))))
+
+    def _unescaped(self, text: str) -> str:
+        """Return an expression with the quotes of its strings as they were written."""
+        return text.replace("\\'", "'")
 
     def _bare(self, parts: Parts) -> list[Part]:
         """Without the character sets before strings, and without the database's own name."""
@@ -240,6 +239,37 @@ class Server:
                 continue
             found.append(part)
         return found
+
+
+class MariaDBCatalog(MySQLCatalog):
+    """What is otherwise on MariaDB."""
+
+    checks_name_tables = True
+
+    def _default(self, text: str | None, kind: str, extra: str) -> str | None:
+        # Before, strings had no quotes here either.
+        if self.version < (10, 2, 7):
+            return super()._default(text, kind, extra)
+        if text is None or text == "NULL":
+            return None
+        if _CURRENT.fullmatch(text):
+            return _current(text)
+        if not text.startswith("'"):
+            return self.expression(text)
+        return _literal(_unquoted(text), kind)
+
+    def _is_of_column(self, name: str, columns: Container[str]) -> bool:
+        return name in columns
+
+    def _unescaped(self, text: str) -> str:
+        return text
+
+
+_CATALOGS = {"mysql": MySQLCatalog, "mariadb": MariaDBCatalog}
+
+
+def _literal(text: str, kind: str) -> str:
+    return text if _NUMBERS.match(kind) else "'" + text.replace("'", "''") + "'"
 
 
 def _type(text: str) -> str:
@@ -299,7 +329,7 @@ def _action(rule: str) -> str | None:
 
 
 def _add_indexes(
-    tables: dict[str, dict[str, Any]], rows: Iterable[dict[str, Any]], ours: Server
+    tables: dict[str, dict[str, Any]], rows: Iterable[dict[str, Any]], ours: MySQLCatalog
 ) -> None:
     found: dict[tuple[str, str], dict[str, Any]] = {}
     for row in rows:

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
 
-from bridge.database.seeding.catalog import Column
+from bridge.database.seeding.limits import Limits
+from bridge.database.seeding.tables import Column
 
 Value = int | float | str | bytes | None
 
@@ -40,11 +41,25 @@ class Domain:
 
 
 @dataclass(frozen=True)
+class Use:
+    """What the values of a column are for.
+
+    :param plain: ordinary values only, as long as the database takes them.
+    :param keyed: rows are known by it: it gets small positive numbers, and no empty text.
+    :param conditions: the CHECKs that speak of it.
+    """
+
+    plain: bool = False
+    keyed: bool = False
+    conditions: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class Spec:
     """A type as it is written, taken apart: `decimal(10,2) unsigned` and the like."""
 
     column: Column
-    dialect: str
+    limits: Limits
     base: str
     arguments: tuple[int, ...]
     unsigned: bool
@@ -57,7 +72,7 @@ class Spec:
 
 
 def literals(sql: str) -> list[str]:
-    """The texts in quotes that are in a piece of SQL."""
+    """Return the texts in quotes that are in a piece of SQL."""
     return [text.replace("''", "'") for text in _LITERAL.findall(sql)]
 
 
@@ -65,22 +80,24 @@ _LITERAL = re.compile(r"'((?:[^']|'')*)'")
 
 
 def written(value: Value) -> str | None:
-    """A value as PostgreSQL reads it for a column of any type: drivers do not matter then."""
+    """Return a value as PostgreSQL reads it for a column of any type, whatever the driver."""
     if isinstance(value, bytes):
         return "\\x" + value.hex()
     return None if value is None else str(value)
 
 
 def constant(value: Value) -> Make:
+    """Make one value, whatever the chance."""
     return lambda _: value
 
 
 def choice_domain(values: Sequence[Value], sort: str = "") -> Domain:
+    """Return the domain of some values, the first one first."""
     return Domain(lambda random, row: random.choice(values) if row else values[0], (), sort)
 
 
 def form_domain(plain: str, *edges: str) -> Domain:
-    """Values by the text that the database reads them from; `#` and `@` are two digits each."""
+    """Return a domain of texts that the database reads; `#` and `@` are two digits each."""
 
     def filled(form: str) -> Make:
         def make(random: Random) -> Value:
@@ -99,8 +116,8 @@ def form_domain(plain: str, *edges: str) -> Domain:
 def integer_domain(bits: int) -> Callable[[Spec], Domain]:
     def make(spec: Spec) -> Domain:
         low, high = (0, 2**bits - 1) if spec.unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
-        if spec.dialect == "sqlite":
-            low, high = max(low, -(2**63)), min(high, 2**63 - 1)
+        if spec.limits.integers:
+            low, high = max(low, spec.limits.integers[0]), min(high, spec.limits.integers[1])
         if bits == 8 and (spec.arguments == (1,) or _FLAG.search(spec.name)):
             return choice_domain((0, 1), "number")
         if spec.keyed or spec.name.endswith("id"):
@@ -123,12 +140,10 @@ _TIME = re.compile(r"_(at|on|time|date)$|^(time|date)|timestamp")
 
 
 def decimal_domain(spec: Spec) -> Domain:
-    limit = {"mysql": 10, "mariadb": 10, "sqlite": 15}.get(spec.dialect, 39)
-    precision, scale = (*spec.arguments, *((limit, 0) if not spec.arguments else (0,)))[:2]
-    if not spec.arguments and spec.dialect == "postgresql":
-        scale = 9
-    if spec.dialect == "sqlite":
-        precision, scale = min(precision, 15), min(scale, 15)  # more is rounded there
+    limits = spec.limits
+    precision, scale = (*spec.arguments, 0)[:2] if spec.arguments else limits.digits
+    if limits.exact_digits:
+        precision, scale = min(precision, limits.exact_digits), min(scale, limits.exact_digits)
     whole = max(precision - scale, 0)
 
     def number(digits: str, rest: str) -> str:

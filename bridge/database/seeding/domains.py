@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from random import Random
 
-from bridge.database.seeding.catalog import Column
 from bridge.database.seeding.domain import (
     Domain,
     Spec,
+    Use,
     Value,
     choice_domain,
     constant,
@@ -23,6 +23,8 @@ from bridge.database.seeding.domain import (
     integer_domain,
     written,
 )
+from bridge.database.seeding.limits import Limits
+from bridge.database.seeding.tables import Column
 from bridge.database.seeding.text_domains import bytes_domain, json_domain, text_domain, uuid_shape
 from bridge.database.seeding.time_domains import (
     date_domain,
@@ -32,25 +34,23 @@ from bridge.database.seeding.time_domains import (
 )
 
 
-def domain_of(
-    column: Column, dialect: str, *, keyed: bool, plain: bool, conditions: Sequence[str]
-) -> Domain:
-    """The domain of a column; for what the parameters mean, see `values.Source`."""
+def domain_of(column: Column, limits: Limits, use: Use) -> Domain:
+    """Return the domain of a column."""
     kind, dimensions = column.type.removesuffix("[]"), column.type.endswith("[]")
     arguments = tuple(map(int, re.findall(r"\d+", "".join(re.findall(r"\(([^)]*)\)", kind)))))
     words = re.sub(r"\([^)]*\)", " ", kind).replace('"', "").split()
     unsigned = "unsigned" in words or "zerofill" in words
     base = " ".join(word for word in words if word not in ("signed", "unsigned", "zerofill"))
-    spec = Spec(column, dialect, base, arguments, unsigned, keyed, plain)
+    spec = Spec(column, limits, base, arguments, unsigned, use.keyed, use.plain)
     document = re.compile(rf"json_valid\W+{re.escape(column.name)}\b", re.IGNORECASE)
-    if any(map(document.search, conditions)):
+    if any(map(document.search, use.conditions)):
         return json_domain(spec)
     domain = _of(spec)
     return _array(domain, known=not column.labels) if dimensions else domain
 
 
 def _of(spec: Spec) -> Domain:
-    if spec.base in ("geometry", "point") and spec.dialect in ("mysql", "mariadb"):
+    if spec.base in ("geometry", "point") and spec.limits.binary_points:
         return _geometry(spec)
     make = _MAKERS.get(spec.base)
     if make is not None:
@@ -58,8 +58,8 @@ def _of(spec: Spec) -> Domain:
     for base in (spec.base, spec.base.partition(" ")[0]):
         if base in _FORMS:
             return form_domain(*_FORMS[base])
-    if spec.dialect == "sqlite":
-        # Any name is a type there; these parts of it have a meaning.
+    if spec.limits.any_type:
+        # These parts of the name have a meaning.
         for part, make in _AFFINITIES:
             if part in spec.base:
                 return make(spec)
@@ -85,7 +85,7 @@ def _array(element: Domain, *, known: bool) -> Domain:
 
 def _bits(spec: Spec) -> Domain:
     length = (spec.arguments or (1,))[0]
-    if spec.dialect == "postgresql":
+    if spec.limits.bits_as_text:
         varying = spec.base != "bit"
         length = (spec.arguments or (16 if varying else 1,))[0]
         edges = ["0" * length, "1" * length, *(("",) if varying else ())]

@@ -9,35 +9,29 @@ a row breaks; the columns of that constraint get other values then.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.sql import quoted_name
 
-from bridge.database.engine import cause, unreadable
-from bridge.database.seeding.catalog import AppTables, Reference, Table, mentions, read_tables
-from bridge.database.seeding.domain import Value
+from bridge.database.engine import unreadable
+from bridge.database.seeding.catalog import read_tables
+from bridge.database.seeding.domain import Use, Value
+from bridge.database.seeding.limits import LIMITS
 from bridge.database.seeding.order import arrange
+from bridge.database.seeding.store import Key, RefusedError, Row, Store
+from bridge.database.seeding.tables import AppTables, Reference, Table, mentions
 from bridge.database.seeding.values import Source, seeded
+from bridge.database.servers import server_of
 
 _TRIES = 40
 """So often a row is tried with other values before it is given up."""
 
 _FAILURES = 2
 """So many rows are given up before the table is."""
-
-_PARENTS = 200
-"""So many rows of a table are looked at to point to."""
-
-Row = dict[str, Value]
-
-Key = tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -55,7 +49,7 @@ class Seeded:
 def seed(
     connection: Connection, app_tables: AppTables, rows: int, variant: str, *, plain: bool = False
 ) -> Seeded:
-    """Fills tables of the default schema, so that each has at least `rows` rows.
+    """Fill tables of the default schema, so that each has at least `rows` rows.
 
     What is there stays. The same schema, rows and `variant` give the same rows; another variant
     gives others. The first row of a table is an ordinary one, edge values come after it. All is
@@ -75,16 +69,6 @@ def seed(
         raise unreadable(connection.engine.url, error) from None
 
 
-class _AsItIs(sa.types.UserDefinedType[Any]):
-    """A value goes to the driver as it is, without a cast."""
-
-    cache_ok = True
-
-
-class _RefusedError(Exception):
-    """Rows that the database has taken although they are wrong."""
-
-
 class _Seeding:
     """One run: what was read, what was made, what is still to do."""
 
@@ -96,7 +80,8 @@ class _Seeding:
         variant: str,
         plain: bool,
     ) -> None:
-        self._connection = connection
+        self._store = Store(connection)
+        self._limits = LIMITS[server_of(connection).syntax]
         self._tables = tables
         self._rows = rows
         self._variant = variant
@@ -106,7 +91,6 @@ class _Seeding:
         # How many rows a table had, and which, where it has late references.
         self._had: dict[str, int] = {}
         self._before: dict[str, set[Key]] = {}
-        self._known: dict[Reference, list[Key]] = {}
         self._made: dict[str, int] = {}
         self._refused: dict[str, str] = {}
 
@@ -122,17 +106,19 @@ class _Seeding:
         return Seeded(dict(sorted(self._made.items())), dict(sorted(self._refused.items())))
 
     def _sources_of(self, table: Table) -> dict[str, Source]:
-        """What gives the values of those columns that the database does not fill by itself."""
+        """Return the sources of those columns that the database does not fill by itself."""
         known = {name for x in self._tables.values() for name in self._referred(x, table)}
         referring = {name for reference in table.references for name in reference.columns}
         return {
             column.name: Source(
                 column,
-                self._connection.dialect.name,
+                self._limits,
                 f"{self._variant}/{table.name}/{column.name}",
-                plain=self._plain,
-                keyed=column.name in known.union(table.key),
-                conditions=[rule.text for rule in table.rules if column.name in rule.columns],
+                Use(
+                    self._plain,
+                    column.name in known.union(table.key),
+                    [rule.text for rule in table.rules if column.name in rule.columns],
+                ),
             )
             for column in table.columns
             if column.next_value is None or column.name in referring
@@ -151,9 +137,9 @@ class _Seeding:
         reason = None
         if have < self._rows:
             reason = self._orphaned(table) or self._insert_rows(table, range(have, self._rows))
-            have = self._count(table)
+            have = self._store.count(table, self._rows)
             # What was known of it is old.
-            self._forget({table.name})
+            self._store.forget({table.name})
         self._made[table.name] = have - self._had[table.name]
         if have < self._rows:
             # Without a reason, a trigger or a rule has done away with them.
@@ -162,27 +148,24 @@ class _Seeding:
             )
 
     def _look(self, table: Table) -> int:
-        """How many rows there are; the first time, it keeps in mind which are not ours."""
-        have = self._count(table)
+        """Count the rows; the first time, it keeps in mind which are not ours."""
+        have = self._store.count(table, self._rows)
         if table.name not in self._had:
             self._had[table.name] = have
             late = have and table.key and self._order.late[table.name]
-            self._before[table.name] = set(self._read(table.name, table.key) if late else ())
+            self._before[table.name] = set(self._store.read(table.name, table.key) if late else ())
         return have
-
-    def _forget(self, names: Set[str]) -> None:
-        self._known = {x: keys for x, keys in self._known.items() if x.table not in names}
 
     def _orphaned(self, table: Table) -> str | None:
         for reference in table.references:
-            if not table.nullable(reference) and not self._keys(reference):
+            if not table.nullable(reference) and not self._store.keys(reference):
                 columns = ", ".join(reference.columns)
                 return f"{columns} must refer to a row of {reference.table}, which has none."
         return None
 
     def _insert_rows(self, table: Table, numbers: Sequence[int]) -> str | None:
-        """Why not all of the rows could be made, None if they were."""
-        if self._insert(table, [self._row(table, number, {}) for number in numbers]) is None:
+        """Insert rows; return why not all could be made, None if they were."""
+        if self._store.insert(table, [self._row(table, number, {}) for number in numbers]) is None:
             return None
         reasons: list[str] = []
         for number in numbers:
@@ -194,11 +177,11 @@ class _Seeding:
         return reasons[0] if reasons else None
 
     def _insert_one(self, table: Table, number: int) -> str | None:
-        """Why no values were found that the database takes for a row."""
+        """Insert a row; return why no values were found that the database takes."""
         attempts = dict.fromkeys(self._sources[table.name], 0)
         reason = None
         for tried in range(_TRIES):
-            reason = self._insert(table, [self._row(table, number, attempts)])
+            reason = self._store.insert(table, [self._row(table, number, attempts)])
             if reason is None:
                 break
             # A message may name something else than what is wrong, as a trigger's can.
@@ -207,7 +190,7 @@ class _Seeding:
         return reason
 
     def _blamed(self, table: Table, reason: str) -> set[str]:
-        """The columns whose values the database refuses; all, where it names none."""
+        """Return the columns whose values the database refuses; all, where it names none."""
         rules = (rule for rule in table.rules if mentions(reason, rule.name))
         named = {name for rule in rules for name in rule.columns}
         ours = self._sources[table.name].keys()
@@ -239,35 +222,30 @@ class _Seeding:
         attempts: Mapping[str, int],
         row: Mapping[str, Value],
     ) -> Row:
-        """Values for a reference: those of a row that is there, or NULL."""
+        """Return values for a reference: those of a row that exists, or NULL."""
         free: Row = dict.fromkeys(table.nullable(reference))
         if reference in self._order.late[table.name]:
             return free
         if row.keys() >= set(reference.columns):
             return {}  # set by longer ones that share all columns
         attempt = max(attempts.get(name, 0) for name in reference.columns)
-        chosen = self._app_tables(table, reference, number, attempt, self._keys(reference), row)
+        fitting = _fitting(reference, self._store.keys(reference), row)
+        chosen = self._parent_for(table, reference, number, attempt, fitting)
         if chosen is None:
             return free
         ours = self._sources[table.name]
         return {n: value for n, value in zip(reference.columns, chosen, strict=True) if n in ours}
 
-    def _app_tables(
+    def _parent_for(
         self,
         table: Table,
         reference: Reference,
         number: int,
         attempt: int,
-        parents: Sequence[Key],
-        row: Mapping[str, Value],
+        fitting: Sequence[Key],
     ) -> Key | None:
-        """The key that a row points to; None for no row, which is sometimes so where it may be."""
+        """Return the key that a row points to; None for no row, as sometimes where it may be."""
         columns = reference.columns
-        fitting = [
-            key
-            for key in parents
-            if all(row.get(name, value) == value for name, value in zip(columns, key, strict=True))
-        ]
         if not fitting:
             return None
         words = f"{self._variant}/{table.name}/{','.join(columns)}"
@@ -283,16 +261,16 @@ class _Seeding:
     # -- tables in a ring ---------------------------------------------------------------------
 
     def _enter(self, ring: Sequence[str]) -> None:
-        """The first row of each table of a ring that is empty, all at once."""
+        """Insert the first row of each table of a ring that is empty, all at once."""
         empty = [table for table in map(self._tables.__getitem__, ring) if not self._look(table)]
         reason: str | None = None
         for attempt in range(_TRIES // 4 if empty else 0):
-            reason = self._trying(partial(self._insert_ring, empty, attempt))
+            reason = self._store.attempt(partial(self._insert_ring, empty, attempt))
             if reason is None:
                 break
         if reason is not None:
             self._refused.update({table.name: reason for table in empty})
-        self._forget(set(ring))
+        self._store.forget(set(ring))
 
     def _insert_ring(self, tables: Sequence[Table], attempt: int) -> None:
         rows: dict[str, Row] = {}
@@ -300,9 +278,7 @@ class _Seeding:
             row = self._row(table, 0, dict.fromkeys(self._sources[table.name], attempt))
             for column in table.columns:
                 if column.name not in row and column.next_value is not None:
-                    row[column.name] = self._connection.exec_driver_sql(
-                        f"SELECT CAST({column.next_value} AS text)"
-                    ).scalar()
+                    row[column.name] = self._store.next_value(column.next_value)
             rows[table.name] = row
         inner = [
             (table.name, reference)
@@ -319,143 +295,55 @@ class _Seeding:
                 pairs = zip(reference.columns, reference.referred, strict=True)
                 # What the database alone gives is not known before.
                 rows[name].update({ours: other[x] for ours, x in pairs if x in other})
-        with self._keys_unchecked():
+        with self._store.keys_late():
             for name, row in rows.items():
-                self._connection.execute(sa.insert(_table(name, row)), row)
+                self._store.insert_unchecked(name, row)
         for name, reference in inner:
-            if not set(self._read(name, reference.columns)) <= set(self._read_keys(reference)):
+            if not set(self._store.read(name, reference.columns)) <= set(
+                self._store.read_keys(reference)
+            ):
                 columns = ", ".join(reference.columns)
-                raise _RefusedError(f"{columns} of {name} does not refer to {reference.table}.")
-
-    @contextmanager
-    def _keys_unchecked(self) -> Iterator[None]:
-        """Foreign keys are looked at when all rows of a ring are there, where that can be had."""
-        run = self._connection.exec_driver_sql
-        dialect = self._connection.dialect.name
-        if dialect == "postgresql":
-            run("SET CONSTRAINTS ALL DEFERRED")
-            yield
-            run("SET CONSTRAINTS ALL IMMEDIATE")
-        elif dialect == "sqlite":
-            run("PRAGMA defer_foreign_keys = ON")
-            yield
-        else:
-            before = run("SELECT @@foreign_key_checks").scalar()
-            run("SET foreign_key_checks = 0")
-            try:
-                yield
-            finally:
-                run(f"SET foreign_key_checks = {before}")
+                raise RefusedError(f"{columns} of {name} does not refer to {reference.table}.")
 
     # -- references that had to wait ------------------------------------------------------------
 
     def _link(self, table: Table, reference: Reference) -> None:
-        """Most of the new rows point to a row now; the others keep their NULL."""
+        """Let most of the new rows point to a row now; the others keep their NULL."""
         if not self._made[table.name] or not table.key:
             return
         key, columns, own = table.key, reference.columns, reference.table == table.name
         names = (*key, *columns, *(reference.referred if own else ()))
-        parents = [] if own else list(self._keys(reference))
+        parents = [] if own else list(self._store.keys(reference))
         changes: list[dict[str, Any]] = []
-        for number, line in enumerate(sorted(self._read(table.name, names), key=_place)):
+        for number, line in enumerate(sorted(self._store.read(table.name, names), key=_place)):
             mine, now = line[: len(key)], line[len(key) : len(key) + len(columns)]
             if mine not in self._before[table.name] and None in now:
                 held = {n: v for n, v in zip(columns, now, strict=True) if v is not None}
-                chosen = self._app_tables(table, reference, number, 0, parents, held)
+                chosen = self._parent_for(
+                    table, reference, number, 0, _fitting(reference, parents, held)
+                )
                 if chosen is not None:
                     new = {f"new_{n}": value for n, value in enumerate(chosen)}
                     changes.append(new | {f"key_{n}": value for n, value in enumerate(mine)})
             if own:
                 # To a row before it only: nobody who follows the references goes in a circle.
                 parents.append(line[len(key) + len(columns) :])
-        statement = _update(table, reference)
-        for change in changes:
-            # One that the database refuses has a NULL that it has taken.
-            self._trying(partial(self._connection.execute, statement, change))
+        # One that the database refuses has a NULL that it has taken.
+        self._store.update(table, reference, changes)
 
-    # -- the database -------------------------------------------------------------------------
 
-    def _insert(self, table: Table, rows: Sequence[Row]) -> str | None:
-        """Why the database refuses the rows, None if it takes them."""
-
-        def insert() -> None:
-            # One by one: psycopg complains in the log of many at once that fail. Where a row is
-            # empty, the database gives all values.
-            for row in rows:
-                self._connection.execute(sa.insert(_table(table.name, row)), row)
-
-        return self._trying(insert)
-
-    def _trying(self, action: Callable[[], object]) -> str | None:
-        """Does it in a savepoint; when that fails, nothing is done, and this says why."""
-        try:
-            with self._connection.begin_nested():
-                action()
-        except (SQLAlchemyError, UnicodeError, OverflowError, _RefusedError) as error:
-            if self._connection.invalidated:
-                raise
-            # PostgreSQL adds lines with all values of the row.
-            return cause(error, self._connection.engine.url).partition("\n")[0]
-        return None
-
-    def _count(self, table: Table) -> int:
-        """How many rows a table has: not more than are wanted, and so without reading all."""
-        one: Any = sa.select(sa.literal_column("1").label("one")).select_from(
-            _table(table.name, ())
+def _fitting(reference: Reference, parents: Iterable[Key], row: Mapping[str, Value]) -> list[Key]:
+    """Return the keys that agree with what a row has already."""
+    return [
+        key
+        for key in parents
+        if all(
+            row.get(name, value) == value
+            for name, value in zip(reference.columns, key, strict=True)
         )
-        counted = sa.select(sa.func.count()).select_from(one.limit(self._rows).subquery())
-        return int(self._connection.execute(counted).scalar() or 0)
-
-    def _keys(self, reference: Reference) -> list[Key]:
-        """What a reference may point to; read once, when all rows are there."""
-        if reference not in self._known:
-            self._known[reference] = self._read_keys(reference)
-        return self._known[reference]
-
-    def _read_keys(self, reference: Reference) -> list[Key]:
-        found: list[Key] = []
-        self._trying(
-            lambda: found.extend(
-                self._read(reference.table, reference.referred, reference.schema, _PARENTS)
-            )
-        )
-        return [key for key in found if None not in key]
-
-    def _read(
-        self, name: str, columns: Sequence[str], schema: str | None = None, limit: int | None = None
-    ) -> list[Key]:
-        table = _table(name, columns, schema)
-        found: Any = sa.select(*(self._as_written(table.c[x]) for x in columns))
-        found = found.order_by(*table.c).limit(limit)
-        return [tuple(row) for row in self._connection.execute(found)]
-
-    def _as_written(self, column: Any) -> Any:
-        """PostgreSQL's drivers read and write text alike, and no two of them the other types."""
-        postgresql = self._connection.dialect.name == "postgresql"
-        return sa.cast(column, sa.Text) if postgresql else column
+    ]
 
 
 def _place(key: Key) -> list[tuple[int, str]]:
-    """Sorts keys of any type, numbers by their size."""
+    """Sort keys of any type, numbers by their size."""
     return [(len(text), text) for text in map(str, key)]
-
-
-def _table(name: str, columns: Any, schema: str | None = None) -> Any:
-    # Always quoted: not every version knows every server's reserved words.
-    names = (quoted_name(column, quote=True) for column in dict.fromkeys(columns))
-    return sa.table(
-        quoted_name(name, quote=True), *(sa.column(x, _AsItIs()) for x in names), schema=schema
-    )
-
-
-def _update(table: Table, reference: Reference) -> Any:
-    # What the server would set to the time keeps its value.
-    touched = [column.name for column in table.columns if column.touched]
-    c = (target := _table(table.name, (*table.key, *reference.columns, *touched))).c
-    values: dict[Any, Any] = {c[name]: c[name] for name in touched}
-    values |= {
-        c[name]: sa.bindparam(f"new_{n}", type_=_AsItIs())
-        for n, name in enumerate(reference.columns)
-    }
-    same = (c[x] == sa.bindparam(f"key_{n}", type_=_AsItIs()) for n, x in enumerate(table.key))
-    return sa.update(target).where(*same).values(values)

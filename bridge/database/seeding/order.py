@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 
-from bridge.database.seeding.catalog import Reference, Table
+from bridge.database.seeding.tables import Reference, Table
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Order:
 
 
 def arrange(tables: Mapping[str, Table]) -> Order:
-    """The order of the tables; always the same for the same tables."""
+    """Return the order of the tables; always the same for the same tables."""
     must: dict[str, Set[str]] = {}
     may: dict[str, Set[str]] = {}
     order = Order(late={name: [] for name in tables})
@@ -62,7 +62,7 @@ def arrange(tables: Mapping[str, Table]) -> Order:
 
 
 def _reached(start: str, edges: Mapping[str, Set[str]], among: Set[str]) -> set[str]:
-    """The tables that one comes to from a table; itself only if a way leads back."""
+    """Return the tables that one comes to from a table; itself only if a way leads back."""
     found: set[str] = set()
     todo = [start]
     while todo:

@@ -29,7 +29,7 @@ from bridge.database.seeding.time_domains import moment_domain
 
 def text_domain(spec: Spec) -> Domain:
     length = (spec.arguments or (_LENGTHS.get(spec.base, 0),))[0]
-    if spec.base in ("character", "char") and not spec.arguments and spec.dialect != "sqlite":
+    if spec.base in ("character", "char") and not spec.arguments and spec.limits.one_letter:
         length = 1
     longest = min(length or LONG, LONGEST)
     shape = next((shape for pattern, shape in _SHAPES if pattern.search(spec.name)), None)

@@ -15,13 +15,12 @@ def _day(random: Random) -> date:
 
 
 def _days(spec: Spec) -> tuple[str, str]:
-    """The first and the last day that the database keeps and every driver reads."""
-    if spec.dialect in ("mysql", "mariadb"):
-        short = spec.base == "timestamp"
-        return ("1970-01-02", "2037-12-31") if short else ("1000-01-01", "9999-12-31")
+    """Return the first and the last day that the database keeps and every driver reads."""
+    limits = spec.limits
+    if spec.base == "timestamp" and limits.timestamp_days:
+        return limits.timestamp_days
     # A day inside, where a time zone may take it over the edge of what Python has.
-    zoned = "with time zone" in spec.base
-    return ("0001-01-02", "9999-12-30") if zoned else ("0001-01-01", "9999-12-31")
+    return ("0001-01-02", "9999-12-30") if "with time zone" in spec.base else limits.days
 
 
 def date_domain(spec: Spec) -> Domain:
@@ -31,12 +30,10 @@ def date_domain(spec: Spec) -> Domain:
 
 def moment_domain(spec: Spec) -> Domain:
     first, last = _days(spec)
-    fraction, most = "", ""
-    if spec.dialect == "sqlite":
-        fraction, most = ".000000", ".999999"  # as SQLAlchemy writes it there, and reads it
-    elif spec.arguments != (0,) and (spec.arguments or spec.dialect == "postgresql"):
-        most = "." + "9" * (spec.arguments or (6,))[0]
-    zone = "+00:00" if "with time zone" in spec.base and spec.dialect != "sqlite" else ""
+    limits = spec.limits
+    fraction, places = limits.fraction, (spec.arguments or (limits.places,))[0]
+    most = fraction.replace("0", "9") or (f".{'9' * places}" if places else "")
+    zone = "+00:00" if "with time zone" in spec.base and limits.zones else ""
 
     def plain(random: Random, _: int) -> Value:
         hour, minute, second = (random.randrange(10, n) for n in (17, 60, 60))
@@ -44,14 +41,14 @@ def moment_domain(spec: Spec) -> Domain:
 
     edges = [f"{first} 12:00:00{fraction}{zone}", f"{last} 12:59:59{most}{zone}"]
     edges += [f"2000-02-29 12:00:00{fraction}{zone}"]
-    if spec.base != "timestamp" or spec.dialect not in ("mysql", "mariadb"):
+    if spec.base != "timestamp" or not limits.timestamp_days:
         edges += [f"1969-12-31 23:59:59{most}{zone}"]
     return Domain(plain, tuple(map(constant, edges)))
 
 
 def time_domain(spec: Spec) -> Domain:
-    fraction = ".000000" if spec.dialect == "sqlite" else ""
-    zone = "+00:00" if "with time zone" in spec.base and spec.dialect != "sqlite" else ""
+    fraction = spec.limits.fraction
+    zone = "+00:00" if "with time zone" in spec.base and spec.limits.zones else ""
 
     def plain(random: Random, _: int) -> Value:
         hour, minute, second = (random.randrange(10, n) for n in (17, 60, 60))

@@ -9,9 +9,10 @@ import re
 from collections.abc import Iterable
 from random import Random
 
-from bridge.database.seeding.catalog import Column
-from bridge.database.seeding.domain import Make, Value, literals, written
+from bridge.database.seeding.domain import Make, Use, Value, literals, written
 from bridge.database.seeding.domains import domain_of
+from bridge.database.seeding.limits import Limits
+from bridge.database.seeding.tables import Column
 
 _ODD_TRIES = 7
 """So often a value that was refused may have another edge value for a successor."""
@@ -21,38 +22,25 @@ _LONGEST = 1000
 
 
 def seeded(words: str) -> Random:
-    """Chance that is the same for the same words, on every machine."""
+    """Return chance that is the same for the same words, on every machine."""
     return Random(words)  # noqa: S311
 
 
 class Source:
-    """Gives the values of one column.
+    """The values of one column.
 
     :param seed: what makes them other than those of another column, table or variant.
-    :param plain: ordinary values only, as long as the database takes them.
-    :param keyed: rows are known by it: it gets small positive numbers, and no empty text.
-    :param conditions: the CHECKs that speak of it.
     """
 
-    def __init__(
-        self,
-        column: Column,
-        dialect: str,
-        seed: str,
-        *,
-        plain: bool,
-        keyed: bool,
-        conditions: Iterable[str],
-    ) -> None:
+    def __init__(self, column: Column, limits: Limits, seed: str, use: Use) -> None:
         self._seed = seed
         self._nullable = column.nullable
-        self._plain = plain
-        self._postgresql = dialect == "postgresql"
-        conditions = list(conditions)
-        self._domain = domain_of(column, dialect, keyed=keyed, plain=plain, conditions=conditions)
-        self._hints = _hints(self._domain.sort, conditions)
+        self._plain = use.plain
+        self._text_only = limits.text_only
+        self._domain = domain_of(column, limits, use)
+        self._hints = _hints(self._domain.sort, use.conditions)
         # Where a condition lists what is allowed, anything else is a waste of time.
-        self._listed = bool(self._hints) and any(map(_lists, conditions))
+        self._listed = bool(self._hints) and any(map(_lists, use.conditions))
         order: list[Make] = [] if self._listed else list(self._domain.edges)
         random = seeded(seed)
         random.shuffle(order)
@@ -61,9 +49,9 @@ class Source:
         self._order = order
 
     def value(self, row: int, attempt: int = 0) -> Value:
-        """The value for a row; another attempt gives another one, if there is any."""
+        """Return the value for a row; another attempt gives another one, if there is any."""
         value = self._value(seeded(f"{self._seed}/{row}/{attempt}"), row, attempt)
-        return written(value) if self._postgresql else value
+        return written(value) if self._text_only else value
 
     def _value(self, random: Random, row: int, attempt: int) -> Value:
         ordinary = not attempt and (self._plain or not row)
@@ -95,12 +83,12 @@ _NUMBER = re.compile(r"(?<![\w.])-?\d+(?:\.\d+)?(?![\w.])")
 
 
 def _lists(condition: str) -> bool:
-    """Whether a condition names the values that it allows: IN, =, ANY."""
+    """Return whether a condition names the values that it allows: IN, =, ANY."""
     return re.search(r"(?<![<>!])=|\bin\b", condition, re.IGNORECASE) is not None
 
 
 def _hints(sort: str, conditions: Iterable[str]) -> list[Value]:
-    """Values that a condition may be about; the database decides which of them it takes."""
+    """Return values that a condition may be about; the database decides which it takes."""
     found: list[Value] = []
     for condition in conditions:
         texts = literals(condition)

@@ -19,10 +19,10 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from bridge.database.servers import family
 from bridge.legacy.frozen.format import FOLDER, FORMAT, MANIFEST, PORTED, parse_sql, sha256
 from bridge.model.errors import SealBrokenError
 from bridge.model.frozen import FrozenDialect, FrozenVersion
-from bridge.model.names import family
 
 # What Python, editors and version control leave in a folder.
 _NOT_SEALED = re.compile(r"(^|/)(__pycache__/|\.[^/]+(/|$))|\.py[co]$|~$")

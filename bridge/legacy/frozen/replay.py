@@ -15,8 +15,9 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.database.engine import connect
+from bridge.database.foreign_keys import foreign_keys_off
+from bridge.database.servers.sqlite import pragma
 from bridge.database.sql.statements import settings
-from bridge.database.sqlite import foreign_keys_off, pragma
 from bridge.model.errors import LegacyError
 
 Finish = Callable[[Connection], None]

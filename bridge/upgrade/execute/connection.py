@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import connect
+from bridge.database.lock import Lock
 from bridge.legacy.frozen.replay import (
     Connections,
     Finish,
@@ -19,7 +20,6 @@ from bridge.legacy.frozen.replay import (
 )
 from bridge.model.errors import BridgeError
 from bridge.upgrade.execute.state_of_data import StateOfData
-from bridge.upgrade.lock_kinds import Lock
 
 
 class RunConnection(Connections):

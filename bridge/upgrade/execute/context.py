@@ -10,6 +10,7 @@ from sqlalchemy.engine import Engine
 
 from bridge.database.guard import Guard
 from bridge.database.journal.table import Journal
+from bridge.database.lock import Lock
 from bridge.legacy.client import WorkerOptions
 from bridge.legacy.runner import LegacyRunner
 from bridge.model.progress import Progress
@@ -18,7 +19,6 @@ from bridge.project import Project
 from bridge.revisions.running import Runner
 from bridge.upgrade.execute.connection import RunConnection
 from bridge.upgrade.execute.state_of_data import StateOfData
-from bridge.upgrade.lock_kinds import Lock
 
 
 @dataclass(frozen=True)

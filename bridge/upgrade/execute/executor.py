@@ -8,6 +8,7 @@ from itertools import zip_longest
 from sqlalchemy.engine import Engine
 
 from bridge.database.backup import back_up, command, offer, prune
+from bridge.database.lock import Lock
 from bridge.model.errors import BridgeError, LegacyWorkerError, LockLostError, ResumeError
 from bridge.model.results import Backup, size_words
 from bridge.model.steps import Plan, Step, done_as_dict
@@ -15,7 +16,6 @@ from bridge.project import Project
 from bridge.upgrade.execute.context import ExecuteOptions, RunContext
 from bridge.upgrade.execute.run_journal import RunJournal
 from bridge.upgrade.execute.steps import Steps
-from bridge.upgrade.lock_kinds import Lock
 
 
 class Executor:

@@ -15,7 +15,7 @@ from support.databases import Database, ServerDatabase
 from support.schemas import column, index, key, read, table, unique
 
 from bridge.database.schema import only, read_schema
-from bridge.database.schema.mysql import Server
+from bridge.database.schema.mysql import MariaDBCatalog, MySQLCatalog
 from bridge.database.schema.tokens import Words, plain
 
 Make = Callable[[str], Database]
@@ -586,7 +586,7 @@ SAID = {
 @pytest.mark.parametrize("said", SAID.values(), ids=SAID)
 def test_servers_say_the_same_column_in_other_words(said: list[tuple[Any, ...]]) -> None:
     columns = [
-        Server(version, "app").column(
+        (MariaDBCatalog if "MariaDB" in version else MySQLCatalog)(version, "app").column(
             {
                 "column_name": "a",
                 "column_type": kind,
@@ -621,7 +621,7 @@ def test_a_collation_is_told_where_it_is_another_than_around_it(
 ) -> None:
     row = {"column_name": "a", "column_type": "text", "is_nullable": "YES"}
     row |= {"column_default": None, "extra": "", "collation_name": own}
-    found = Server("8.0.36", "app").column(row, outer)
+    found = MySQLCatalog("8.0.36", "app").column(row, outer)
     assert {key: found[key] for key in ("charset", "collation") if key in found} == told
 
 

@@ -8,11 +8,11 @@ import pytest
 from support.databases import Database
 from support.projects import TOP, Project
 
+from bridge.database.lock import LOCK_SUFFIX
 from bridge.legacy.frozen.replay import Replay
 from bridge.model.errors import BridgeError, LegacyError, LockLostError
 from bridge.model.progress import Progress
 from bridge.model.steps import Step
-from bridge.upgrade.lock_kinds import LOCK_SUFFIX
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""The locks of each kind of database."""
+"""The lock of a database: on a session of its own of a server, or on a file beside a SQLite one.
+
+The statements are those of the kind of server: `Server.lock`.
+"""
 
 from __future__ import annotations
 
@@ -6,21 +9,20 @@ import contextlib
 import hashlib
 import shutil
 import threading
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from filelock import FileLock, Timeout
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import Pool
-from sqlalchemy_dlock.exceptions import SqlAlchemyDLockBaseException
-from sqlalchemy_dlock.factory import create_sadlock
 
 from bridge.database.engine import cause, connect, unreachable, unreadable
+from bridge.database.servers import server_of
+from bridge.database.url import sqlite_file
 from bridge.model.errors import BridgeError, DatabaseRefusedError, LockLostError
 
 LOCK_SUFFIX = ".bridge-lock"
@@ -29,35 +31,21 @@ LOCK_SUFFIX = ".bridge-lock"
 WORKER_SUFFIX = ".bridge-worker"
 """The same for the mark of the process that runs legacy scripts. It goes with that process."""
 
-POLL_SECONDS = 0.1
-
-QUICK_SECONDS = 2.0
-"""How long to wait in silence: who has just begun has not yet written who it is."""
-
-WEEKS = 2_147_483
-"""Seconds that the lock's session may idle on MySQL, the most that it takes on every system."""
-
-MARKS = 64
-"""How many sessions of a run can be marked on MySQL, which has no shared locks."""
-
-
-# --- the lock of each kind of database ----------------------------------------------------
-
 
 class Lock:
-    """The lock of a database in memory, which nobody else can see; base of the others.
+    """The lock of a database that nobody else can see, such as one in memory; base of the others.
 
     `mark` is what the process that runs legacy scripts is to do, so that its sessions can be told.
     """
 
     mark: Mapping[str, Any] | None = None
 
-    def take(self) -> bool:
-        """Take it if it is free; whether it was."""
+    def acquire(self) -> bool:
+        """Take it if it is free; return whether it was."""
         return True
 
-    def quiet(self) -> bool:
-        """Whether no session of an earlier run is left; asked by who has the lock."""
+    def is_idle(self) -> bool:
+        """Return whether no session of an earlier run is left; asked by who has the lock."""
         return True
 
     def check(self) -> None:
@@ -67,14 +55,27 @@ class Lock:
         """
 
     def marking(self) -> AbstractContextManager[Any]:
-        """While it lasts, sessions that this thread gets from SQLAlchemy are marked."""
+        """Mark the sessions that this thread gets from SQLAlchemy, while it lasts."""
         return contextlib.nullcontext()
 
     def close(self) -> None:
         """Give it back, if we have it."""
 
 
-class SQLiteLock(Lock):
+def lock_of(engine: Engine) -> Lock:
+    """Return the lock of the database behind an engine; nobody has acquired it yet.
+
+    :raises DatabaseError: the server cannot be reached, or refuses.
+    """
+    file = sqlite_file(engine.url)
+    if file is not None:
+        return DatabaseFileLock(file)
+    return Lock() if server_of(engine).lock_name_sql is None else SessionLock(engine)
+
+
+class DatabaseFileLock(Lock):
+    """The lock of a SQLite file: a file beside it."""
+
     def __init__(self, database: Path) -> None:
         # One lock for all names of the file.
         self._database = database.resolve()
@@ -83,7 +84,7 @@ class SQLiteLock(Lock):
         self._lock = FileLock(self._file)
         self.mark = {"file": str(self._worker)}
 
-    def take(self) -> bool:
+    def acquire(self) -> bool:
         try:
             self._lock.acquire(timeout=0)
             self._share()
@@ -95,7 +96,7 @@ class SQLiteLock(Lock):
         return True
 
     def _share(self) -> None:
-        """Owner and mode are the database's: a file of root's must not lock its owner out."""
+        """Give it the database's owner and mode: a file of root's must not lock its owner out."""
         with contextlib.suppress(OSError):
             found = self._database.stat()
             self._file.chmod(found.st_mode & 0o777 | 0o600)
@@ -105,7 +106,7 @@ class SQLiteLock(Lock):
         found = self._file.stat()
         return found.st_dev, found.st_ino
 
-    def quiet(self) -> bool:
+    def is_idle(self) -> bool:
         if not self._worker.exists():
             return True
         try:
@@ -128,17 +129,15 @@ class SQLiteLock(Lock):
     def close(self) -> None:
         if self._lock.is_locked:
             with contextlib.suppress(BridgeError):
-                self.quiet()  # takes the worker's file away
+                self.is_idle()  # removes the worker's file
             self._lock.release()
 
 
-class _ServerLock(Lock):
-    """On a session of its own, which commits each statement and so never idles in a transaction."""
+class SessionLock(Lock):
+    """The lock of a server's database, on a session of its own.
 
-    drivers: ClassVar[tuple[str, ...]]
-    name_sql: ClassVar[str]
-    session_sql: ClassVar[str]
-    idle_sql: ClassVar[str]
+    That commits each statement, and so never idles in a transaction.
+    """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -151,29 +150,38 @@ class _ServerLock(Lock):
         # Not the pool's any more, which may be the caller's, and small.
         self._connection.detach()
         try:
-            self._scalar(self.idle_sql)
-            database = str(self._scalar(self.name_sql) or "")
-            self._prepare(hashlib.sha256(database.encode()).hexdigest()[:32])
+            self._prepare()
         except SQLAlchemyError as error:
             self.close()
             raise unreadable(engine.url, error) from None
 
-    def _prepare(self, database: str) -> None:
-        self._lock: Any = create_sadlock(self._connection, f"bridge:{database}")
+    def _prepare(self) -> None:
+        server = self._server = server_of(self._connection)
+        assert server.lock_name_sql is not None
+        if server.keep_session_sql is not None:
+            self.ask(server.keep_session_sql)
+        database = str(self.ask(server.lock_name_sql) or "")
+        # Of the same length, and of plain letters, whatever the database is called.
+        self._sql = server.lock(hashlib.sha256(database.encode()).hexdigest()[:32])
+        self.mark = {"drivers": server.session_modules, "statements": self._sql.marks}
 
-    def _scalar(self, sql: str) -> Any:
+    def ask(self, sql: str) -> Any:
+        """Return the answer to a query on the lock's session; None for a statement without one."""
         result = self._connection.exec_driver_sql(sql)
         return result.scalar() if result.returns_rows else None
 
-    def take(self) -> bool:
-        if not self._lock.acquire(block=False):
+    def acquire(self) -> bool:
+        free = self.ask(self._sql.acquire)
+        if free is None:
+            raise SQLAlchemyError("the server gives no lock, and no reason")
+        if not free:
             return False
-        self._session = self._scalar(self.session_sql)
+        self._session = self.ask(self._server.session_sql)
         self.check()
         # What stands between us and the server may lend one session to many. It would now
         # give this one, which is at rest, to the next transaction.
         with connect(self._engine) as other:
-            shared = other.exec_driver_sql(self.session_sql).scalar() == self._session
+            shared = other.exec_driver_sql(self._server.session_sql).scalar() == self._session
         if shared:
             raise _lost(
                 "a pooler gives the database's session to other connections",
@@ -181,11 +189,18 @@ class _ServerLock(Lock):
                 "pool_mode = session). Then",
             )
         self.check()
+        if self._sql.held is not None:
+            server = self.ask(self._server.identity_sql)
+            held = self._sql.held.format(session=self._session, server=server)
+            self.mark = {**(self.mark or {}), "held": held}
         return True
+
+    def is_idle(self) -> bool:
+        return bool(self.ask(self._sql.idle))
 
     def check(self) -> None:
         try:
-            owner = self._scalar(self._owner_sql())
+            owner = self.ask(self._sql.owner)
         except SQLAlchemyError as error:
             why = f"its session has ended: {cause(error, self._engine.url)}"
             raise _lost(why, "See that the server runs, then") from None
@@ -195,90 +210,16 @@ class _ServerLock(Lock):
                 "If a pooler is between bridge and the server, connect to the server itself. Then",
             )
 
-    def _owner_sql(self) -> str:
-        """A query for the number of our session, without a row where it has not the lock."""
-        raise NotImplementedError
-
     def marking(self) -> AbstractContextManager[Any]:
         assert self.mark is not None
         return _Marking(self.mark)
 
     def close(self) -> None:
-        with contextlib.suppress(SQLAlchemyError, SqlAlchemyDLockBaseException, AttributeError):
-            self._lock.close()
+        with contextlib.suppress(SQLAlchemyError):
+            if self._session is not None:
+                self.ask(self._sql.release)
         with contextlib.suppress(SQLAlchemyError):
             self._connection.close()
-
-
-class PostgreSQLLock(_ServerLock):
-    drivers = ("psycopg", "psycopg2", "pg8000")
-    name_sql = "SELECT current_database()"
-    session_sql = "SELECT pg_backend_pid()"
-    # Of these, what the server's version knows.
-    idle_sql = (
-        "SELECT set_config(name, '0', false) FROM pg_settings"
-        " WHERE name IN ('idle_session_timeout', 'idle_in_transaction_session_timeout')"
-    )
-
-    def _prepare(self, database: str) -> None:
-        super()._prepare(database)
-        self._marks: Any = create_sadlock(self._connection, f"bridge-mark:{database}")
-        key = self._marks.actual_key
-        take = f"SELECT pg_advisory_lock_shared({key}) IS NOT NULL"
-        undo = f"SELECT pg_advisory_unlock_shared({key})"
-        self.mark = {"drivers": self.drivers, "statements": [[take, undo]]}
-
-    def _owner_sql(self) -> str:
-        return (
-            "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted"
-            " AND pid = pg_backend_pid() AND objsubid = 1"
-            " AND (CAST(classid AS bigint) << 32) | CAST(objid AS bigint)"
-            f" = {self._lock.actual_key}"
-        )
-
-    def quiet(self) -> bool:
-        if not self._marks.acquire(block=False):
-            return False
-        self._marks.release()
-        return True
-
-
-class MySQLLock(_ServerLock):
-    drivers = ("pymysql", "MySQLdb", "mysql", "mariadb")
-    name_sql = "SELECT LOWER(DATABASE())"
-    session_sql = "SELECT CONNECTION_ID()"
-    idle_sql = f"SET SESSION wait_timeout = {WEEKS}"
-
-    def _prepare(self, database: str) -> None:
-        super()._prepare(database)
-        self._names = [f"bridge:{database}:{number}" for number in range(MARKS)]
-        statements = [
-            [f"SELECT GET_LOCK('{name}', 0)", f"SELECT RELEASE_LOCK('{name}')"]
-            for name in self._names
-        ]
-        self.mark = {"drivers": self.drivers, "statements": statements}
-
-    def take(self) -> bool:
-        taken = super().take()
-        if taken:
-            # Where each statement commits alone, whoever connects anew after a restart of the
-            # server would write without the lock. Other servers are none of our business.
-            here = "HEX(CONCAT_WS(' ', @@hostname, @@port, @@datadir))"
-            held = f"IS_USED_LOCK('{self._lock.actual_key}') <=> {self._session}"
-            elsewhere = f"{here} <> '{self._scalar(f'SELECT {here}')}'"
-            self.mark = {**(self.mark or {}), "held": f"SELECT {held} OR {elsewhere}"}
-        return taken
-
-    def _owner_sql(self) -> str:
-        name = self._lock.actual_key
-        return f"SELECT CONNECTION_ID() FROM DUAL WHERE IS_USED_LOCK('{name}') = CONNECTION_ID()"
-
-    def quiet(self) -> bool:
-        free = " + ".join(f"IS_FREE_LOCK('{name}')" for name in self._names)
-        return bool(self._scalar(f"SELECT {free} = {MARKS}"))
-
-
-# --- marks --------------------------------------------------------------------------------
 
 
 class _Marking:
@@ -328,22 +269,13 @@ class _Marking:
 
 
 def _ask(session: Any, sql: str) -> Any:
-    """The answer on a driver's own connection."""
+    """Return the answer on a driver's own connection."""
     cursor = session.cursor()
     try:
         cursor.execute(sql)
         return cursor.fetchone()[0]
     finally:
         cursor.close()
-
-
-def retry_until(attempt: Callable[[], bool], end: float) -> bool:
-    """Try it until it succeeds or the time is over, once at least."""
-    while not attempt():
-        if time.monotonic() >= end:
-            return False
-        time.sleep(POLL_SECONDS)
-    return True
 
 
 def _file_refused(file: Path, error: OSError) -> DatabaseRefusedError:

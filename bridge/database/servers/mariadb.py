@@ -1,0 +1,14 @@
+"""MariaDB: a MySQL of its own."""
+
+from __future__ import annotations
+
+from bridge.database.servers.mysql import MySQL
+
+
+class MariaDB(MySQL):
+    """A MariaDB server. Its frozen histories, snapshots and backups are still called MySQL's."""
+
+    name = "mariadb"
+    label = "MariaDB"
+
+    client = "mariadb --binary-mode DATABASE < SCRIPT"

@@ -1,0 +1,147 @@
+"""SQLite: no server but a file, which each program opens itself."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import event
+from sqlalchemy.engine import URL, Connection
+
+from bridge.database.servers.base import Server, raw_execute
+
+FILE_START = b"SQLite format 3\0"
+
+
+class SQLite(Server):
+    """A SQLite file, or a database in memory."""
+
+    name = family = syntax = "sqlite"
+    label = "SQLite"
+
+    is_server = False
+    rebuilds_tables = True
+    strict_types = False
+
+    legacy_name = "sqlite"
+
+    size_sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
+    # 0: a backup reads the whole file anyway.
+    table_sizes_sql = (
+        "SELECT name, 0 FROM sqlite_master WHERE type = 'table' "
+        "AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
+    )
+    large_objects_sql = "SELECT name FROM sqlite_master WHERE sql LIKE 'CREATE VIRTUAL %'"
+
+    schema_queries = (
+        "SELECT type, name, tbl_name, sql FROM sqlite_master"
+        " WHERE name NOT LIKE 'sqlite#_%' ESCAPE '#' AND tbl_name <> :own",
+    )
+
+    beyond = r"\s*ATTACH\b"
+
+    backup_start = FILE_START
+    dump_start = FILE_START + rb"|(?:--[^\n]*\n|\s)*(?:PRAGMA|BEGIN TRANSACTION)\b"
+    snapshot_ending = ".sqlite.sql"
+    client = "sqlite3 DATABASE < SCRIPT"
+    script_settings = (".bail on", "PRAGMA foreign_keys = OFF;")
+
+    def file(self, url: URL) -> Path | None:
+        name = url.database
+        if not name or name == ":memory:":
+            return None
+        if name.startswith("file:"):
+            name = name[len("file:") :].partition("?")[0]
+            in_memory = name in ("", ":memory:") or "mode=memory" in str(url)
+            return None if in_memory else Path(name)
+        return Path(name)
+
+    @contextmanager
+    def transactions(self, connection: Connection) -> Iterator[None]:
+        """Let SQLAlchemy begin transactions, as Python's sqlite3 does not around DDL.
+
+        Done for one connection, so that an engine of the caller's stays as it was.
+        """
+        driver: Any = connection.connection.dbapi_connection
+        legacy_mode = getattr(driver, "autocommit", -1) == -1
+        if not legacy_mode or driver.isolation_level is None:
+            yield
+            return
+        before, driver.isolation_level = driver.isolation_level, None
+        event.listen(connection, "begin", _begin)
+        try:
+            yield
+        finally:
+            driver.isolation_level = before
+
+    def refuse_writes(self, connection: Connection) -> Connection:
+        raw_execute(connection, "PRAGMA query_only = 1")
+        return connection
+
+    def take_writes(self, connection: Connection) -> None:
+        raw_execute(connection, "PRAGMA query_only = 0")
+
+    @contextmanager
+    def foreign_keys_off(self, connection: Connection) -> Iterator[None]:
+        """Do not look at foreign keys: else a table that is rebuilt loses its children's rows."""
+        before = pragma(connection, "foreign_keys")[0][0]
+        pragma(connection, "foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            pragma(connection, f"foreign_keys = {before}")
+
+    @contextmanager
+    def foreign_keys_late(self, connection: Connection) -> Iterator[None]:
+        connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
+        yield
+
+    def broken_rows(self, connection: Connection) -> Counter[tuple[str, str]]:
+        broken: Counter[tuple[str, str]] = Counter()
+        quote = connection.dialect.identifier_preparer.quote_identifier
+        for (table,) in _rows(connection, "SELECT name FROM sqlite_master WHERE type = 'table'"):
+            try:
+                rows = pragma(connection, f"foreign_key_check({quote(table)})")
+            except connection.dialect.dbapi.Error as error:  # type: ignore[union-attr]
+                # Old tables may have a key to columns that are not unique: it cannot be checked.
+                if "foreign key mismatch" not in str(error):
+                    raise
+            else:
+                broken.update((row[0], row[2]) for row in rows)
+        return broken
+
+    def sequences(self, connection: Connection) -> list[tuple[Any, ...]] | None:
+        there = "SELECT 1 FROM sqlite_master WHERE name = 'sqlite_sequence'"
+        if connection.exec_driver_sql(there).first() is None:
+            return None
+        found = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
+        return [tuple(row) for row in found]
+
+    def stop_unless(self, condition: str, message: str, dialect: Any) -> str:
+        name = dialect.identifier_preparer.quote_identifier(message)
+        return (
+            "CREATE TEMPORARY TABLE bridge_start (\n"
+            f"  here INTEGER CONSTRAINT {name} CHECK (here)\n);\n"
+            f"INSERT INTO bridge_start VALUES ({condition});\nDROP TABLE bridge_start;\n"
+        )
+
+
+def pragma(connection: Connection, text: str) -> list[Any]:
+    """Run a PRAGMA on the driver's connection: some work only outside of a transaction."""
+    return _rows(connection, f"PRAGMA {text}")
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
+def _rows(connection: Connection, statement: str) -> list[Any]:
+    cursor = connection.connection.cursor()
+    try:
+        cursor.execute(statement)
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()
