@@ -21,6 +21,7 @@ from bridge.model.config import Config, ModuleConfig
 from bridge.model.config_file import load, parse
 from bridge.model.errors import BridgeError, ConfigError, DatabaseError
 from bridge.model.graph import Graph
+from bridge.model.remedy import Remedy
 from bridge.model.repository import Repository
 from bridge.model.state import Facts
 from bridge.output.redaction import redacted
@@ -146,7 +147,7 @@ class Project:
                     raise ConfigError(
                         f"legacy.{repository.name}.stamp.{version} in {self.config.source} "
                         f"names the Alembic revision {revision}, which no script has.",
-                        help="See which there are: bridge alembic history",
+                        help=Remedy("See which there are", ("alembic", "history")),
                     )
 
     @cached_property
@@ -177,7 +178,7 @@ class Project:
         if name not in self.config.modules:
             names = ", ".join(self.config.modules) or "none"
             raise ConfigError(
-                f"There is no module {name}; there are: {names}.", help="See: bridge modules"
+                f"There is no module {name}; there are: {names}.", help=Remedy("See", ("modules",))
             )
         _ = self.graph
         return self.config.modules[name]
@@ -192,7 +193,7 @@ class Project:
                 known = ", ".join(self.repositories) or "none"
                 raise ConfigError(
                     f"There is no legacy repository {name}; there are: {known}.",
-                    help="See: bridge status",
+                    help=Remedy("See", ("status",)),
                 )
 
     def add_folder_of(self, name: str) -> None:

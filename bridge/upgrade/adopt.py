@@ -9,11 +9,13 @@ from sqlalchemy.engine import Engine
 from bridge.legacy.frozen.files import Frozen, check_seal
 from bridge.legacy.methods import is_recorded
 from bridge.model.errors import BridgeError, ConfigError, StateError
+from bridge.model.remedy import Remedy, retry_with
 from bridge.model.results import Report
 from bridge.model.state import State
 from bridge.model.steps import Plan, SetVersion, VerifySchema
 from bridge.project import Database, Project
 from bridge.upgrade.detect import detect
+from bridge.upgrade.refusals import adopt_command
 from bridge.upgrade.run import RunOptions, run
 
 
@@ -55,8 +57,7 @@ def adopt(
         try:
             return run(project, engine, AdoptTask(project, versions), options)
         except BridgeError as error:
-            given = " ".join(f"--legacy {name}={versions[name]}" for name in versions)
-            error.help = error.help.replace("bridge dbupdate", f"bridge adopt {given}")
+            error.remedies = retry_with(error.remedies, adopt_command(versions))
             raise
 
 
@@ -72,13 +73,13 @@ def adoption(state: State, versions: Mapping[str, int], histories: Mapping[str, 
         legacy = state.legacy[name]
         if legacy.version is not None or legacy.handed_over:
             raise StateError(
-                f"The database has a version of {name} already.", help="See: bridge status"
+                f"The database has a version of {name} already.", help=Remedy("See", ("status",))
             )
         if not is_recorded(histories.get(name), state.dialect, version):
             raise ConfigError(
                 f"Version {version} of {name} is not frozen for {state.dialect}, so there is "
                 "nothing to compare the database with.",
-                help="The developer of the app freezes the history: bridge freeze",
+                help=Remedy("The developer of the app freezes the history", ("freeze",)),
             )
     verify = VerifySchema(tuple(versions.items()))
     return Plan(state, (verify, *(SetVersion(n, v) for n, v in versions.items())))

@@ -12,6 +12,7 @@ from bridge.model.config import Config
 from bridge.model.errors import InconsistentError, ResumeError
 from bridge.model.graph import Graph
 from bridge.model.names import CORE
+from bridge.model.remedy import Remedy
 from bridge.model.state import State
 from bridge.model.steps import (
     CreateModels,
@@ -37,8 +38,10 @@ def make_plan(state: State, graph: Graph, config: Config) -> Plan:
         raise InconsistentError(
             f"A run was cut short in the middle of the step '{state.interrupted}': some of what "
             "the revision had made is gone, and some is not.",
-            help="Take the module out to the end: bridge modules remove NAME. Or put back a "
-            "backup from before: bridge restore BACKUP",
+            help=[
+                Remedy("Finish removing the module", ("modules", "remove", "NAME")),
+                Remedy("Or restore a backup from before", ("restore", "BACKUP")),
+            ],
         )
     graph = graph.remembering(state.revisions_without_files)
     steps = (
@@ -59,13 +62,13 @@ def check_interrupted(plan: Plan, statement: int) -> None:
         raise ResumeError(
             "No step of this database is known to be cut short in its middle, so there is no "
             "statement to go on with.",
-            help="Run: bridge dbupdate",
+            help=Remedy("Run", ("dbupdate",)),
         )
     if statement != 1:
         raise ResumeError(
             "The statements of the step that was cut short are not written down, so it can only "
             "run again as a whole.",
-            help="Undo what it has changed, then run: bridge resume --from-statement 1",
+            help=Remedy("Undo what it has changed, then run", ("resume", "--from-statement", "1")),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from bridge.model.config import Config
 from bridge.model.difference import Nearest
@@ -17,6 +17,7 @@ from bridge.model.errors import (
 )
 from bridge.model.graph import Graph
 from bridge.model.names import JOURNAL_TABLE
+from bridge.model.remedy import Command, Remedy
 from bridge.model.repository import Repository, VersionRow
 from bridge.model.state import Facts, LegacyState, StateKind
 
@@ -215,13 +216,16 @@ def check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findin
             return "legacy", TooOldError(
                 f"{place}; the history begins at {repository.first}, and the versions before it "
                 "are gone.",
-                help=f"Bring the database to version {repository.first} or later with {release}, "
-                "then run: bridge dbupdate"
-                if tables
-                else "There are no tables of the app's, so nothing would be lost: "
-                f"DELETE FROM {repository.version_table} "
-                f"WHERE {repository.store.id_column} = {_literal(state.row_id or '')}; "
-                "then run: bridge dbupdate",
+                help=Remedy(
+                    f"Bring the database to version {repository.first} or later with {release}, "
+                    "then run"
+                    if tables
+                    else "There are no tables of the app's, so nothing would be lost: "
+                    f"DELETE FROM {repository.version_table} "
+                    f"WHERE {repository.store.id_column} = {_literal(state.row_id or '')}; "
+                    "then run",
+                    ("dbupdate",),
+                ),
             )
         if version == repository.first - 1 > 0 and repository.squashed and tables:
             return "legacy", AtSquashError(
@@ -269,31 +273,44 @@ def check_stamps(
         if set(above) != set(base):
             stamped += f" (its rows: {', '.join(above)})"
         update = _update(state.repository, str(max(done)), state.row_id or "")
-        take_out = (
-            f"If it is that of version {version}, and no revision from {', '.join(base)} on has "
-            "really run, take the stamp out: "
-            f"bridge alembic stamp --purge {' '.join(kept) or 'base'}; then run: bridge dbupdate"
+        remove_stamp = (
+            Remedy(
+                f"If it is that of version {version}, and no revision from {', '.join(base)} on "
+                "has really run, remove the stamp",
+                ("alembic", "stamp", "--purge", *(kept or ("base",))),
+            ),
+            Remedy("Then run", ("dbupdate",)),
         )
         place = f"The legacy repository {name} is at version {version} in the table {table}"
         if later:
             return "inconsistent", InconsistentError(
                 f"{place}, yet the database is stamped with {stamped}. The row should say "
                 f"{equal} before that revision may be there.",
-                help="Find out which of the two is true. If the schema is that of version "
-                f"{max(done)} or newer, correct the row: {update} {take_out}",
+                help=[
+                    Remedy(
+                        "Find out which of the two is true. If the schema is that of version "
+                        f"{max(done)} or newer, correct the row: {update}"
+                    ),
+                    *remove_stamp,
+                ],
             )
         if version in stamp:
             names = ", ".join(stamp[version])
             return "inconsistent", InconsistentError(
                 f"{place}, which equals {names}, yet the database is stamped only with "
                 f"{stamped}: legacy scripts ran on after the hand-over.",
-                help="If the schema has what those versions did, write it down: "
-                f"bridge alembic stamp {' '.join(graph.effective(stamp[version]))}",
+                help=Remedy(
+                    "If the schema has what those versions did, write it down",
+                    ("alembic", "stamp", *graph.effective(stamp[version])),
+                ),
             )
         return "inconsistent", InconsistentError(
             f"{place}, yet the database is stamped with {stamped}: legacy scripts ran on after "
             "the hand-over.",
-            help=f"If the schema is that of version {equal}, correct the row: {update} {take_out}",
+            help=[
+                Remedy(f"If the schema is that of version {equal}, correct the row: {update}"),
+                *remove_stamp,
+            ],
         )
     return None
 
@@ -309,9 +326,9 @@ def check_managed(
     if any(state.version is not None for state in legacy):
         return None
     names = sorted({state.repository.version_table for state in legacy})
-    help = (
+    ignore = Remedy(
         "If these tables are another program's, name them in database.ignore_tables of "
-        f"{config.source}. If they are the app's: "
+        f"{config.source}."
     )
     if legacy:
         repository = legacy[0].repository
@@ -321,19 +338,29 @@ def check_managed(
         create = ""
         if repository.version_table not in facts.version_rows:
             create = f"{_create(repository)} "
-        help += (
-            "at an older legacy version, write it down for each repository: "
-            f"{create}{_insert(repository)} At the newest: bridge alembic stamp "
-            f"{' '.join(graph.effective(newest))}; at a newer revision: "
-            "bridge alembic stamp REVISION"
-        )
+        write_down = [
+            Remedy(
+                "If they are the app's at an older legacy version, write it down for each "
+                f"repository: {create}{_insert(repository)}"
+            ),
+            Remedy(
+                "If they are at the newest version",
+                ("alembic", "stamp", *graph.effective(newest)),
+            ),
+            Remedy("If they are at a newer revision", ("alembic", "stamp", "REVISION")),
+        ]
     else:
-        help += "stamp the revision that they equal: bridge alembic stamp REVISION"
+        write_down = [
+            Remedy(
+                "If they are the app's, stamp the revision that they equal",
+                ("alembic", "stamp", "REVISION"),
+            )
+        ]
     return "unmanaged", UnmanagedError(
         f"There are tables ({_some(tables)}), but no version is written down: there is no row in "
         f"{' or '.join((*names, config.alembic.version_table))}. bridge cannot know which version "
         "they are.",
-        help=help,
+        help=[ignore, *write_down],
     )
 
 
@@ -341,12 +368,16 @@ def unmanaged(problem: BridgeError | None, versions: tuple[Nearest, ...]) -> Bri
     """Return the problem of an unmanaged database, with the versions that it is most like."""
     if problem is None or not versions:
         return problem
-    switches = " ".join(f"--legacy {v.repository}={v.version}" for v in versions)
+    command = adopt_command({v.repository: v.version for v in versions})
     return UnmanagedError(
         f"{problem.message} It is most like {' and '.join(map(str, versions))}.",
-        help=f"If it is that, write it down: bridge adopt {switches}. "
-        + (problem.help or "").partition(" If they are the app's")[0],
+        help=[Remedy("If it is that, write it down", command), *problem.remedies[:1]],
     )
+
+
+def adopt_command(versions: Mapping[str, int]) -> Command:
+    """Return the command that writes down at which versions a database is."""
+    return ("adopt", *(w for n, v in versions.items() for w in ("--legacy", f"{n}={v}")))
 
 
 # --- words --------------------------------------------------------------------------------

@@ -17,6 +17,7 @@ from bridge.database.journal.reading import read_holder
 from bridge.database.row_counts import AppTables, count_rows
 from bridge.database.secrets import shown
 from bridge.model.errors import BridgeError, RehearsalError
+from bridge.model.remedy import Remedy, retry_with
 from bridge.model.results import Contents, Rehearsal, Report, Rows
 from bridge.model.state import State
 from bridge.project import Database, Project
@@ -37,11 +38,13 @@ def check_whole(state: State) -> None:
     """
     if state.interrupted:
         raise RehearsalError(
-            f"There can be no rehearsal: a run was cut short in the middle of the step "
-            f"'{state.interrupted}'. The next one goes on in it by what the server knows of each "
-            "table, and of a copy's it knows other things.",
-            help="Let that step come to its end: bridge dbupdate\n"
-            "Or put back the backup from before: bridge restore BACKUP",
+            f"There can be no rehearsal: a run was interrupted in the middle of the step "
+            f"'{state.interrupted}'. The next run resumes there by what the server knows of each "
+            "table, which is not the same for a copy.",
+            help=[
+                Remedy("Let that step finish", ("dbupdate",)),
+                Remedy("Or restore the backup from before", ("restore", "BACKUP")),
+            ],
         )
 
 
@@ -133,7 +136,7 @@ def _as_rehearsal(copy: Engine, engine: Engine, scripts: Sequence[Path]) -> Iter
         if SIGN in error.message:  # from the process that runs legacy scripts
             raise _outside(error.message) from None
         error.message = error.message.replace(*renamed)
-        error.help = error.help.replace("bridge dbupdate", "bridge dbupdate --rehearse")
+        error.remedies = retry_with(error.remedies, ("dbupdate", "--rehearse"))
         left = error.state_of_data.replace(*renamed)
         error.state_of_data = f"{_ONLY_A_REHEARSAL} A real run would leave: {left}"
         raise

@@ -7,6 +7,7 @@ from sqlalchemy.engine import Engine
 from bridge.model.errors import BridgeError, ConfigError, ModuleNeededError, StateError
 from bridge.model.graph import Graph
 from bridge.model.names import CORE
+from bridge.model.remedy import Remedy, retry_with
 from bridge.model.results import Report
 from bridge.model.state import State
 from bridge.model.steps import Downgrade, Plan, SetVersion
@@ -50,7 +51,7 @@ def remove_module(
             return run(project, engine, RemovalTask(project, name), options)
         except BridgeError as error:
             # dbupdate would install again what is removed by halves.
-            error.help = error.help.replace("bridge dbupdate", f"bridge modules remove {name}")
+            error.remedies = retry_with(error.remedies, ("modules", "remove", name))
             raise
 
 
@@ -68,7 +69,10 @@ def removal(module: str, state: State, graph: Graph) -> Plan:
             raise StateError(
                 f"The module {module} is still at version {legacy.version} of its legacy history, "
                 "which has no way back.",
-                help=f"Switch it on and run: bridge dbupdate; then: bridge modules remove {module}",
+                help=[
+                    Remedy("Switch it on and run", ("dbupdate",)),
+                    Remedy("Then remove it", ("modules", "remove", module)),
+                ],
             )
     graph = graph.remembering(state.revisions_without_files)
     reached = graph.ancestors(state.current)
@@ -78,11 +82,11 @@ def removal(module: str, state: State, graph: Graph) -> Plan:
         raise ModuleNeededError(
             f"The module {module} cannot be removed: revisions of {', '.join(needing)} in this "
             "database depend on it.",
-            help="; ".join(
-                f"remove {name} first: bridge modules remove {name}"
+            help=[
+                Remedy(f"Remove {name} first", ("modules", "remove", name))
                 for name in needing
                 if name != CORE
-            )
+            ]
             or "The app itself needs it.",
         )
     # First: a row without its revisions would be handed over once more.

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from pathlib import Path
 
 from bridge.database.backup import back_up, check, wanted
 from bridge.database.backup import restore as restore_backup
 from bridge.model.errors import BridgeError
+from bridge.model.remedy import Remedy
 from bridge.model.results import Backup
 from bridge.project import Database, Project
 from bridge.upgrade.lock import locked
@@ -41,9 +41,11 @@ def restore(
             try:
                 before = back_up(engine, project.config)
             except BridgeError as error:
-                error.help = (
-                    "If what is there is not needed: "
-                    f"bridge restore {shlex.quote(str(path))} --no-backup"
+                error.remedies = (
+                    Remedy(
+                        "If the present database is not needed",
+                        ("restore", str(path), "--no-backup"),
+                    ),
                 )
                 raise
         restore_backup(engine, path)

@@ -12,6 +12,7 @@ from bridge.legacy.frozen.files import check_seal
 from bridge.legacy.methods import Methods, choose_methods, with_non_transactional
 from bridge.model.errors import DatabaseError, NotConfirmedError, StalePlanError, StateError
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.model.results import Report, Rows
 from bridge.model.state import State
 from bridge.model.steps import Plan
@@ -141,7 +142,7 @@ def run(project: Project, engine: Engine, task: Task, options: RunOptions) -> Re
             if detect(project, engine) != plan.state:
                 raise StalePlanError(
                     "The database changed after the plan was made: another process writes to it.",
-                    help="Stop the application, then run: bridge dbupdate",
+                    help=Remedy("Stop the application, then run", ("dbupdate",)),
                     state_of_data="bridge has changed nothing.",
                 )
         return _execute(project, engine, plan, lock, (task.outcome, options))
@@ -203,7 +204,9 @@ def _execute(
 
 def _confirm(options: RunOptions, plan: Plan) -> None:
     if not options.confirm(plan):
-        raise NotConfirmedError("The plan was not confirmed.", help="Run it again: bridge dbupdate")
+        raise NotConfirmedError(
+            "The plan was not confirmed.", help=Remedy("Run it again", ("dbupdate",))
+        )
 
 
 def report(outcome: Any, state: State, steps: Any) -> Report:

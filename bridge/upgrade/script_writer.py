@@ -22,6 +22,7 @@ from bridge.model.errors import (
 )
 from bridge.model.journal import JournalEntry
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.model.steps import (
     CreateModels,
     Foundations,
@@ -223,9 +224,13 @@ class ScriptWriter:
         listed = "\n".join(f"  {', '.join(ids)}: {why}" for why, ids in self._failed.items())
         raise NotOfflineError(
             f"{number} of the Alembic revisions cannot be written as SQL:\n{listed}",
-            help="Run these with bridge itself: bridge dbupdate. Or let them, and env.py, do "
-            "without a database when Alembic is offline: no results of queries, and copy_from for "
-            "batches on SQLite.",
+            help=[
+                Remedy("Run these with bridge itself", ("dbupdate",)),
+                Remedy(
+                    "Or let them, and env.py, do without a database when Alembic is offline: no "
+                    "results of queries, and copy_from for batches on SQLite."
+                ),
+            ],
         )
 
     def _create_models(self) -> Iterator[str]:

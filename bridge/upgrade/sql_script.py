@@ -16,6 +16,7 @@ from bridge.model.errors import (
     RevisionsError,
 )
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.model.repository import VersionRow
 from bridge.model.state import Facts, State
 from bridge.model.steps import (
@@ -32,7 +33,7 @@ from bridge.upgrade.execute.steps import drift_error
 from bridge.upgrade.run import RunOptions, plan_upgrade
 from bridge.upgrade.script_writer import ScriptWriter
 
-_HOW_TO_RUN = "Run these with bridge itself: bridge dbupdate"
+_HOW_TO_RUN = Remedy("Run these with bridge itself", ("dbupdate",))
 
 
 def sql_script(
@@ -75,7 +76,7 @@ def _state_at(project: Project, starts: Iterable[str], url: URL, progress: Progr
             project.check_repositories([name])
         if equals and not (number.isascii() and number.isdigit()):
             raise ConfigError(
-                f"{start} is not NAME=VERSION, such as {name}=12.", help="See: bridge status"
+                f"{start} is not NAME=VERSION, such as {name}=12.", help=Remedy("See", ("status",))
             )
         if equals:
             versions[name] = int(number)
@@ -119,7 +120,7 @@ def _resolve(project: Project, name: str) -> set[str]:
         return project.revisions.resolve(name)
     except RevisionsError:
         raise ConfigError(
-            f"There is no Alembic revision {name}.", help="See: bridge alembic history"
+            f"There is no Alembic revision {name}.", help=Remedy("See", ("alembic", "history"))
         ) from None
 
 

@@ -17,6 +17,7 @@ from bridge.model.difference import Difference
 from bridge.model.errors import ConfigError
 from bridge.model.frozen import FrozenDialect
 from bridge.model.graph import Graph
+from bridge.model.remedy import Remedy
 from bridge.model.results import Verification
 from bridge.model.state import State
 from bridge.project import Database, Project
@@ -49,7 +50,7 @@ def recorded_schemas(project: Project, dialect: str) -> Mapping[Heads, Schema]:
         return read(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{path} cannot be read: {error}", help="Write it anew: bridge check --record"
+            f"{path} cannot be read: {error}", help=Remedy("Record it again", ("check", "--record"))
         ) from None
 
 

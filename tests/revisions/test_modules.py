@@ -263,7 +263,7 @@ def test_a_module_that_another_needs_is_not_removed(app: App, sqlite_database: D
         bridge.remove_module("likes")
     assert (caught.value.message, caught.value.help) == (
         "The module likes cannot be removed: revisions of tags in this database depend on it.",
-        "remove tags first: bridge modules remove tags",
+        "Remove tags first: bridge modules remove tags",
     )
     assert "likes" in tables(sqlite_database)
 

@@ -355,9 +355,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "is stamped with shop_base, which equals version 3. The row should say 3 before that "
         "revision may be there.",
         "Find out which of the two is true. If the schema is that of version 3 or newer, correct "
-        "the row: UPDATE migrate_version SET version = 3 WHERE repository_id = 'Shop'; "
-        "If it is that of version 2, and no revision from shop_base on has really run, take "
-        "the stamp out: bridge alembic stamp --purge base; then run: bridge dbupdate",
+        "the row: UPDATE migrate_version SET version = 3 WHERE repository_id = 'Shop';\n"
+        "If it is that of version 2, and no revision from shop_base on has really run, "
+        "remove the stamp: bridge alembic stamp --purge base\nThen run: bridge dbupdate",
     ),
     "legacy behind the stamps of all branches": (
         facts("items", rows=[("Store", 1)], revisions=["shop_stock", "reviews_base"]),
@@ -368,9 +368,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "is stamped with shop_base, which equals version 3 (its rows: reviews_base, shop_stock). "
         "The row should say 3 before that revision may be there.",
         "Find out which of the two is true. If the schema is that of version 3 or newer, correct "
-        "the row: UPDATE migrate_version SET version = 3 WHERE repository_id = 'Store'; "
-        "If it is that of version 1, and no revision from shop_base on has really run, take "
-        "the stamp out: bridge alembic stamp --purge base; then run: bridge dbupdate",
+        "the row: UPDATE migrate_version SET version = 3 WHERE repository_id = 'Store';\n"
+        "If it is that of version 1, and no revision from shop_base on has really run, "
+        "remove the stamp: bridge alembic stamp --purge base\nThen run: bridge dbupdate",
     ),
     # Taking out everything would let the revisions of the shop run a second time.
     "a module behind its stamp": (
@@ -382,9 +382,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "database is stamped with reviews_base, which equals version 2 (its rows: reviews_text). "
         "The row should say 2 before that revision may be there.",
         "Find out which of the two is true. If the schema is that of version 2 or newer, correct "
-        "the row: UPDATE migrate_version SET version = 2 WHERE repository_id = 'Reviews'; "
-        "If it is that of version 1, and no revision from reviews_base on has really run, take "
-        "the stamp out: bridge alembic stamp --purge shop_notes; then run: bridge dbupdate",
+        "the row: UPDATE migrate_version SET version = 2 WHERE repository_id = 'Reviews';\n"
+        "If it is that of version 1, and no revision from reviews_base on has really run, "
+        "remove the stamp: bridge alembic stamp --purge shop_notes\nThen run: bridge dbupdate",
     ),
     "legacy behind the second of its stamps": (
         facts("items", rows=[("Shop", 3)], revisions=["shop_notes"]),
@@ -395,9 +395,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "is stamped with shop_notes, which equals version 4. The row should say 4 before that "
         "revision may be there.",
         "Find out which of the two is true. If the schema is that of version 4 or newer, correct "
-        "the row: UPDATE migrate_version SET version = 4 WHERE repository_id = 'Shop'; "
-        "If it is that of version 3, and no revision from shop_notes on has really run, take "
-        "the stamp out: bridge alembic stamp --purge shop_base; then run: bridge dbupdate",
+        "the row: UPDATE migrate_version SET version = 4 WHERE repository_id = 'Shop';\n"
+        "If it is that of version 3, and no revision from shop_notes on has really run, "
+        "remove the stamp: bridge alembic stamp --purge shop_base\nThen run: bridge dbupdate",
     ),
     "legacy ran on to a mapped version": (
         facts("items", rows=[("Shop", 3)], revisions=["shop_base"]),
@@ -418,9 +418,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "is stamped with shop_base, which equals version 2 (its rows: coupons_base, shop_base): "
         "legacy scripts ran on after the hand-over.",
         "If the schema is that of version 2, correct the row: UPDATE migrate_version SET version = "
-        "2 WHERE repository_id = 'Shop'; "
-        "If it is that of version 3, and no revision from shop_base on has really run, take "
-        "the stamp out: bridge alembic stamp --purge base; then run: bridge dbupdate",
+        "2 WHERE repository_id = 'Shop';\n"
+        "If it is that of version 3, and no revision from shop_base on has really run, "
+        "remove the stamp: bridge alembic stamp --purge base\nThen run: bridge dbupdate",
     ),
     "tables and nothing else": (
         facts("items"),
@@ -430,10 +430,11 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "There are tables (items), but no version is written down: there is no row in "
         "migrate_version or alembic_version. bridge cannot know which version they are.",
         "If these tables are another program's, name them in database.ignore_tables of "
-        "/app/bridge.toml. If they are the app's: at an older legacy version, write it down for "
+        "/app/bridge.toml.\nIf they are the app's at an older legacy version, write it down for "
         "each repository: CREATE TABLE migrate_version (repository_id VARCHAR(250) NOT NULL "
-        f"PRIMARY KEY, repository_path TEXT, version INTEGER); {INSERT} At the newest: "
-        "bridge alembic stamp reviews_base; at a newer revision: bridge alembic stamp REVISION",
+        f"PRIMARY KEY, repository_path TEXT, version INTEGER); {INSERT}\n"
+        "If they are at the newest version: bridge alembic stamp reviews_base\n"
+        "If they are at a newer revision: bridge alembic stamp REVISION",
     ),
     # What a failed stamp leaves on SQLite.
     "tables and an empty Alembic version table": (
@@ -444,11 +445,12 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "There are tables (a, b, c and 1 more), but no version is written down: there is no row in "
         "versions or alembic_version. bridge cannot know which version they are.",
         "If these tables are another program's, name them in database.ignore_tables of "
-        "/app/bridge.toml. If they are the app's: at an older legacy version, write it down for "
+        "/app/bridge.toml.\nIf they are the app's at an older legacy version, write it down for "
         "each repository: CREATE TABLE versions (repository_id VARCHAR(250) NOT NULL PRIMARY KEY, "
         "repository_path TEXT, version INTEGER); INSERT INTO versions (repository_id, "
-        "repository_path, version) VALUES ('Shop', '', VERSION); At the newest: "
-        "bridge alembic stamp shop_base; at a newer revision: bridge alembic stamp REVISION",
+        "repository_path, version) VALUES ('Shop', '', VERSION);\n"
+        "If they are at the newest version: bridge alembic stamp shop_base\n"
+        "If they are at a newer revision: bridge alembic stamp REVISION",
     ),
 }
 
@@ -470,7 +472,7 @@ def test_without_a_legacy_history_only_alembic_is_named() -> None:
         "There are tables (items), but no version is written down: there is no row in "
         "alembic_version. bridge cannot know which version they are.",
         "If these tables are another program's, name them in database.ignore_tables of "
-        "/app/bridge.toml. If they are the app's: stamp the revision that they equal: "
+        "/app/bridge.toml.\nIf they are the app's, stamp the revision that they equal: "
         "bridge alembic stamp REVISION",
     )
 
