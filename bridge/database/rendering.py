@@ -9,13 +9,14 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 from sqlalchemy.sql import visitors
 
-from bridge.database.servers import family
+from bridge.database.servers import server_named
 from bridge.database.sql.statements import read
 
 
 def with_end(statement: str, dialect: str) -> str:
     """Return a statement with its end, as the database's own client reads it."""
-    if dialect == "mysql" and ";" in statement and _has_ends_inside(statement, dialect):
+    needed = server_named(dialect).needs_delimiter and ";" in statement
+    if needed and _has_ends_inside(statement, dialect):
         return f"DELIMITER ;;\n{statement}\n;;\nDELIMITER ;\n"
     if "--" in statement.rpartition("\n")[2]:  # it may end with a comment
         return f"{statement}\n;\n"
@@ -42,7 +43,7 @@ def unescaped(dialect: Any) -> Any:
 
     SQLAlchemy asks PostgreSQL for it when it connects, and 1.4 expects the contrary before.
     """
-    if dialect.name == "postgresql":
+    if server_named(dialect.name).literal_backslashes:
         dialect._backslash_escapes = False
     return dialect
 
@@ -52,7 +53,7 @@ def rendered(statement: Any, dialect: Any) -> str:
 
     :raises ValueError: a value is missing, or would be made by Python when it runs.
     """
-    return with_end(_END.sub("", inline(statement, dialect)), family(dialect.name))
+    return with_end(_END.sub("", inline(statement, dialect)), dialect.name)
 
 
 def inline(statement: Any, dialect: Any) -> str:

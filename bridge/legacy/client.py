@@ -18,9 +18,9 @@ from typing import IO, Any
 from sqlalchemy.engine import URL
 
 from bridge.database.guard import Guard
-from bridge.database.journal.statements.names import DIALECTS
 from bridge.database.journal.statements.records import CannotResume
 from bridge.database.secrets import scrub
+from bridge.database.servers import server_of
 from bridge.database.url import SECRET_VARIABLES
 from bridge.legacy.failures import Remains, problem_lines, state_after_failure
 from bridge.legacy.observer import VersionObserver
@@ -104,7 +104,7 @@ class LegacyClient:
             **_request(url, scripts),
             "mark": options.mark,
             "journal": journal and {"table": JOURNAL_TABLE, "common": dict(journal)},
-            "recorder": bool(journal) and url.get_backend_name() in DIALECTS,
+            "recorder": bool(journal) and not server_of(url).transactional_ddl,
             "guard": guard.as_request() if guard else None,
             "capture": None if moment is None else {"moment": moment},
         }

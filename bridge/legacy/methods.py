@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
+from bridge.database.servers import server_named
 from bridge.database.sql.statements import read
 from bridge.legacy.frozen.files import Frozen
 from bridge.legacy.repository import VERSION, decode
@@ -147,7 +148,7 @@ def in_the_way(drift: Iterable[Difference], dialect: str) -> list[Difference]:
         d
         for d in drift
         if not (d.own and d.what in ("character set", "collation"))
-        and not (d.own and d.kind == "extra" and dialect != "sqlite")
+        and not (d.own and d.kind == "extra" and not server_named(dialect).rebuilds_tables)
     ]
 
 

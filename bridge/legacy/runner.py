@@ -17,7 +17,7 @@ from typing import Protocol
 
 from sqlalchemy.engine import Connection
 
-from bridge.database.journal.statements.names import DIALECTS
+from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
 from bridge.legacy.client import LegacyClient, Ran, Scripts, WorkerOptions
 from bridge.legacy.failures import error_words
@@ -127,7 +127,7 @@ class LegacyRunner:
 
     def _start(self, steps: Sequence[RunLegacy]) -> None:
         url = self._connections.engine.url
-        if url.get_backend_name() == "sqlite" and sqlite_file(url) is None:
+        if not server_of(url).is_server and sqlite_file(url) is None:
             raise DatabaseError(
                 "Legacy versions run in a process of their own, which cannot see a SQLite "
                 "database in memory.",
@@ -160,8 +160,8 @@ class LegacyRunner:
         client = self._client
         assert client is not None, "the version was not prepared"
         ran = client.run(step, self.versions[step.repository], observer)
-        dialect = self._connections.engine.dialect.name
-        if dialect in DIALECTS or client.is_non_transactional(step):
+        server = server_of(self._connections.engine)
+        if not server.transactional_ddl or client.is_non_transactional(step):
             self._at_rest = False
         if step == self._loaded[-1]:
             # Scripts leave sessions open, for whose locks other sessions would wait.

@@ -15,6 +15,7 @@ from sqlalchemy.engine.mock import MockConnection
 from bridge.database.error_text import place, said
 from bridge.database.guard import SIGN, Guard, OutsideError
 from bridge.database.rendering import count, rendered, script_dialect, unescaped
+from bridge.database.servers import server_of
 from bridge.model.errors import RevisionsError, VersionTableMismatchError
 from bridge.model.graph import Revision
 from bridge.revisions.running import OneStep, remembering, version_table
@@ -122,7 +123,7 @@ class OfflineRunner:
                 "output_buffer": output,
                 "starting_rev": rows,
                 # SQLite's too is one transaction with its version row.
-                "transactional_ddl": self._url.get_backend_name() in ("sqlite", "postgresql"),
+                "transactional_ddl": server_of(self._url).transactional_ddl,
                 "transaction_per_migration": True,
             }
             configure(**{**given, **ours})

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 from sqlalchemy.engine import Engine
 
+from bridge.database.servers import server_of
 from bridge.legacy.frozen.files import check_seal
 from bridge.legacy.methods import Methods, choose_methods, with_non_transactional
 from bridge.model.errors import DatabaseError, NotConfirmedError, StalePlanError, StateError
@@ -156,7 +157,7 @@ def _first_plan(project: Project, engine: Engine, task: Task) -> Plan | None:
         from bridge.upgrade.lock import busy
 
         unreadable = isinstance(error, DatabaseError)
-        if unreadable and engine.dialect.name != "sqlite":
+        if unreadable and server_of(engine).is_server:
             raise
         if busy(engine):
             return None

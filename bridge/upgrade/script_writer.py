@@ -12,8 +12,8 @@ from sqlalchemy.engine import URL
 from sqlalchemy.engine.mock import MockConnection
 
 from bridge.database.journal.table import Journal
-from bridge.database.rendering import count, inline, rendered, script_dialect, with_end
-from bridge.database.servers import family
+from bridge.database.rendering import count, rendered, script_dialect, with_end
+from bridge.database.servers import server_of
 from bridge.database.sql.statements import settings
 from bridge.legacy.version_table import rows_of, version_row, version_table
 from bridge.model.errors import (
@@ -39,28 +39,6 @@ from bridge.revisions.hooks import load_models
 from bridge.revisions.offline import OfflineRunner
 from bridge.upgrade.execute.steps import tables_to_create
 
-_RUN = {
-    "sqlite": "sqlite3 DATABASE < SCRIPT",
-    "postgresql": "psql -d DATABASE -f SCRIPT",
-    "mysql": "mysql --binary-mode DATABASE < SCRIPT",
-    "mariadb": "mariadb --binary-mode DATABASE < SCRIPT",
-}
-
-# Clients go on after an error, unless they are told to stop; mysql stops.
-_SETTINGS = {
-    "sqlite": (".bail on", "PRAGMA foreign_keys = OFF;"),
-    "postgresql": (
-        "\\set ON_ERROR_STOP on",
-        "SET client_encoding = 'UTF8';",
-        "SET standard_conforming_strings = on;",
-    ),
-    "mysql": ("SET NAMES utf8mb4;",),
-}
-
-_USUALLY_OFF = {"ignore_check_constraints", "legacy_alter_table", "recursive_triggers"}
-
-_OFF = {"0", "false", "no", "off"}
-
 
 class ScriptWriter:
     """Writes the steps of one plan as SQL.
@@ -71,7 +49,7 @@ class ScriptWriter:
     def __init__(self, project: Project, plan: Plan, url: URL, progress: Progress) -> None:
         self._plan, self._state, self._config = plan, plan.state, project.config
         self._histories, self._notify = project.histories, progress.notify
-        self._dialect, self._family = script_dialect(url), family(url.get_backend_name())
+        self._dialect, self._server = script_dialect(url), server_of(url)
         self._runner = OfflineRunner(
             project.revisions, url, plan.state.current, plan.state.revisions_without_files
         )
@@ -88,7 +66,7 @@ class ScriptWriter:
         # What can be compared is compared before.
         steps = [step for step in self._plan.steps if not isinstance(step, VerifySchema)]
         if steps:
-            yield f"\n{self._settings()}{self._start}"
+            yield f"\n{self._server.script_head()}{self._start}"
         for number, step in enumerate(steps, 1):
             yield f"\n{_comment(f'{number}/{len(steps)} {step}{_more(step)}')}"
             yield from self._step(step)
@@ -102,7 +80,7 @@ class ScriptWriter:
             return
         yield _comment(f"From: {self._here}")
         yield _comment(f"To: {targets}")
-        yield _comment(f"Stop the app, make a backup, and run: {_RUN[self._dialect.name]}")
+        yield _comment(f"Stop the app, make a backup, and run: {self._server.client}")
         if any(isinstance(step, VerifySchema) for step in self._plan.steps):
             yield _comment("Before, compare the schema with the frozen one: bridge verify")
 
@@ -113,9 +91,6 @@ class ScriptWriter:
         found = [f"{s.repository.name} {s.version}" for s in states if s.version is not None]
         return ", ".join([*found, *self._state.current]) or "an empty database"
 
-    def _settings(self) -> str:
-        return "".join(f"{line}\n" for line in _SETTINGS[self._family])
-
     # --- where it begins ------------------------------------------------------------------
 
     def _check_of_start(self) -> str:
@@ -124,24 +99,7 @@ class ScriptWriter:
         if not condition:
             return ""
         message = f"the database is not at {self._here}"
-        text = inline(sa.literal(message), self._dialect)
-        if self._family == "postgresql":
-            return (
-                f"DO $bridge$ BEGIN\n  IF NOT ({condition}) THEN\n"
-                f"    RAISE EXCEPTION USING MESSAGE = {text};\n  END IF;\nEND $bridge$;\n"
-            )
-        if self._family == "sqlite":
-            name = self._dialect.identifier_preparer.quote_identifier(message)
-            return (
-                "CREATE TEMPORARY TABLE bridge_start (\n"
-                f"  here INTEGER CONSTRAINT {name} CHECK (here)\n);\n"
-                f"INSERT INTO bridge_start VALUES ({condition});\nDROP TABLE bridge_start;\n"
-            )
-        # MySQL has no statement that raises an error on a condition.
-        return (
-            f"{_comment(f'Subquery returns more than 1 row: {message}.')}"
-            f"SELECT IF({condition}, 'yes', (SELECT 'no' UNION SELECT 'stop')) AS `here`;\n"
-        )
+        return self._server.stop_unless(condition, message, self._dialect)
 
     def _conditions(self) -> Iterator[str]:
         states = self._state.legacy.values()
@@ -175,9 +133,9 @@ class ScriptWriter:
 
     def _one(self, statements: str) -> str:
         """Return one transaction, where changes of the schema can be in one."""
-        if self._family == "mysql":
-            return statements
-        return f"BEGIN;\n{statements}COMMIT;\n"
+        if self._server.transactional_ddl:
+            return f"BEGIN;\n{statements}COMMIT;\n"
+        return statements
 
     def _rendered(self, statement: Any) -> str:
         return rendered(statement, self._dialect)
@@ -186,7 +144,7 @@ class ScriptWriter:
         history = self._histories[step.repository].on(self._state.dialect)
         assert history is not None
         statements = history.versions[step.version].statements
-        text = "".join(with_end(statement, self._family) for statement in statements)
+        text = "".join(with_end(statement, self._server.syntax) for statement in statements)
         repository = self._state.legacy[step.repository].repository
         row = version_row(repository, self._versions[step.repository], step.version)
         yield self._one(text + self._rendered(row))
@@ -195,20 +153,8 @@ class ScriptWriter:
 
     def _settings_back(self, statements: Iterable[str]) -> str:
         """Return what gives the next version the settings of a session of its own."""
-        found = [s for statement in statements for s in settings(statement, self._family)]
-        if self._family == "sqlite":
-            left = {setting.name: setting.value for setting in found}
-            on = [n for n, value in left.items() if n in _USUALLY_OFF and value not in _OFF]
-            return "".join(f"PRAGMA {name} = OFF;\n" for name in on)
-        found = [setting for setting in found if setting.scope != "transaction"]
-        if not found:
-            return ""
-        if self._family == "postgresql":
-            return f"RESET ALL;\n{self._settings()}"
-        # Not NAMES, nor a variable of the user's own.
-        names = {s.name for s in found if s.scope == "session" and s.value is not None}
-        lines = "".join(f"SET SESSION {name} = DEFAULT;\n" for name in sorted(names))
-        return f"{lines}{self._settings()}"
+        syntax = self._server.syntax
+        return self._server.reset([s for one in statements for s in settings(one, syntax)])
 
     def _upgrade(self, step: Upgrade) -> str:
         try:

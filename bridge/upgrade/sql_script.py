@@ -8,6 +8,7 @@ from sqlalchemy.engine import URL
 
 from bridge.database.schema.compare import accepted
 from bridge.database.secrets import scrub, shown
+from bridge.database.servers import server_of
 from bridge.legacy.frozen.files import Frozen
 from bridge.model.errors import (
     ConfigError,
@@ -56,9 +57,9 @@ def sql_script(
     if starts is None:
         with project.engine(database) as engine:
             state, url = detect(project, engine), engine.url
-            if getattr(engine.dialect, "is_mariadb", False):
-                # Only the server has said so.
-                url = url.set(drivername=url.drivername.replace("mysql", "mariadb", 1))
+            # Of MySQL and MariaDB, only the server says which it is.
+            said, known = url.get_backend_name(), server_of(engine).name
+            url = url.set(drivername=url.drivername.replace(said, known, 1))
     else:
         url = project.url(database)
         state = _state_at(project, starts, url, options.progress)

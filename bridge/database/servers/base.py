@@ -10,9 +10,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sqlalchemy.engine import URL, Connection
+
+if TYPE_CHECKING:
+    from bridge.database.sql.settings import Setting
 
 
 class LockStatements(NamedTuple):
@@ -262,6 +265,18 @@ class Server:
     """How the server's own client runs a script."""
     script_settings: Sequence[str] = ()
     """The first lines of a script, which stop the client at an error."""
+    needs_delimiter = False
+    """Whether the client takes semicolons inside a routine for its end."""
+    literal_backslashes = False
+    """Whether SQLAlchemy doubles backslashes that the server would take as they are."""
+
+    def script_head(self) -> str:
+        """Return the first lines of a script."""
+        return "".join(f"{line}\n" for line in self.script_settings)
+
+    def reset(self, settings: Sequence[Setting]) -> str:
+        """Return the part of a script that puts settings of the session back."""
+        return ""
 
     def stop_unless(self, condition: str, message: str, dialect: Any) -> str:
         """Return the part of a script that stops it where a condition does not hold.

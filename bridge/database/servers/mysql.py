@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from bridge.database.servers.base import LockStatements, Server, raw_execute
+
+if TYPE_CHECKING:
+    from bridge.database.sql.settings import Setting
 
 KEPT_SECONDS = 2_147_483
 """For how long a session may idle: the most that the server takes on every system."""
@@ -91,6 +94,7 @@ class MySQL(Server):
         rb"(?:--[^\n]*\n|\s)*?(?:" + _DUMP_START + rb"\b|/\*!40101 SET @OLD_CHARACTER_SET_CLIENT)"
     )
     snapshot_ending = ".mysql.sql"
+    needs_delimiter = True
     client = "mysql --binary-mode DATABASE < SCRIPT"
     script_settings = ("SET NAMES utf8mb4;",)  # the client stops at an error by itself
 
@@ -208,6 +212,15 @@ class MySQL(Server):
             "FROM information_schema.routines WHERE routine_schema = DATABASE()"
         )
         return ((what, body) for what, body in found)
+
+    def reset(self, settings: Sequence[Setting]) -> str:
+        kept = [setting for setting in settings if setting.scope != "transaction"]
+        if not kept:
+            return ""
+        # Not NAMES, nor a variable of the user's own.
+        names = {s.name for s in kept if s.scope == "session" and s.value is not None}
+        lines = "".join(f"SET SESSION {name} = DEFAULT;\n" for name in sorted(names))
+        return f"{lines}{self.script_head()}"
 
     def stop_unless(self, condition: str, message: str, dialect: Any) -> str:
         # No statement raises an error on a condition.

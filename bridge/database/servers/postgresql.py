@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.servers.base import LockStatements, Server, literal
+
+if TYPE_CHECKING:
+    from bridge.database.sql.settings import Setting
 
 ARCHIVE_START = b"PGDMP"
 
@@ -96,6 +99,7 @@ class PostgreSQL(Server):
     backup_start = ARCHIVE_START
     dump_start = ARCHIVE_START + rb"|(?:--[^\n]*\n|\s)*?-- PostgreSQL database dump\s"
     snapshot_ending = ".pg.sql"
+    literal_backslashes = True
     client = "psql -d DATABASE -f SCRIPT"
     script_settings = (
         "\\set ON_ERROR_STOP on",
@@ -218,6 +222,10 @@ class PostgreSQL(Server):
             "AND pg_try_advisory_lock(hashtext(datname))"
         )
         return list(found.scalars())
+
+    def reset(self, settings: Sequence[Setting]) -> str:
+        kept = any(setting.scope != "transaction" for setting in settings)
+        return f"RESET ALL;\n{self.script_head()}" if kept else ""
 
     def stop_unless(self, condition: str, message: str, dialect: Any) -> str:
         return (

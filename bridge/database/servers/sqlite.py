@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection
 
 from bridge.database.servers.base import Server, raw_execute
 
+if TYPE_CHECKING:
+    from bridge.database.sql.settings import Setting
+
 FILE_START = b"SQLite format 3\0"
+
+
+_USUALLY_OFF = {"ignore_check_constraints", "legacy_alter_table", "recursive_triggers"}
+
+_OFF = {"0", "false", "no", "off"}
 
 
 class SQLite(Server):
@@ -119,6 +127,11 @@ class SQLite(Server):
             return None
         found = connection.exec_driver_sql("SELECT name, seq FROM sqlite_sequence")
         return [tuple(row) for row in found]
+
+    def reset(self, settings: Sequence[Setting]) -> str:
+        left = {setting.name: setting.value for setting in settings}
+        on = [name for name, value in left.items() if name in _USUALLY_OFF and value not in _OFF]
+        return "".join(f"PRAGMA {name} = OFF;\n" for name in on)
 
     def stop_unless(self, condition: str, message: str, dialect: Any) -> str:
         name = dialect.identifier_preparer.quote_identifier(message)

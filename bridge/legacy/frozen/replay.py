@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from bridge.database.engine import connect
 from bridge.database.foreign_keys import foreign_keys_off
+from bridge.database.servers import server_named, server_of
 from bridge.database.servers.sqlite import pragma
 from bridge.database.sql.statements import settings
 from bridge.model.errors import LegacyError
@@ -70,7 +71,7 @@ def _run(connection: Connection, code: FrozenCode, finish: Finish | None) -> Non
 
 def _send(connection: Connection, statements: Sequence[str]) -> None:
     """Run the statements, nothing of which is read as a parameter."""
-    if connection.dialect.name == "sqlite":
+    if not server_of(connection).is_server:
         _send_past(connection, statements)
         return
     if statements and connection.dialect.driver in ("psycopg", "psycopg2"):
@@ -125,7 +126,7 @@ class Replay:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._several = connection.dialect.name == "sqlite"
+        self._several = not server_of(connection).is_server
         self._whole = True
         self._stack: ExitStack | None = None
         self._begun = 0.0
@@ -192,8 +193,8 @@ class Replay:
 
 
 def leaves_settings(dialect: str, statements: Iterable[str]) -> bool:
-    """Whether the session is not what it was after them: on a server it has settings of its own."""
-    return dialect != "sqlite" and any(
+    """Return whether a session is not what it was after them: a server keeps settings for it."""
+    return server_named(dialect).is_server and any(
         setting.scope != "transaction"
         for statement in statements
         for setting in settings(statement, dialect)
@@ -207,7 +208,7 @@ def _settings_kept(connection: Connection, statements: Iterable[str]) -> Iterato
     names = sorted(
         {
             setting.name
-            for statement in (statements if dialect == "sqlite" else ())
+            for statement in (() if server_of(connection).is_server else statements)
             for setting in settings(statement, dialect)
         }
     )

@@ -6,8 +6,8 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import cause
-from bridge.database.journal.statements.names import DIALECTS
 from bridge.database.journal.statements.recorder import Recorder
+from bridge.database.servers import server_of
 from bridge.model.errors import DatabaseRefusedError, ResumeError
 from bridge.model.steps import CreateModels, Downgrade, RunLegacy, Step, Upgrade
 
@@ -28,7 +28,7 @@ class StateOfData:
     @property
     def transactional_ddl(self) -> bool:
         """Whether the database can undo a change of the schema."""
-        return self._engine.dialect.name not in DIALECTS
+        return server_of(self._engine).transactional_ddl
 
     # --- steps ----------------------------------------------------------------------------
 

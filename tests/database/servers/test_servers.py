@@ -13,7 +13,7 @@ from sqlalchemy.engine import Engine
 from support.databases import Database, ServerDatabase
 
 from bridge.database.dump.files import kind_of, kind_of_backup
-from bridge.database.engine import connect, read_only
+from bridge.database.engine import connect, make_engine, read_only
 from bridge.database.lock import lock_of
 from bridge.database.row_counts import count_rows
 from bridge.database.scratch import Scratch, drop_abandoned, scratch
@@ -162,7 +162,7 @@ def test_what_a_killed_process_has_left_is_dropped_and_nothing_else(database: Da
             stack.callback(server.drop, session, name)
             server.mark(session, name, "a mark")
         drop_abandoned(session, prefix, "a mark")
-        there = [exists(sa.create_engine(engine.url.set(database=n))) for n in (left, used, near)]
+        there = [exists(make_engine(engine.url.set(database=n))) for n in (left, used, near)]
     assert there == [False, True, True]
 
 

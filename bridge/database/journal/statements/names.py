@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-DIALECTS = ("mysql", "mariadb")
-"""Where a step needs its statements written down."""
-
 TABLE = "bridge_journal"
 
 STEP = "statement"
