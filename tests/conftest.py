@@ -6,11 +6,14 @@ Servers are one of each kind for each xdist worker, started only by the first te
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from filelock import FileLock
@@ -25,9 +28,14 @@ from support.databases import (
 from support.legacy_projects import LEGACY_SIDE, ONCE
 from support.projects import Project, copy_sample
 from support.servers import MariaDB, PostgreSQL
+from support.warm import closing_all, worker_popen
+
+from bridge.legacy import client
 
 # Tests write scripts anew within a second, as long as they were: Python would run the old ones.
-sys.dont_write_bytecode = True
+# The tests themselves may be kept as bytecode, which saves half of the time to collect them.
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
+sys.dont_write_bytecode = False
 
 WORLDS = {mark.kwargs["reason"] for mark in (LEGACY_SIDE.mark, ONCE.mark)}
 
@@ -37,6 +45,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if {mark.kwargs.get("reason") for mark in item.iter_markers("skipif")} >= WORLDS:
             raise pytest.UsageError(f"{item.nodeid} would run in no world")
+
+
+def pytest_collection_finish() -> None:
+    """From here on modules are those that tests have written."""
+    sys.dont_write_bytecode = True
 
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -58,6 +71,23 @@ def mariadb_server() -> Iterator[MariaDB]:
 def no_url_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     """A developer's own database must not get into a test."""
     monkeypatch.delenv("BRIDGE_DATABASE_URL", raising=False)
+
+
+@pytest.fixture(scope="session")
+def warm_processes() -> Iterator[None]:
+    """The processes that children are forked from, as long as the tests run."""
+    with closing_all():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def warm_workers(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Legacy workers are forked, unless the test is marked `cold`."""
+    if request.node.get_closest_marker("cold") is None:
+        request.getfixturevalue("warm_processes")
+        forked = ModuleType("subprocess")
+        forked.__dict__.update(vars(subprocess), Popen=worker_popen)
+        monkeypatch.setattr(client, "subprocess", forked)
 
 
 _numbers = itertools.count(1)

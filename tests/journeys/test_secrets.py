@@ -44,6 +44,9 @@ from bridge.output.console import Output
 from bridge.output.redaction import Scrubbed
 from bridge.upgrade.lock import locked
 
+# The scripts look for the password in what the worker was started with.
+pytestmark = pytest.mark.cold
+
 FIRST, LAST = "zq4x7", "k9vw2"
 """Begin and end of the password: in whatever spelling, these stay as they are."""
 SECRET = f"{FIRST}/t%@: '\"\\+&={LAST}"

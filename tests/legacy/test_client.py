@@ -34,6 +34,8 @@ from bridge.legacy import client
 from bridge.legacy.urls import legacy_url
 from bridge.model.errors import LegacyError, LegacyPreflightError, LegacyWorkerError
 
+pytestmark = pytest.mark.cold
+
 MakeDatabase = Callable[[str], Database]
 
 

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from support.alembic_projects import write_env, write_revision
 from support.databases import Database
 from support.projects import write_versions
+from support.warm import LegacyPopen
 
 from bridge import Bridge, BridgeError
 from bridge.legacy.runtime import ready_runtime
@@ -195,10 +196,11 @@ api.upgrade(url, repository, int(last) if last != "-" else None)
 """
     # The password in the arguments is a test's own.
     url = legacy_url(database.engine().url)
-    done = subprocess.run(
+    with LegacyPopen(
         [legacy_python(), "-Wignore", "-c", code, url, repository, str(start), str(last or "-")],
-        capture_output=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    ) as process:
+        _, said = process.communicate()
+    assert process.returncode == 0, said
