@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import os
 import re
-import shlex
 import shutil
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -26,6 +25,7 @@ from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
 from bridge.model.config import Config
 from bridge.model.errors import BackupError, BridgeError
+from bridge.model.remedy import WITHOUT_BACKUP, Remedy
 from bridge.model.results import Backup, size_words
 
 ENDING = "bridge-backup"
@@ -36,8 +36,6 @@ ROOM = 1 << 20
 _NAME = re.compile(
     rf"(?P<name>.+)\.(?P<time>\d{{8}}T\d{{6}}\.\d{{6}}Z)\.(?P<identity>[0-9a-f]{{8}})\.{ENDING}"
 )
-
-_WITHOUT = "or run it without a backup: bridge dbupdate --no-backup"
 
 
 def wanted(engine: Engine, config: Config, asked: bool | None) -> bool:
@@ -51,14 +49,14 @@ def wanted(engine: Engine, config: Config, asked: bool | None) -> bool:
     return asked is not False and file is not None and file.exists()
 
 
-def command(backup: Backup) -> str:
-    """Return what puts the backup back, for a shell."""
-    return f"bridge restore {shlex.quote(str(backup.path))}"
-
-
 def offer(error: BridgeError, backup: Backup) -> None:
     """Name the backup in an error of the run that made it."""
-    error.help = f"{error.help}\nOr put back the backup: {command(backup)}".lstrip()
+    error.remedies = (*error.remedies, restore_backup(backup))
+
+
+def restore_backup(backup: Backup) -> Remedy:
+    """Return the advice to restore a backup."""
+    return Remedy("Or restore the backup", ("restore", str(backup.path)))
 
 
 # --- where --------------------------------------------------------------------------------
@@ -134,7 +132,10 @@ def back_up(engine: Engine, config: Config) -> Backup:
     except OSError as error:
         raise BackupError(
             f"The backup {path} cannot be written: {error.strerror or error}",
-            help="Let backup.folder in the configuration name another folder, " + _WITHOUT,
+            help=[
+                Remedy("Let backup.folder in the configuration name another folder."),
+                WITHOUT_BACKUP,
+            ],
         ) from None
     return Backup(path, path.stat().st_size)
 
@@ -162,8 +163,13 @@ def check_room(engine: Engine, folder: Path) -> None:
         raise BackupError(
             f"There is too little room for a backup in {folder}: the database has "
             f"{size_words(needed)}, and {size_words(free)} are free.",
-            help="Make room there, let backup.folder in the configuration name another folder, "
-            + _WITHOUT,
+            help=[
+                Remedy(
+                    "Make room there, or let backup.folder in the configuration name another "
+                    "folder."
+                ),
+                WITHOUT_BACKUP,
+            ],
         )
 
 
@@ -207,15 +213,17 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
         found = f"a backup of {kind}" if kind else "no backup that bridge knows"
         raise BackupError(
             f"{path} is {found}, and {shown(engine.url)} is {engine.dialect.name}.",
-            help="Name a backup of this database: bridge restore BACKUP",
+            help=Remedy("Name a backup of this database", ("restore", "BACKUP")),
         )
     named = _NAME.fullmatch(path.name)
     if named and named["identity"] != _identity(engine) and not other_database:
         raise BackupError(
             f"{path} is a backup of another database, {named['name']}, and not of "
             f"{shown(engine.url)}.",
-            help="Check the URL and the file. If it is meant: "
-            f"bridge restore {shlex.quote(str(path))} --other-database",
+            help=Remedy(
+                "Check the URL and the file. If it is meant",
+                ("restore", str(path), "--other-database"),
+            ),
         )
     dumper_of(engine).check(path, thoroughly=True)
 

@@ -24,6 +24,7 @@ from bridge.database.engine import cause, connect, unreachable, unreadable
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
 from bridge.model.errors import BridgeError, DatabaseRefusedError, LockLostError
+from bridge.model.remedy import Remedy
 
 LOCK_SUFFIX = ".bridge-lock"
 """The end of the lock file's name, beside a SQLite file. It stays: to remove it would be a race."""
@@ -203,11 +204,11 @@ class SessionLock(Lock):
             owner = self.ask(self._sql.owner)
         except SQLAlchemyError as error:
             why = f"its session has ended: {cause(error, self._engine.url)}"
-            raise _lost(why, "See that the server runs, then") from None
+            raise _lost(why, "See that the server runs, then run") from None
         if owner is None or owner != self._session:
             raise _lost(
                 "its session on the server is not the one that it was",
-                "If a pooler is between bridge and the server, connect to the server itself. Then",
+                "If a pooler is in between, connect to the server itself. Then run",
             )
 
     def marking(self) -> AbstractContextManager[Any]:
@@ -288,5 +289,5 @@ def _file_refused(file: Path, error: OSError) -> DatabaseRefusedError:
 def _lost(why: str, help: str) -> LockLostError:
     return LockLostError(
         f"This run has lost its lock on the database, and stops: {why}.",
-        help=f"{help} run: bridge dbupdate",
+        help=Remedy(help, ("dbupdate",)),
     )

@@ -29,6 +29,7 @@ from bridge.legacy.sequence import every_version
 from bridge.model.errors import ConfigError, FreezeError, SealBrokenError
 from bridge.model.frozen import Freeze, Recording, Sealed
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.model.repository import Repository
 from bridge.output.redaction import redacted
 from bridge.project import Project
@@ -41,7 +42,7 @@ def check_seals(histories: Mapping[str, Frozen]) -> tuple[Sealed, ...]:
     :raises ConfigError: no history is frozen.
     """
     if not histories:
-        raise ConfigError("No legacy history is frozen yet.", help="Run: bridge freeze")
+        raise ConfigError("No legacy history is frozen yet.", help=Remedy("Run", ("freeze",)))
     for frozen in histories.values():
         check_seal(frozen)
     return tuple(Sealed(name, "unchanged") for name in histories)
@@ -160,13 +161,15 @@ def _seal(
             raise FreezeError(
                 f"What is recorded of {repository.name} is not what is sealed: "
                 f"{', '.join(other)} would be other ones.",
-                help="If that is meant: bridge freeze --update "
-                f"{repository.name}. Else see what the scripts go by that has changed.",
+                help=[
+                    Remedy("If that is meant", ("freeze", "--update", repository.name)),
+                    Remedy("Else find what the scripts depend on that has changed."),
+                ],
                 state_of_data="The sealed files are as they were.",
             )
     if check:
         if before is None:
-            raise SealBrokenError(f"{home} is not sealed.", help="Run: bridge freeze")
+            raise SealBrokenError(f"{home} is not sealed.", help=Remedy("Run", ("freeze",)))
         return Sealed(repository.name, "unchanged")
     for name, data in files.items():
         _write(home / name, data)

@@ -28,6 +28,7 @@ from bridge.legacy.urls import worker_urls
 from bridge.model.config import Config
 from bridge.model.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
 from bridge.model.names import JOURNAL_TABLE
+from bridge.model.remedy import FIX_AND_RUN, Remedy
 from bridge.model.state import LegacyState
 from bridge.model.steps import RunLegacy, name_in_journal
 
@@ -285,8 +286,10 @@ class LegacyClient:
             f"The process that runs the legacy scripts ended{doing}, with "
             + (f"status {status}." if status >= 0 else f"signal {-status}.")
             + self._tail(),
-            help="Run again with --debug to see all that it printed. "
-            "See what is there now: bridge status",
+            help=[
+                Remedy("Run it again with --debug to see all that it printed."),
+                Remedy("See where the database stands now", ("status",)),
+            ],
             state_of_data=state_of_data,
         )
 
@@ -299,13 +302,14 @@ class LegacyClient:
         return LegacyPreflightError(
             f"{len(problems)} problem{many} with the legacy scripts that this database needs:\n"
             + scrub("\n".join(problem_lines(problems)), self._url),
-            help="Nothing has been run. "
-            + (
-                "Packages that scripts import go into legacy.NAME.requirements, folders with "
-                "modules into legacy.NAME.pythonpath."
-                if any(problem.get("repository") for problem in problems)
-                else "Which environment that is: bridge runtime show. Make a damaged one anew: "
-                "bridge runtime remove"
+            help=Remedy(
+                "Nothing has been run. Packages that scripts import go into "
+                "legacy.NAME.requirements, folders with modules into legacy.NAME.pythonpath."
+            )
+            if any(problem.get("repository") for problem in problems)
+            else (
+                Remedy("Nothing has been run. See which environment that is", ("runtime", "show")),
+                Remedy("Remove a damaged one, and it is made again", ("runtime", "remove")),
             ),
         )
 
@@ -321,7 +325,7 @@ class LegacyClient:
         remains = Remains(answer["written"], answer["unseen"], self._recorded, answer["untracked"])
         return LegacyError(
             "\n".join(parts),
-            help="Mend what it complains of, then run: bridge dbupdate",
+            help=FIX_AND_RUN,
             state_of_data=state_after_failure(step, before, remains),
         )
 

@@ -14,6 +14,7 @@ from bridge.legacy.frozen.files import Frozen
 from bridge.legacy.repository import VERSION, decode
 from bridge.model.difference import Difference
 from bridge.model.errors import NotReplayableError
+from bridge.model.remedy import Remedy
 from bridge.model.repository import Repository
 from bridge.model.state import State
 from bridge.model.steps import Plan, RunLegacy, Stamp, Step, VerifySchema
@@ -111,7 +112,7 @@ def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods)
         listed = "\n".join(f"  {step}: {step.why or 'its history is not frozen'}" for step in live)
         raise NotReplayableError(
             f"{len(live)} of the legacy versions cannot be replayed:\n{listed}",
-            help="Let these run live, as they do without --legacy replay: bridge dbupdate",
+            help=Remedy("Let these run live, as they do without --legacy replay", ("dbupdate",)),
         )
     return replace(plan, steps=steps)
 

@@ -29,6 +29,7 @@ from bridge.database.url import SECRET_VARIABLES
 from bridge.model.config import Config
 from bridge.model.errors import LegacyRuntimeError
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 
 LOCKED = Path(__file__).with_name("runtime.txt")
 
@@ -143,8 +144,8 @@ def _project(requirement: str) -> str:
 def _check_configured(python: Path) -> None:
     if not python.exists():
         raise LegacyRuntimeError(
-            f"legacy_python names {python}, which is not there.",
-            help="Correct legacy_python in the configuration, or take it out: bridge then makes "
+            f"legacy_python names {python}, which does not exist.",
+            help="Correct legacy_python in the configuration, or remove it: bridge then makes "
             "a runtime of its own.",
         )
     done = _run([str(python), "-c", _PROBE])
@@ -247,9 +248,14 @@ def _step(command: Sequence[str], building: Path) -> None:
         said = "\n".join(f"  | {line}" for line in _said(done).splitlines()[-8:])
         raise LegacyRuntimeError(
             f"The legacy runtime could not be made: {Path(command[0]).name} failed.\n{said}",
-            help="Without a network, fetch the wheels elsewhere with the same Python "
-            f"(pip download -r {LOCKED} -d WHEELS) and run: bridge runtime make --wheels WHEELS. "
-            "Or name an environment that has sqlalchemy-migrate: legacy_python",
+            help=[
+                Remedy(
+                    "Without a network, fetch the wheels elsewhere with the same Python "
+                    f"(pip download -r {LOCKED} -d WHEELS) and run",
+                    ("runtime", "make", "--wheels", "WHEELS"),
+                ),
+                Remedy("Or name an environment that has sqlalchemy-migrate: legacy_python"),
+            ],
         )
 
 

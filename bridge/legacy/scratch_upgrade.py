@@ -25,6 +25,7 @@ from bridge.legacy.sequence import every_version
 from bridge.legacy.version_table import put_under_control
 from bridge.model.errors import LegacyError
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.model.repository import Repository
 from bridge.model.state import LegacyState, State
 from bridge.model.steps import Plan, RunLegacy
@@ -117,7 +118,7 @@ class ScratchUpgrade:
                 self._runner.prepare(live if step.method == "live" else [step])
             self._runner.run(step)
         except LegacyError as error:
-            error.help = "Mend what it complains of, then run it again."
+            error.remedies = (Remedy("Fix the error above, then run it again."),)
             error.state_of_data = _ON_SCRATCH
             raise
         self.left.remove(step)

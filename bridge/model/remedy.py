@@ -35,6 +35,13 @@ Remedies = str | Remedy | Iterable[Remedy]
 """What an error takes: one remedy or several, or a sentence without a command."""
 
 
+FIX_AND_RUN = Remedy("Fix the error above, then run", ("dbupdate",))
+WITHOUT_BACKUP = Remedy("Or run without a backup", ("dbupdate", "--no-backup"))
+OTHER_BACKUP = Remedy("Name another backup", ("restore", "BACKUP"))
+RESTORE_EARLIER = Remedy("Restore a backup from before", ("restore", "BACKUP"))
+SEE_STATUS = Remedy("See", ("status",))
+
+
 def typed(command: Command, program: str = "bridge") -> str:
     """Return a command as it is typed in a shell."""
     return f"{program} {shlex.join(command)}"

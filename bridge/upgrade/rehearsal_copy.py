@@ -29,6 +29,7 @@ from bridge.database.servers.base import Server
 from bridge.database.url import sqlite_file
 from bridge.model.config import Config
 from bridge.model.errors import BackupError, RehearsalError
+from bridge.model.remedy import Remedy
 from bridge.model.results import size_words
 
 ENDING = ".bridge-rehearsal"
@@ -37,7 +38,7 @@ ENDING = ".bridge-rehearsal"
 PREFIX = "bridge_rehearsal_"
 """The begin of the name of a copy on a server; 16 hexadecimal digits follow."""
 
-_AGAIN = "then run: bridge dbupdate --rehearse"
+_AGAIN = Remedy("Then run", ("dbupdate", "--rehearse"))
 
 _MARK = "A copy that bridge made to rehearse on, and removes"
 
@@ -70,12 +71,11 @@ def _told() -> Iterator[None]:
     try:
         yield
     except BackupError as error:
-        advice = re.split(r",? or (?:run it without|put back)|, then run", error.help)[0]
-        advice = advice.replace("bridge restore BACKUP", "").strip(" .,")
-        if error.help.startswith("Stop the app"):
-            advice = "Mend what it complains of"
+        # What is advised for a backup's own command does not help a rehearsal.
+        advice = [remedy for remedy in error.remedies if not remedy.command]
         raise RehearsalError(
-            f"There can be no copy to rehearse on. {error.message}", help=f"{advice}; {_AGAIN}"
+            f"There can be no copy to rehearse on. {error.message}",
+            help=[*(advice or [Remedy("Fix the error above.")]), _AGAIN],
         ) from None
 
 
@@ -92,7 +92,7 @@ def _folder(engine: Engine, config: Config) -> Iterator[Path]:
     except OSError as error:
         raise RehearsalError(
             f"There can be no copy in {place.folder}: {error.strerror}",
-            help=f"Let backup.folder in the configuration name another folder, {_AGAIN}",
+            help=[Remedy("Let backup.folder in the configuration name another folder."), _AGAIN],
         ) from None
     try:
         with FileLock(folder / "lock"):
@@ -165,7 +165,7 @@ class _ServerCopy:
                 raise RehearsalError(
                     "There can be no copy: the server does not let this user create a database "
                     f"({cause(error, self._engine.url)})",
-                    help=f"{server.right_to_create(PREFIX)}; {_AGAIN}",
+                    help=[Remedy(f"{server.right_to_create(PREFIX)}."), _AGAIN],
                 ) from None
             empty = make_engine(url)
             # That connection stays until the end, and was there before the mark: so what has the
@@ -209,7 +209,7 @@ class _ServerCopy:
         if found != self._name:
             raise RehearsalError(
                 f"There can be no copy: the server leads to {found} who asks for another database.",
-                help=f"Connect to the server itself, not through a pooler, {_AGAIN}",
+                help=[Remedy("Connect to the server itself, not through a pooler."), _AGAIN],
             )
 
     def _check_ways_out(self, server: Server, connection: Connection) -> None:
@@ -218,8 +218,8 @@ class _ServerCopy:
             raise RehearsalError(
                 f"There can be no rehearsal: {found} reaches beyond the database, so what runs on "
                 "a copy could write elsewhere.",
-                help="Rehearse on another server: put a backup of the database into an empty one "
-                "there, and let bridge upgrade that.",
+                help="Rehearse on another server: restore a backup of the database into an empty "
+                "one there, and let bridge upgrade that.",
             )
 
     def _check_bodies(self, server: Server, connection: Connection, beyond: str | None) -> None:
@@ -228,7 +228,7 @@ class _ServerCopy:
                 raise RehearsalError(
                     f"There can be no rehearsal: {what} names the database "
                     f"{self._engine.url.database}, so it would write there, not into the copy.",
-                    help=f"Leave the database's name out of it, {_AGAIN}",
+                    help=[Remedy("Leave the database's name out of it."), _AGAIN],
                 )
 
     def _remove(self, server: Server, session: Connection) -> None:

@@ -10,6 +10,7 @@ from bridge.database.dump.program import Dumper
 from bridge.database.dump.sqlite_file import SQLiteDumper
 from bridge.database.servers import server_of
 from bridge.model.errors import BackupError
+from bridge.model.remedy import WITHOUT_BACKUP, Remedy
 
 _DUMPERS: dict[str, type[SQLiteDumper] | type[PostgreSQLDumper] | type[MySQLDumper]] = {
     "sqlite": SQLiteDumper,
@@ -28,7 +29,6 @@ def dumper_of(engine: Engine) -> Dumper:
     if kind is None:
         raise BackupError(
             f"bridge makes no backups of {server.name}.",
-            help="Make one with the database's own programs, or run it without a backup: "
-            "bridge dbupdate --no-backup",
+            help=[Remedy("Make one with the database's own programs."), WITHOUT_BACKUP],
         )
     return kind(engine)

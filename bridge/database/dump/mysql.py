@@ -27,6 +27,7 @@ from bridge.database.dump.program import (
 )
 from bridge.database.engine import connect, unreadable
 from bridge.model.errors import BackupError
+from bridge.model.remedy import OTHER_BACKUP
 
 _SSL = {"ssl_ca": "ssl-ca", "ssl_capath": "ssl-capath", "ssl_cert": "ssl-cert",
         "ssl_cipher": "ssl-cipher", "ssl_key": "ssl-key"}  # fmt: skip
@@ -93,7 +94,7 @@ class MySQLDumper:
                 return
         raise BackupError(
             f"The dump {path} is not whole: its last line is missing.",
-            help="Name another backup: bridge restore BACKUP" if thoroughly else "Try again.",
+            help=OTHER_BACKUP if thoroughly else "Try again.",
         )
 
     def restore(self, path: Path) -> None:

@@ -30,6 +30,7 @@ from bridge.database.dump.program import (
 from bridge.database.engine import connect, unreadable
 from bridge.database.servers.postgresql import ARCHIVE_START
 from bridge.model.errors import BackupError
+from bridge.model.remedy import OTHER_BACKUP
 
 _OWN = (
     "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT EXISTS "
@@ -66,7 +67,7 @@ class PostgreSQLDumper:
         except BackupError as error:
             if thoroughly:
                 error.message = f"The backup {path} is damaged: {error.message}"
-                error.help = "Name another backup: bridge restore BACKUP"
+                error.remedies = (OTHER_BACKUP,)
             raise
 
     def restore(self, path: Path) -> None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shlex
 import shutil
 import subprocess
 import tempfile
@@ -21,6 +20,7 @@ from sqlalchemy.engine import URL
 from bridge.database.secrets import scrub
 from bridge.database.url import SECRET_VARIABLES
 from bridge.model.errors import BackupError
+from bridge.model.remedy import WITHOUT_BACKUP, Remedy
 
 LOCK_SECONDS = 60
 """How long a program waits for a table that somebody else has locked."""
@@ -141,17 +141,18 @@ def program_error(program: str, said: IO[bytes], url: URL | None) -> BackupError
     said.seek(0)
     words = scrub(said.read().decode("utf-8", "replace").strip(), *([url] if url else []))
     if "server version mismatch" in words:
-        advice = f"Install {program} of the server's version (Debian: postgresql-client-VERSION)"
+        advice = f"Install {program} of the server's version (Debian: postgresql-client-VERSION)."
     else:
-        advice = "Mend what it complains of"
+        advice = "Fix the error above."
     return BackupError(
         f"{program} failed: {words or 'it said nothing'}",
-        help=f"{advice}, or run it without a backup: bridge dbupdate --no-backup",
+        help=[Remedy(advice), WITHOUT_BACKUP],
     )
 
 
 def restore_error(error: BackupError, path: Path) -> BackupError:
     """Return the error with what to do where a backup could not be put back."""
-    again = shlex.quote(str(path))
-    error.help = f"Stop the app and mend what it complains of, then run: bridge restore {again}"
+    error.remedies = (
+        Remedy("Stop the app and fix the error above, then run", ("restore", str(path))),
+    )
     return error

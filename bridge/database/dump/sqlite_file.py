@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shlex
 import shutil
 import sqlite3
 import tempfile
@@ -20,6 +19,7 @@ from bridge.database.secrets import shown
 from bridge.database.servers.sqlite import FILE_START
 from bridge.database.url import sqlite_file
 from bridge.model.errors import BackupError
+from bridge.model.remedy import OTHER_BACKUP, WITHOUT_BACKUP, Remedy
 
 # What integrity_check says of rows that a constraint would refuse today. Old databases have such
 # rows, since SQLite lets a constraint be added over them; they are no damage.
@@ -27,8 +27,6 @@ _SLOPPY = re.compile(r"(NULL|NUMERIC|TEXT|non-\w+) value in |CHECK constraint fa
 
 _BUSY = (5, 6)
 """SQLITE_BUSY and SQLITE_LOCKED."""
-
-_WITHOUT = "or run it without a backup: bridge dbupdate --no-backup"
 
 
 class SQLiteDumper:
@@ -49,14 +47,16 @@ class SQLiteDumper:
         except sqlite3.Error as error:
             raise BackupError(
                 f"The database {shown_url} cannot be backed up: {error}",
-                help=f"Mend what SQLite complains of, {_WITHOUT}",
+                help=[Remedy("Fix the error above."), WITHOUT_BACKUP],
             ) from None
         finding = damage(path)
         if finding:
             raise BackupError(
                 f"The database {shown_url} is damaged, as SQLite finds: {finding}",
-                help="Mend it first (sqlite3 FILE .recover), or put back an older backup: "
-                "bridge restore BACKUP",
+                help=[
+                    Remedy("Repair it first (sqlite3 FILE .recover)."),
+                    Remedy("Or restore an older backup", ("restore", "BACKUP")),
+                ],
             )
 
     def check(self, path: Path, *, thoroughly: bool) -> None:
@@ -70,7 +70,7 @@ class SQLiteDumper:
         if finding:
             raise BackupError(
                 f"The backup {path} is damaged, as SQLite finds: {finding}",
-                help="Name another backup: bridge restore BACKUP",
+                help=OTHER_BACKUP,
             )
 
     def restore(self, path: Path) -> None:
@@ -81,12 +81,12 @@ class SQLiteDumper:
         except sqlite3.Error as error:
             file = sqlite_file(self.engine.url)
             if "not a database" in str(error) or "malformed" in str(error):
-                advice = f"What is there is no SQLite database. Move {file} away, then run: "
+                advice = f"The present file is no SQLite database. Move {file} away, then run"
             else:
-                advice = "Stop the app, then run: "
+                advice = "Stop the app, then run"
             raise BackupError(
                 f"The backup {path} cannot be put back: {error}",
-                help=f"{advice}bridge restore {shlex.quote(str(path))}",
+                help=Remedy(advice, ("restore", str(path))),
             ) from None
 
     def write_script(self, path: Path) -> None:
@@ -131,7 +131,10 @@ def _driver(connection: sa.engine.Connection) -> sqlite3.Connection:
     if not isinstance(driver, sqlite3.Connection):
         raise BackupError(
             "The driver of this URL has no online backup.",
-            help="Copy the file while the app is stopped, then run: bridge dbupdate --no-backup",
+            help=[
+                Remedy("Copy the file while the app is stopped."),
+                Remedy("Then run", ("dbupdate", "--no-backup")),
+            ],
         )
     return driver
 

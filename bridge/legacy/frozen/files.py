@@ -23,6 +23,7 @@ from bridge.database.servers import family
 from bridge.legacy.frozen.format import FOLDER, FORMAT, MANIFEST, PORTED, parse_sql, sha256
 from bridge.model.errors import SealBrokenError
 from bridge.model.frozen import FrozenDialect, FrozenVersion
+from bridge.model.remedy import Remedy
 
 # What Python, editors and version control leave in a folder.
 _NOT_SEALED = re.compile(r"(^|/)(__pycache__/|\.[^/]+(/|$))|\.py[co]$|~$")
@@ -155,12 +156,16 @@ def check_seal(frozen: Frozen) -> None:
 
 def _broken(home: Path, problems: list[str]) -> SealBrokenError:
     shown = problems[:10] + ([f"and {len(problems) - 10} more"] if len(problems) > 10 else [])
-    help = (
-        "Put the files back as they were, from the app's version control or its package. Who has "
-        "changed them on purpose seals them anew: bridge freeze --update NAME"
-    )
+    help = [
+        Remedy("Restore the files from the app's version control or its package."),
+        Remedy("If they were changed on purpose, seal them again", ("freeze", "--update", "NAME")),
+    ]
     if any("line ends" in problem for problem in problems):
-        help += ". Against other line ends, let .gitattributes say: legacy_migrations/** -text"
+        help.append(
+            Remedy(
+                "To keep line ends as they are, write in .gitattributes: legacy_migrations/** -text"
+            )
+        )
     return SealBrokenError(
         f"The frozen legacy history {home} is not what was sealed: {'; '.join(shown)}.", help=help
     )

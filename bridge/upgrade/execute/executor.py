@@ -7,9 +7,10 @@ from itertools import zip_longest
 
 from sqlalchemy.engine import Engine
 
-from bridge.database.backup import back_up, command, offer, prune
+from bridge.database.backup import back_up, offer, prune, restore_backup
 from bridge.database.lock import Lock
 from bridge.model.errors import BridgeError, LegacyWorkerError, LockLostError, ResumeError
+from bridge.model.remedy import Remedy
 from bridge.model.results import Backup, size_words
 from bridge.model.steps import Plan, Step, done_as_dict
 from bridge.project import Project
@@ -67,9 +68,10 @@ class Executor:
                 journal.fail("interrupted", interrupted=True)
                 # Stays what it is, so that it ends a caller's program too; it only says more.
                 left = run.state.after_interruption(step, steps.is_transactional(step))
+                remedies = [Remedy("Run it again", ("dbupdate",))]
                 if self.backup:
-                    left = f"{left} The backup from before: {command(self.backup)}"
-                interrupt.args = (f"Interrupted in the step '{step}'.", left)
+                    remedies.append(restore_backup(self.backup))
+                interrupt.args = (f"Interrupted in the step '{step}'.", left, tuple(remedies))
                 raise
             journal.end()
         if self.backup:

@@ -9,6 +9,7 @@ from bridge.database.engine import cause
 from bridge.database.journal.statements.recorder import Recorder
 from bridge.database.servers import server_of
 from bridge.model.errors import DatabaseRefusedError, ResumeError
+from bridge.model.remedy import RESTORE_EARLIER, Remedy
 from bridge.model.steps import CreateModels, Downgrade, RunLegacy, Step, Upgrade
 
 
@@ -99,14 +100,14 @@ class StateOfData:
         recorder = self.recorder
         if recorder and recorder.untracked:
             return (
-                f"What '{step}' had changed before may have stayed, and bridge cannot go on in the "
-                f"middle of it, because {recorder.untracked}: put back a backup before you run it "
-                "again, or undo it by hand."
+                f"What '{step}' had changed before may have stayed, and bridge cannot resume in "
+                f"the middle of it, because {recorder.untracked}: restore a backup before you run "
+                "it again, or undo it by hand."
             )
         if recorder and not recorder.kept:
             return f"'{step}' has changed nothing."
         return (
-            f"What '{step}' had changed before stays and is written down: the next run goes on "
+            f"What '{step}' had changed before stays and is written down: the next run resumes "
             "behind it."
         )
 
@@ -116,8 +117,11 @@ class StateOfData:
         """Return the error of a database that refuses bridge's own writes."""
         return DatabaseRefusedError(
             f"The database cannot be written to: {cause(error, self._engine.url)}",
-            help="Let this user create and change tables, and see that there is room on the "
-            "disk; then run: bridge dbupdate",
+            help=Remedy(
+                "Let this user create and change tables, and see that there is room on the disk; "
+                "then run",
+                ("dbupdate",),
+            ),
             state_of_data=self.so_far(),
         )
 
@@ -125,12 +129,18 @@ class StateOfData:
 def cannot_resume(step: str, number: int, found: str, expected: str) -> ResumeError:
     """Return the error of a step that cannot go on by itself."""
     return ResumeError(
-        f"The step '{step}' was cut short at its statement {number}, and cannot go on by itself.\n"
+        f"The step '{step}' was interrupted at its statement {number}, and cannot resume by "
+        "itself.\n"
         f"Found: {found}.\n"
         f"Expected: {expected}.",
-        help="Put back a backup from before: bridge restore BACKUP. Or look at what is there, and "
-        "say with which statement the step is to go on, as those before it are done: bridge resume "
-        f"--from-statement {number} (or {number + 1} if that one is done too)",
+        help=[
+            RESTORE_EARLIER,
+            Remedy(
+                "Or look at the tables, and name the statement at which the step resumes; those "
+                f"before it count as done ({number + 1} if statement {number} is done too)",
+                ("resume", "--from-statement", str(number)),
+            ),
+        ],
         state_of_data="This run has changed nothing more in that step; what it had done before it "
-        "was cut short is still there.",
+        "was interrupted is still there.",
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -33,6 +32,7 @@ from bridge.model.errors import (
 from bridge.model.graph import Graph
 from bridge.model.journal import JournalEntry
 from bridge.model.names import CORE
+from bridge.model.remedy import FIX_AND_RUN, Remedy, retry_with
 from bridge.model.steps import (
     CreateModels,
     Downgrade,
@@ -106,9 +106,13 @@ class Steps:
                 raise ResumeError(
                     f"An earlier run ended in the middle of the step '{step}', whose statements "
                     "are committed one by one. How many of them have run is not known.",
-                    help="Put back a backup from before that run: bridge restore BACKUP. Or undo "
-                    "by hand what the step has changed, and let it run again: bridge resume "
-                    "--from-statement 1",
+                    help=[
+                        Remedy("Restore a backup from before that run", ("restore", "BACKUP")),
+                        Remedy(
+                            "Or undo by hand what the step has changed, and run it again",
+                            ("resume", "--from-statement", "1"),
+                        ),
+                    ],
                     state_of_data="This run has changed nothing. What that step had done is there.",
                 )
 
@@ -133,7 +137,7 @@ class Steps:
         except SQLAlchemyError as error:
             raise DatabaseRefusedError(
                 f"The database refused the step '{step}': {cause(error, self._engine.url)}",
-                help="Mend what it complains of, then run: bridge dbupdate",
+                help=FIX_AND_RUN,
                 state_of_data=self._run.state.after_refusal(step),
             ) from error
 
@@ -163,13 +167,12 @@ class Steps:
     def _add_unfinished(self, step: RunLegacy, error: LegacyError) -> None:
         """Add to an error of a version of which an earlier run may have left something."""
         if self._run.options.from_statement is not None:
-            again = "bridge resume --from-statement 1"
-            error.help = error.help.replace("bridge dbupdate", again)
+            error.remedies = retry_with(error.remedies, ("resume", "--from-statement", "1"))
             return
         error.state_of_data = (
             f"{error.state_of_data} But an earlier run had failed in version {step.version}, whose "
             "statements are committed one by one: if it is not undone, what it had changed is "
-            "still there. Put back a backup from before that run, or undo it by hand, before you "
+            "still there. Restore a backup from before that run, or undo it by hand, before you "
             "run it again."
         )
 
@@ -181,10 +184,8 @@ class Steps:
             self._run.legacy.run(step, observer)
         except LegacyError as error:
             self._run.connection.settle_what_can()
-            error.help = (
-                "Mend what it complains of, then run: bridge dbupdate. Or let the scripts run "
-                "themselves: bridge dbupdate --legacy live"
-            )
+            live = Remedy("Or run the scripts themselves", ("dbupdate", "--legacy", "live"))
+            error.remedies = (FIX_AND_RUN, live)
             error.state_of_data = self._run.state.after_refusal(step)
             raise
         self._journal.begun_next()
@@ -200,7 +201,7 @@ class Steps:
             raise StalePlanError(
                 f"What legacy version {before} of {step.repository} has left is not the frozen "
                 f"schema, so '{step}' cannot be replayed: {found[0].name}.",
-                help="It can run live: bridge dbupdate",
+                help=Remedy("It can run live", ("dbupdate",)),
                 state_of_data=self._run.state.so_far(),
             )
         self._ran_live.remove(step.repository)
@@ -291,7 +292,7 @@ class Steps:
         except (Exception, SystemExit) as error:
             raise HookError(
                 f"The hook {step.hook} failed: {scrub(said(error), self._engine.url)}",
-                help="Mend the hook, then run: bridge dbupdate",
+                help=Remedy("Fix the hook, then run", ("dbupdate",)),
                 state_of_data=self._run.state.so_far(),
             ) from error
 
@@ -317,13 +318,14 @@ def drift_error(step: VerifySchema, differences: Sequence[Difference], state: st
     """Return the error of a schema that is not the one that is to be stamped."""
     what = " and ".join(f"version {version} of {name}" for name, version in step.versions)
     lines = "\n".join(difference_lines(differences))
-    switches = " ".join(f"--accept-drift {shlex.quote(d.name)}" for d in differences[:5])
-    if len(differences) > 5:
-        switches = "--accept-drift '*'"
+    names = [d.name for d in differences] if len(differences) <= 5 else ["*"]
+    switches = [word for name in names for word in ("--accept-drift", name)]
     error = DriftError(
         f"The schema is not that of {what}:\n{lines}",
-        help="Mend the schema, then run: bridge dbupdate. Or, if the app can live with what is "
-        f"listed: bridge dbupdate {switches}",
+        help=[
+            Remedy("Fix the schema, then run", ("dbupdate",)),
+            Remedy("Or, if the app can live with what is listed", ("dbupdate", *switches)),
+        ],
         state_of_data=state,
     )
     error.differences = difference_document(differences)
