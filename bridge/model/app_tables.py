@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from bridge.model.config import Config
 from bridge.model.names import JOURNAL_TABLE
-from bridge.model.repository import Repository
-from bridge.model.state import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.model.config import Config
+    from bridge.model.repository import Repository
+    from bridge.model.state import Facts
 
 
 def app_tables(facts: Facts, repositories: Iterable[Repository], config: Config) -> tuple[str, ...]:

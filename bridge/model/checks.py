@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bridge.model.diagram import Drawing
-from bridge.model.difference import Difference
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from bridge.model.diagram import Drawing
+    from bridge.model.difference import Difference
 
 Kind = Literal["files", "fresh", "models", "revision", "base", "path", "snapshot"]
 """What a proof is about.

@@ -7,9 +7,8 @@ is a mistake. Paths are relative to the folder of the file.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.model.config import (
     AlembicConfig,
@@ -23,6 +22,9 @@ from bridge.model.config import (
 from bridge.model.config_table import NAMED, ConfigTable
 from bridge.model.errors import ConfigError, ConfigMissingError
 from bridge.model.names import CORE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 if sys.version_info >= (3, 11):
     import tomllib

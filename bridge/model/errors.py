@@ -7,10 +7,12 @@ section for each code.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bridge.model.remedy import Remedies, as_remedies, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 UNCHANGED = "The database is unchanged."
 

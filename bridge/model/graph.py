@@ -6,10 +6,13 @@ leads to what a revision descends from or depends on; both must be there before 
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bridge.model.errors import RevisionsError
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping, Sequence
 
 
 class Graph:

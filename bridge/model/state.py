@@ -5,15 +5,17 @@ All are frozen dataclasses of plain values. Nothing here reads a database or a f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bridge.model.difference import Difference, Nearest
-from bridge.model.errors import BridgeError
-from bridge.model.graph import Revision
-from bridge.model.journal import JournalEntry
-from bridge.model.repository import Repository, VersionRow
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.model.difference import Difference, Nearest
+    from bridge.model.errors import BridgeError
+    from bridge.model.graph import Revision
+    from bridge.model.journal import JournalEntry
+    from bridge.model.repository import Repository, VersionRow
 
 StateKind = Literal[
     "fresh", "legacy", "handing over", "alembic", "dormant", "unmanaged", "ahead", "inconsistent"

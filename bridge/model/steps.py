@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from bridge.model.state import State
+if TYPE_CHECKING:
+    from bridge.model.state import State
 
 # --- steps --------------------------------------------------------------------------------
 
