@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.init.options import InitOptions
 from bridge.init.staging import FOLDER, NOTHING_WRITTEN, Staging
 from bridge.init.templates import configuration_text, fit_names
 from bridge.legacy.repository import read_files, read_repository
 from bridge.model.app_tables import app_tables
-from bridge.model.config import Config
 from bridge.model.config_file import FILE_NAME, parse
 from bridge.model.errors import RepositoryInvalidError
 from bridge.model.names import CORE
-from bridge.model.repository import Repository
 from bridge.model.state import Facts
 from bridge.revisions.hooks import load_models
 from bridge.revisions.modules import find_modules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bridge.init.options import InitOptions
+    from bridge.model.config import Config
+    from bridge.model.repository import Repository
 
 ALEMBIC_VERSION = "alembic_version"
 

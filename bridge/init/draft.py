@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-
-from sqlalchemy.engine import Connection, Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.engine import connect
 from bridge.database.servers import servers_of_family
@@ -22,9 +20,15 @@ from bridge.init.baseline import (
     why_not_inserted,
     write_script,
 )
-from bridge.init.configuration import Configuration
 from bridge.init.history import HistoryResult, names_in
 from bridge.model.init_result import LegacyRows
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from bridge.init.configuration import Configuration
 
 
 class Draft:

@@ -6,23 +6,25 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.engine import Engine
-
-from bridge.database.row_counts import AppTables
-from bridge.database.schema import Schema
 from bridge.database.schema.compare import compare
 from bridge.init.history import schema_of
 from bridge.model.config_file import parse
-from bridge.model.difference import Difference
 from bridge.model.progress import Progress
 from bridge.model.steps import Step, Upgrade
-from bridge.project import Project
 from bridge.revisions.modules import find_modules
 from bridge.revisions.scripts import Revisions
 from bridge.upgrade.detect import detect
 from bridge.upgrade.run import RunOptions, dbupdate
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.row_counts import AppTables
+    from bridge.database.schema import Schema
+    from bridge.model.difference import Difference
+    from bridge.project import Project
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.dump.files import kind_of
 from bridge.database.engine import connect
-from bridge.database.row_counts import AppTables
 from bridge.database.schema import Schema, only, read_schema
-from bridge.database.scratch import Scratch
 from bridge.database.servers import family
 from bridge.init.baseline import MOMENT
 from bridge.legacy.client import WorkerOptions
-from bridge.legacy.frozen.files import Frozen
 from bridge.legacy.frozen.replay import Connections
 from bridge.legacy.old_database import delete_rows, old_database
 from bridge.legacy.runner import LegacyRunner
 from bridge.legacy.version_table import put_under_control
-from bridge.model.config import Config
 from bridge.model.errors import LegacyError, LegacyPreflightError
-from bridge.model.repository import Repository
 from bridge.model.state import LegacyState
-from bridge.model.steps import RunLegacy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.row_counts import AppTables
+    from bridge.database.scratch import Scratch
+    from bridge.legacy.frozen.files import Frozen
+    from bridge.model.config import Config
+    from bridge.model.repository import Repository
+    from bridge.model.steps import RunLegacy
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from bridge.database.secrets import shown
 from bridge.database.url import SCRATCH_VARIABLE, parse_url
-from bridge.init.configuration import Configuration
-from bridge.init.options import InitOptions
 from bridge.init.templates import ENV
 from bridge.model.config_file import FILE_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.init.configuration import Configuration
+    from bridge.init.options import InitOptions
 
 
 def left_to_write(configuration: Configuration) -> Iterator[str]:

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from contextlib import redirect_stdout
 from dataclasses import replace
 from io import StringIO
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.schema.compare import compare
-from bridge.init.baseline import Observed
-from bridge.init.configuration import Configuration
-from bridge.init.draft import Draft
 from bridge.init.existing import Candidate, candidates
 from bridge.init.history import HistoryResult, names_in, schema_of
 from bridge.init.staging import NOTHING_WRITTEN
-from bridge.model.difference import Difference
 from bridge.model.errors import BridgeError, InitError
 from bridge.model.init_result import Tried
-from bridge.model.progress import Progress
 from bridge.output.difference_text import difference_lines
 from bridge.project import Project
 from bridge.upgrade.run import RunOptions, dbupdate
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.init.baseline import Observed
+    from bridge.init.configuration import Configuration
+    from bridge.init.draft import Draft
+    from bridge.model.difference import Difference
+    from bridge.model.progress import Progress
 
 
 class Prover:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.init.existing import Existing, find_existing, pyproject
 from bridge.init.templates import ENV, TEMPLATE
 from bridge.model.config_file import FILE_NAME
 from bridge.model.errors import InitError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 FOLDER = "alembic_migrations"
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.model.names import CORE
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ENV = """\
 from bridge.revisions import run_environment

@@ -5,9 +5,9 @@ Everything is written into a folder beside the app's files first, and moved when
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
 
@@ -27,6 +27,9 @@ from bridge.model.config_file import FILE_NAME
 from bridge.model.errors import InitError, LegacyPreflightError
 from bridge.model.init_result import InitResult
 from bridge.output.redaction import redacted
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _HELP = (
     "Folders with what the scripts import: --pythonpath DIR. Packages: --requirement PACKAGE. What "

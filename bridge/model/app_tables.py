@@ -1,21 +1,25 @@
-"""Which tables of a database are the app's."""
+"""The rule that says which tables of a database are the app's."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
 
-from bridge.model.config import Config
 from bridge.model.names import JOURNAL_TABLE
-from bridge.model.repository import Repository
-from bridge.model.state import Facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.model.config import Config
+    from bridge.model.repository import Repository
+    from bridge.model.state import Facts
 
 
 def app_tables(facts: Facts, repositories: Iterable[Repository], config: Config) -> tuple[str, ...]:
-    """Return the tables that are the app's: no version table, not bridge's own, not foreign.
+    """Return the app's tables: no version tables, not bridge's own, no foreign tables.
 
-    Alembic's usual name is a version table in any case: where the app's has another name, it is
-    that of a library in the same database.
+    A table with Alembic's default name is always a version table. Where the app's version table
+    has another name, it belongs to a library in the same database.
     """
     own = {JOURNAL_TABLE, "alembic_version", config.alembic.version_table}
     own |= {repository.version_table for repository in repositories}

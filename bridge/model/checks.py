@@ -1,26 +1,28 @@
-"""What `bridge check` proves, and what it finds. Pure."""
+"""The results of `bridge check`: what it proves, and what it finds. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
 from fnmatch import fnmatchcase
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bridge.model.diagram import Drawing
-from bridge.model.difference import Difference
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from bridge.model.diagram import Drawing
+    from bridge.model.difference import Difference
 
 Kind = Literal["files", "fresh", "models", "revision", "base", "path", "snapshot"]
-"""What a proof is about.
+"""The subject of a proof.
 
-files     what needs no database: seals, heads, stamps
-fresh     a new install: from an empty database to the heads, and that a second run does nothing
+files     whatever needs no database: seals, heads, stamps
+fresh     a new install: from an empty database to the heads, where a second run does nothing
 models    the schema at the heads against the models
-revision  that a revision can be undone and applied again
-base      that stamped revisions make what the legacy version is
-path      the way from a legacy version to the heads
-snapshot  the way from a saved old database to the heads
+revision  a downgrade and a second upgrade of one revision
+base      the stamped revisions against the legacy version that they equal
+path      the path from a legacy version to the heads
+snapshot  the path from a saved old database to the heads
 """
 
 
@@ -28,9 +30,11 @@ snapshot  the way from a saved old database to the heads
 class Finding:
     """One thing that a proof found.
 
-    `name` is what it is called where it is accepted, in ``check.accept`` of the configuration, with
-    the kind of database before it or not; its first word is its `code`. `message` says what is so,
-    `help` what mends it. An `accepted` one is told, and does not make the check fail.
+    :param name: its name in ``check.accept`` of the configuration, where the kind of database may
+        precede it; its first word is its `code`.
+    :param message: what was found.
+    :param help: how to fix it.
+    :param accepted: whether it is reported without failing the check.
     """
 
     name: str
@@ -41,17 +45,18 @@ class Finding:
 
     @property
     def code(self) -> str:
-        """Which kind of finding it is: ``schema``, ``rows``, ``failed``, ..."""
+        """The kind of finding: ``schema``, ``rows``, ``failed``, ..."""
         return self.name.partition(" ")[0]
 
 
 @dataclass(frozen=True)
 class Proof:
-    """One thing that was to be proved on a database, and what was found.
+    """One proof on a database, with its findings.
 
-    `database` is its kind, such as ``postgresql``, empty where none was needed; `name` is the only
-    one of that name there: ``from core 7, likes 2``. `steps` is the number of steps of a path,
-    `seconds` what this proof alone took.
+    :param database: the kind of database, such as ``postgresql``; empty where none was needed.
+    :param name: its name, which is unique on that database: ``from core 7, likes 2``.
+    :param seconds: the time that this proof alone took.
+    :param steps: the number of steps of a path.
     """
 
     database: str
@@ -63,16 +68,17 @@ class Proof:
 
     @property
     def ok(self) -> bool:
-        """Whether it holds: nothing was found, or only what is accepted."""
+        """Whether the proof holds: every finding is accepted."""
         return all(finding.accepted for finding in self.findings)
 
 
 @dataclass(frozen=True)
 class CheckedDatabase:
-    """A kind of database on which was checked, with the server's version.
+    """A kind of database on which the check ran, with the server's version.
 
-    `seconds` is what all of its proofs took; `climb` what it takes to go from the first legacy
-    version to the heads, once; None where there is no legacy history to climb.
+    :param seconds: the time that all of its proofs took.
+    :param climb: the time of one upgrade from the first legacy version to the heads; None where
+        there is no legacy history.
     """
 
     name: str
@@ -85,8 +91,10 @@ class CheckedDatabase:
 class Checked:
     """The outcome of `bridge check`.
 
-    `drawing` is the graph of all scripts; `versions` are those of what it ran with (``bridge``,
-    ``python``, ``sqlalchemy``, ``alembic``); `at` is when it began, with a time zone.
+    :param drawing: the graph of all scripts.
+    :param at: when the check began, with a time zone.
+    :param versions: of the programs that it ran with: ``bridge``, ``python``, ``sqlalchemy``,
+        ``alembic``.
     """
 
     proofs: tuple[Proof, ...]
@@ -97,18 +105,18 @@ class Checked:
 
     @property
     def ok(self) -> bool:
-        """Whether everything holds."""
+        """Whether every proof holds."""
         return all(proof.ok for proof in self.proofs)
 
     def of(self, database: str) -> tuple[Proof, ...]:
-        """The proofs on one kind of database; those without one for an empty name."""
+        """Return the proofs on one kind of database; an empty name stands for no database."""
         return tuple(proof for proof in self.proofs if proof.database == database)
 
 
 def is_accepted(finding: Finding, patterns: Iterable[str], database: str = "") -> bool:
-    """Whether one of these is its name, or a pattern that its name matches.
+    """Return whether the name of a finding matches one of these patterns.
 
-    A pattern may begin with the kind of database: then it counts there only.
+    A pattern that begins with a kind of database applies to that database only.
     """
     names = (finding.name, f"{database} {finding.name}")
     return any(fnmatchcase(name, pattern) for pattern in patterns for name in names)

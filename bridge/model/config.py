@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
 class DatabaseConfig:
-    """`[database]`: which database, what in it is not the app's, how a fresh one is made."""
+    """`[database]`: the database, its foreign tables, and how a fresh one is created."""
 
     url: str | None = field(default=None, repr=False)  # with its password
     ignore_tables: tuple[str, ...] = ()
@@ -20,7 +22,7 @@ class DatabaseConfig:
 
 @dataclass(frozen=True)
 class BackupConfig:
-    """`[backup]`: how many backups stay, whether servers are backed up, and where to."""
+    """`[backup]`: how many backups to keep, whether to back up servers, and the folder."""
 
     keep: int = 3
     servers: bool = False
@@ -29,7 +31,7 @@ class BackupConfig:
 
 @dataclass(frozen=True)
 class CheckConfig:
-    """`[check]`: where old databases are saved, and which findings are accepted, by their names."""
+    """`[check]`: the folder of the old databases, and the names of the accepted findings."""
 
     snapshots: Path | None = None
     accept: tuple[str, ...] = ()
@@ -37,7 +39,7 @@ class CheckConfig:
 
 @dataclass(frozen=True)
 class AlembicConfig:
-    """`[alembic]`: where the Alembic scripts are and what is to be reached."""
+    """`[alembic]`: where the Alembic scripts are, and the revisions to reach."""
 
     script_location: Path | None = None
     config: Path | None = None
@@ -53,8 +55,8 @@ class AlembicConfig:
 class LegacyConfig:
     """`[legacy.NAME]`: a sqlalchemy-migrate repository, or a registry, and what its scripts need.
 
-    `version_table`, `row`, `name_column`, `version_column` and `versions` are a registry's; a
-    repository's own files say the same of it.
+    `version_table`, `row`, `name_column`, `version_column` and `versions` describe a registry. For
+    a repository, its own files give these values.
     """
 
     name: str
@@ -80,10 +82,14 @@ class LegacyConfig:
 class ModuleConfig:
     """`[module.NAME]`: a plugin of the app with its own branch and version location.
 
-    `migrations` is that folder, `resource` the same as ``package:folder``; both are None for a
-    module that only an installed package describes. `enabled` is None where nothing is said.
-    `models` and `foundations` are names, or from an installed package the objects themselves.
-    `present` says whether the folder is there; `problem` why the module cannot be used.
+    :param migrations: the version location.
+    :param resource: the version location as ``package:folder``. Both are None for a module that
+        only an installed package describes.
+    :param enabled: None where the configuration does not say.
+    :param models: a name; an installed package may give the object itself.
+    :param foundations: a name; an installed package may give the object itself.
+    :param present: whether the folder exists.
+    :param problem: why the module cannot be used.
     """
 
     name: str
@@ -115,18 +121,18 @@ class Config:
 
     @property
     def snapshots(self) -> Path:
-        """The folder of the old databases."""
+        """The folder of the snapshots."""
         return self.check.snapshots or self.root / "snapshots"
 
     def enabled(self, repository: str) -> bool:
-        """Whether a legacy repository is the core's own or of a module that is on."""
+        """Return whether a legacy repository is the core's own or of a module that is on."""
         return all(m.enabled for m in self.modules.values() if m.legacy == repository)
 
     @property
     def off(self) -> tuple[str, ...]:
-        """The modules that are not on."""
+        """The names of the modules that are off."""
         return tuple(m.name for m in self.modules.values() if not m.enabled)
 
     def module_of(self, repository: str) -> str | None:
-        """The module that a legacy repository belongs to, None for the core's own."""
+        """Return the module that a legacy repository belongs to, None for the core's own."""
         return next((m.name for m in self.modules.values() if m.legacy == repository), None)

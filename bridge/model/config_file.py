@@ -7,9 +7,8 @@ is a mistake. Paths are relative to the folder of the file.
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.model.config import (
     AlembicConfig,
@@ -23,6 +22,9 @@ from bridge.model.config import (
 from bridge.model.config_table import NAMED, ConfigTable
 from bridge.model.errors import ConfigError, ConfigMissingError
 from bridge.model.names import CORE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -56,14 +58,14 @@ def find(start: Path) -> Path:
 def load(path: Path | None = None) -> Config:
     """Return the configuration from `path`, or from the nearest file above the working directory.
 
-    :raises ConfigMissingError: the file is not there.
+    :raises ConfigMissingError: the file does not exist.
     :raises ConfigError: it is not TOML, or a key is unknown or has a value that is not allowed.
     """
     if path is None:
         path = find(Path.cwd())
     elif not path.is_file():
         raise ConfigMissingError(
-            f"The configuration file {path} is not there.",
+            f"The configuration file {path} does not exist.",
             help=f"Name an existing file: --config PATH/{FILE_NAME}",
         )
     document = _read(path)
@@ -80,15 +82,15 @@ def load(path: Path | None = None) -> Config:
 def _read(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
-        return document
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(
-            f"{path} is not valid TOML: {error}", help=f"Mend that place of {path}."
+            f"{path} is not valid TOML: {error}", help=f"Fix the error in {path}."
         ) from None
     except OSError as error:
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}", help="Make the file readable."
         ) from None
+    return document
 
 
 # --- the document -------------------------------------------------------------------------
@@ -122,7 +124,7 @@ def parse(document: Mapping[str, Any], *, root: Path, source: str) -> Config:
     config = Config(root, source, database, alembic, legacy, modules, legacy_python, backup, check)
     _check_names(config, top)
     if database.fresh == "models" and not alembic.models:
-        raise top.mistake("database.fresh", 'is "models", so alembic.models must name them')
+        raise top.mistake("database.fresh", 'is "models", so alembic.models must name the models')
     return config
 
 
@@ -170,13 +172,13 @@ def _alembic(table: ConfigTable) -> AlembicConfig:
     table.finish()
     if (result.script_location is None) == (result.config is None):
         raise table.mistake(None, "must have one of script_location and config, and not both")
-    for key, path, found in (
+    for key, path, exists in (
         ("script_location", result.script_location, Path.is_dir),
         ("config", result.config, Path.is_file),
         *(("version_locations", location, Path.is_dir) for location in result.version_locations),
     ):
-        if path is not None and not found(path):
-            raise table.mistake(key, f"names {path}, which is not there")
+        if path is not None and not exists(path):
+            raise table.mistake(key, f"names {path}, which does not exist")
     if not result.targets:
         raise table.mistake("targets", 'must not be empty; "heads" means the heads of all branches')
     return result
@@ -222,12 +224,12 @@ def _legacy(name: str, table: ConfigTable) -> LegacyConfig:
         setup=table.take("setup", table.string, None),
         hand_over=table.take("hand_over", table.one_of("last", "nearest"), "last"),
         requires=table.take("requires", table.by_version(table.versions), {}),
-        squashed=table.take("squashed", table.flag, True),
+        squashed=table.take("squashed", table.flag, default=True),
         bring_up_with=table.take("bring_up_with", table.string, None),
     )
     table.finish()
     if repository is not None and not repository.is_dir():
-        raise table.mistake("repository", f"names {repository}, which is not there")
+        raise table.mistake("repository", f"names {repository}, which does not exist")
     if registry is not None and not NAMED.match(registry):
         raise table.mistake("registry", f'must be "package.module:NAME", not {registry!r}')
     for version, revisions in stamp.items():
@@ -235,13 +237,13 @@ def _legacy(name: str, table: ConfigTable) -> LegacyConfig:
             raise table.mistake(f"stamp.{version}", "must name at least one Alembic revision")
     for folder in result.pythonpath:
         if not folder.exists():
-            raise table.mistake("pythonpath", f"names {folder}, which is not there")
+            raise table.mistake("pythonpath", f"names {folder}, which does not exist")
     return result
 
 
 def _module(name: str, table: ConfigTable) -> ModuleConfig:
     if name == CORE:
-        raise table.mistake(None, "cannot have that name: it stands for the app itself")
+        raise table.mistake(None, "cannot have this name: it stands for the app itself")
     text = table.take("migrations", table.path_or_resource, None)
     result = ModuleConfig(
         name=name,
@@ -259,7 +261,7 @@ def _module(name: str, table: ConfigTable) -> ModuleConfig:
 
 
 def _check_names(config: Config, top: ConfigTable) -> None:
-    """Refuse names that one table uses of another and that do not exist."""
+    """Refuse references to tables that do not exist."""
     names = ", ".join(config.legacy) or "none"
     claimed: dict[str, str] = {}
     for module in config.modules.values():
@@ -272,7 +274,7 @@ def _check_names(config: Config, top: ConfigTable) -> None:
             )
         if module.legacy in claimed:
             raise top.mistake(
-                key, f'is "{module.legacy}", as is that of module {claimed[module.legacy]}'
+                key, f'is "{module.legacy}", which module {claimed[module.legacy]} has already'
             )
         claimed[module.legacy] = module.name
     for repository in config.legacy.values():

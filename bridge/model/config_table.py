@@ -1,4 +1,4 @@
-"""A table of `bridge.toml`: hands out its keys, and says of each mistake what is allowed."""
+"""A table of `bridge.toml`, which returns its values and says what is allowed."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from bridge.model.errors import ConfigError
 T = TypeVar("T")
 
 NAMED = re.compile(r"[A-Za-z_][\w.]+:[\w./-]+$")
-"""The form of ``package.module:name``; a single letter before the colon is a drive."""
+"""The form of ``package.module:name``. A single letter before the colon is a drive."""
 
 
 class ConfigTable:
-    """One table of the document, which checks the types of its keys.
+    """One table of the document, which checks the types of its values.
 
     :param values: the raw values.
     :param name: as in the document, such as ``legacy.core``; empty for the document itself.
-    :param source: the file, for people.
+    :param source: the file as messages name it.
     :param root: the folder that paths are relative to.
-    :raises ConfigError: it is no table.
+    :raises ConfigError: the values are not a table.
     """
 
     def __init__(self, values: object, name: str, source: str, root: Path) -> None:
@@ -34,7 +34,7 @@ class ConfigTable:
         self.known: list[str] = []
 
     def mistake(self, key: str | None, rule: str) -> ConfigError:
-        """Return the error that a key breaks a rule; the table itself if it is None."""
+        """Return the error for a key that breaks a rule; None stands for the table itself."""
         where = ".".join(part for part in (self.name, key) if part)
         return ConfigError(
             f"{where} in {self.source} {rule}.",
@@ -42,7 +42,7 @@ class ConfigTable:
         )
 
     def take(self, key: str, convert: Callable[[str, Any], T], default: T) -> T:
-        """Return the value of a key that may be missing.
+        """Return the value of an optional key.
 
         :raises ConfigError: `convert` does not allow it.
         """
@@ -50,14 +50,14 @@ class ConfigTable:
         return convert(key, self.values[key]) if key in self.values else default
 
     def need(self, key: str, convert: Callable[[str, Any], T]) -> T:
-        """Return the value of a key that must be there.
+        """Return the value of a required key.
 
         :raises ConfigError: it is missing, or `convert` does not allow it.
         """
         if key not in self.values:
             where = ".".join(part for part in (self.name, key) if part)
             close = difflib.get_close_matches(key, self.values, n=1)
-            hint = f"; is {close[0]} meant to be it?" if close else ""
+            hint = f"; is {close[0]} a misspelling of it?" if close else ""
             raise ConfigError(
                 f"{where} is missing in {self.source}{hint}.",
                 help=f"Add {where} to {self.source}.",
@@ -66,9 +66,9 @@ class ConfigTable:
         return convert(key, self.values[key])
 
     def finish(self) -> None:
-        """Refuse keys that nothing asked for.
+        """Refuse unknown keys.
 
-        :raises ConfigError: there is one.
+        :raises ConfigError: nothing asked for one of the keys.
         """
         for key in self.values:
             if key not in self.known:
@@ -82,11 +82,11 @@ class ConfigTable:
     # Converters: each takes the key and the raw value, and raises a ConfigError that names both.
 
     def string(self, key: str, value: Any) -> str:
-        """Return a string that is not empty."""
+        """Return a non-empty string."""
         if not isinstance(value, str) or not value:
-            # A URL may hold a password, also where it is not where it should be.
+            # A URL may hold a password, even one of the wrong type.
             found = "" if key == "url" else f", not {value!r}"
-            raise self.mistake(key, f"must be a string that is not empty{found}")
+            raise self.mistake(key, f"must be a non-empty string{found}")
         return value
 
     def flag(self, key: str, value: Any) -> bool:
@@ -96,13 +96,13 @@ class ConfigTable:
         return value
 
     def count(self, key: str, value: Any) -> int:
-        """Return a whole number from 1 on."""
+        """Return a whole number of at least 1."""
         if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self.mistake(key, f"must be a whole number from 1 on, not {value!r}")
+            raise self.mistake(key, f"must be a whole number of at least 1, not {value!r}")
         return value
 
     def strings(self, key: str, value: Any) -> tuple[str, ...]:
-        """Return a list of strings, of which none is empty; a string alone is one."""
+        """Return a list of non-empty strings; a single string stands for a list of one."""
         items = [value] if isinstance(value, str) else value
         if not isinstance(items, list | tuple) or not all(isinstance(i, str) and i for i in items):
             raise self.mistake(key, f"must be a list of strings, not {value!r}")
@@ -119,13 +119,13 @@ class ConfigTable:
         return tuple(self.path(key, item) for item in self.strings(key, value))
 
     def path_or_resource(self, key: str, value: Any) -> Path | str:
-        """Return a path, or the name of a package's resource as it is."""
+        """Return a path, or the name of a package's resource unchanged."""
         if isinstance(value, str) and NAMED.match(value):
             return value
         return self.path(key, value)
 
     def numbers(self, key: str, value: Any) -> tuple[int, ...]:
-        """Return different numbers above 0, in their order."""
+        """Return the distinct numbers above 0, ascending."""
         if not isinstance(value, list | tuple) or not all(
             isinstance(v, int) and not isinstance(v, bool) and v > 0 for v in value
         ):
@@ -133,7 +133,7 @@ class ConfigTable:
         return tuple(sorted(set(value)))
 
     def one_of(self, *allowed: str) -> Callable[[str, Any], Any]:
-        """Return the converter that allows these values only."""
+        """Return the converter that allows only these values."""
 
         def convert(key: str, value: Any) -> Any:
             if value not in allowed:
@@ -144,7 +144,7 @@ class ConfigTable:
         return convert
 
     def by_version(self, inner: Callable[[str, Any], T]) -> Callable[[str, Any], dict[int, T]]:
-        """Return the converter of a table whose keys are versions: TOML makes them strings."""
+        """Return the converter of a table whose keys are versions, which TOML has as strings."""
 
         def convert(key: str, value: Any) -> dict[int, T]:
             if not isinstance(value, Mapping):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 Standing = Literal["applied", "here", "pending", ""]
 
@@ -15,7 +17,7 @@ EdgeKind = Literal["follows", "depends", "stamps"]
 
 @dataclass(frozen=True)
 class Lane:
-    """The line of a legacy repository, a branch, or the rows that no script explains.
+    """The lane of a legacy repository, of a branch, or of the rows that no script explains.
 
     `note` says whether it is off or dormant.
     """
@@ -27,17 +29,17 @@ class Lane:
 
     @property
     def title(self) -> str:
-        """What stands above it."""
+        """The heading of the lane."""
         return f"legacy {self.name}" if self.kind == "legacy" else self.name
 
 
 @dataclass(frozen=True)
 class Node:
-    """A revision, or versions of a legacy repository that need not be told apart.
+    """A revision, or a range of versions of a legacy repository.
 
-    :param lane: the place of its lane in the drawing's.
+    :param lane: the index of its lane in the drawing.
     :param standing: ``here`` for what a version table names, ``applied`` for what came before it,
-        ``pending`` for what an upgrade leads through; empty where neither is so.
+        ``pending`` for what an upgrade will apply, else empty.
     """
 
     lane: int
@@ -48,9 +50,9 @@ class Node:
 
 @dataclass(frozen=True)
 class Edge:
-    """The way from one node to another, by their places in the drawing's nodes.
+    """The edge from one node to another, by their indexes in the drawing.
 
-    :param kind: ``follows`` and ``depends``: `start` must be there before `end`; ``stamps``: a
+    :param kind: ``follows`` and ``depends``: `start` must be applied before `end`; ``stamps``: a
         database at the legacy version `start` is handed over to the revision `end`.
     """
 
@@ -61,9 +63,9 @@ class Edge:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Lanes, the legacy ones first; nodes, each after all that it needs; and edges.
+    """The lanes, the legacy ones first, the nodes, each after those it needs, and the edges.
 
-    `database` and `state` are None where the scripts alone are drawn.
+    `database` and `state` are None for a drawing of the scripts alone.
     """
 
     lanes: tuple[Lane, ...]
@@ -74,11 +76,11 @@ class Drawing:
 
     @property
     def title(self) -> str:
-        """What is drawn."""
+        """The title of the drawing."""
         return f"{self.database} is {self.state}" if self.database else "The scripts alone"
 
     def by_lane(self) -> Iterator[tuple[Lane, list[int]]]:
-        """Each lane with the places of its nodes."""
+        """Yield each lane with the indexes of its nodes."""
         places = defaultdict(list)
         for place, node in enumerate(self.nodes):
             places[node.lane].append(place)
@@ -86,7 +88,7 @@ class Drawing:
             yield lane, places[number]
 
     def remarks(self) -> tuple[str, ...]:
-        """For each node what its place under the one before it in its lane does not say."""
+        """Return a remark for each node: the edges that its place in the lane does not show."""
         before = {two: one for _lane, places in self.by_lane() for one, two in pairwise(places)}
         others: dict[tuple[EdgeKind, int], list[int]] = defaultdict(list)
         for edge in self.edges:
@@ -96,7 +98,7 @@ class Drawing:
         for place, node in enumerate(self.nodes):
             after, expected = others["follows", place], [before[place]] if place in before else []
             base = self.lanes[node.lane].kind == "branch" and not after
-            words = {
+            edges = {
                 "after": [] if after == expected else after,
                 "needs": others["depends", place],
                 "stamps": others["stamps", place],
@@ -104,7 +106,7 @@ class Drawing:
             parts = ["a base"] if base and expected else []
             parts += (
                 f"{word} {', '.join(self.nodes[n].name for n in places)}"
-                for word, places in words.items()
+                for word, places in edges.items()
                 if places
             )
             found.append("; ".join(parts))
@@ -112,5 +114,8 @@ class Drawing:
 
 
 def plain(text: str) -> str:
-    """Text of a stranger's script without line breaks and what a terminal or XML cannot hold."""
+    """Return the text of a script without line breaks and other unprintable characters.
+
+    A terminal and XML cannot show them.
+    """
     return "".join(c if c.isprintable() else " " for c in text)

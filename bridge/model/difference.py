@@ -8,7 +8,7 @@ from typing import Literal
 
 @dataclass(frozen=True)
 class Nearest:
-    """The version of a frozen history that a database is most like, and what differs from it."""
+    """The version of a frozen history that a database is most like, with the differences."""
 
     repository: str
     version: int
@@ -21,18 +21,21 @@ class Nearest:
 
     @property
     def stops(self) -> tuple[Difference, ...]:
-        """Those that keep the database from being taken for that version."""
+        """The differences that keep the database from being adopted at that version."""
         return tuple(difference for difference in self.differences if not difference.own)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """One thing in which a schema is not what it should be.
+    """One difference between a schema and what it should be.
 
-    `name` is what it is called where somebody accepts it (``images.checksum``), `table` the table
-    or other thing that it belongs to, and `what` says what it is (``column``, ``default``, ...).
-    `expected` and `found` are texts for people, None where there is nothing. `own` differences are
-    the administrator's own additions or of no consequence: a warning, and no reason to stop.
+    :param name: its name where somebody accepts it: ``images.checksum``.
+    :param what: what differs: ``column``, ``default``, ...
+    :param expected: a text for people; None where nothing is expected.
+    :param found: a text for people; None where nothing was found.
+    :param own: whether it is the administrator's own addition or of no consequence; such a
+        difference is a warning, and does not stop a run.
+    :param table: the table or other thing that it belongs to.
     """
 
     name: str

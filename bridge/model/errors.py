@@ -1,37 +1,42 @@
-"""What can go wrong, each with a stable code, an exit status and a way out.
+"""The errors of bridge, each with a stable code, an exit status and remedies.
 
 Every error says three things: what happened (`message`), what state the data is in
-(`state_of_data`) and what mends it (`help`). The page "Errors" of the documentation has a
+(`state_of_data`) and how to fix it (`remedies`). The page "Errors" of the documentation has a
 section for each code.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from bridge.model.remedy import Remedies, as_remedies, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 UNCHANGED = "The database is unchanged."
 
 
 class BridgeError(Exception):
-    """Base of every error that bridge raises on purpose.
+    """The base of every error that bridge raises on purpose.
 
     :param message: what happened, in one or more lines.
-    :param help: what fixes it: commands, a key of the configuration, or whom to ask.
+    :param help: how to fix it: commands, a key of the configuration, or whom to ask.
     :param state_of_data: what the database holds now.
 
     `code` is stable and documented; `exit_status` is the status of the command line, one for
-    each family of errors. `steps` holds the finished steps of the run that failed, as
-    dictionaries, when a run had begun.
+    each family of errors. `steps` holds the finished steps of a run that failed, as dictionaries.
     """
 
     code: ClassVar[str] = "error"
     exit_status: ClassVar[int] = 1
 
     def __init__(
-        self, message: str, *, help: Remedies = "", state_of_data: str = UNCHANGED
+        self,
+        message: str,
+        *,
+        help: Remedies = "",
+        state_of_data: str = UNCHANGED,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -41,7 +46,7 @@ class BridgeError(Exception):
 
     @property
     def help(self) -> str:
-        """What mends it, as it is printed."""
+        """The remedies as they are printed."""
         return render(self.remedies)
 
     @help.setter
@@ -51,7 +56,7 @@ class BridgeError(Exception):
     def as_dict(self, program: str = "bridge") -> dict[str, Any]:
         """Return the JSON object that `--json` prints under the key ``error``.
 
-        :param program: what stands before bridge's commands on the user's command line.
+        :param program: the program's name as the user typed it, such as ``flask bridge``.
         """
         document: dict[str, Any] = {
             "code": self.code,
@@ -68,26 +73,26 @@ class BridgeError(Exception):
 
 
 class ConfigError(BridgeError):
-    """The configuration names something that is not allowed or is not there."""
+    """A configuration that names something that is not allowed or does not exist."""
 
     code = "config-invalid"
     exit_status = 3
 
 
 class ConfigMissingError(ConfigError):
-    """No configuration file was found."""
+    """A configuration file that was not found."""
 
     code = "config-missing"
 
 
 class RepositoryInvalidError(ConfigError):
-    """A legacy repository's files are not a sqlalchemy-migrate repository."""
+    """A folder that is not a sqlalchemy-migrate repository."""
 
     code = "legacy-repository-invalid"
 
 
 class InitError(ConfigError):
-    """There is nothing that could be written, or something is there already."""
+    """A refusal of `bridge init`: nothing can be written, or something exists already."""
 
     code = "init-refused"
 
@@ -96,44 +101,44 @@ class InitError(ConfigError):
 
 
 class DatabaseError(BridgeError):
-    """The database cannot be reached, or it refused what was asked."""
+    """A database that cannot be reached, or that refused a request."""
 
     code = "database-unreachable"
     exit_status = 4
 
 
 class DriverMissingError(DatabaseError):
-    """The Python driver for the database is not installed."""
+    """A Python driver for the database that is not installed."""
 
     code = "driver-missing"
 
 
 class DatabaseRefusedError(DatabaseError):
-    """The database refused a statement of bridge's own."""
+    """A statement of bridge's own that the database refused."""
 
     code = "database-refused"
 
 
 class BackupError(DatabaseError):
-    """A backup could not be made, or one could not be put back."""
+    """A backup that could not be made or restored."""
 
     code = "backup-failed"
 
 
 class SnapshotError(DatabaseError):
-    """A snapshot cannot be made, taken in, or read."""
+    """A snapshot that cannot be made, imported or read."""
 
     code = "snapshot-refused"
 
 
 class RehearsalError(DatabaseError):
-    """A rehearsal has no copy to run on, or would have reached beyond it."""
+    """A rehearsal that has no copy to run on, or that would have reached beyond it."""
 
     code = "rehearsal-refused"
 
 
 class LockLostError(DatabaseError):
-    """A run lost its lock on the database, and stopped before its next step."""
+    """A run that lost its lock on the database, and stopped before its next step."""
 
     code = "lock-lost"
 
@@ -142,58 +147,58 @@ class LockLostError(DatabaseError):
 
 
 class StateError(BridgeError):
-    """The database is in a state from which an upgrade would not be safe."""
+    """A state of the database from which an upgrade would not be safe."""
 
     code = "state-refused"
     exit_status = 5
 
 
 class AheadError(StateError):
-    """The database was written by a newer release than this code, or by another program."""
+    """A database that a newer release than this code wrote, or another program."""
 
     code = "state-ahead"
 
 
 class InconsistentError(StateError):
-    """What the version tables say cannot be true together."""
+    """Version tables that contradict each other."""
 
     code = "state-inconsistent"
 
 
 class UnmanagedError(StateError):
-    """There are tables, but nothing says at which version they are."""
+    """A database with tables and without a version."""
 
     code = "state-unmanaged"
 
 
 class TooOldError(StateError):
-    """The database is older than the first version of the legacy history."""
+    """A database that is older than the first version of the legacy history."""
 
     code = "legacy-too-old"
 
 
 class AtSquashError(StateError):
-    """The database is just before a squashed first version, which creates what exists."""
+    """A database just before a squashed first version, which would create what exists."""
 
     code = "legacy-at-squash"
 
 
 class StalePlanError(StateError):
-    """The database changed between planning and executing."""
+    """A plan for a database that has changed since."""
 
     code = "plan-stale"
 
 
 class ResumeError(StateError):
-    """A step that was cut short cannot go on by itself."""
+    """An interrupted step that cannot resume by itself."""
 
     code = "cannot-resume"
 
 
 class DriftError(StateError):
-    """The schema is not that of the version which is to be stamped.
+    """A schema that differs from that of the version to stamp.
 
-    `differences` has what differs, as dictionaries.
+    `differences` has the differences as dictionaries.
     """
 
     code = "schema-drift"
@@ -205,13 +210,13 @@ class DriftError(StateError):
 
 
 class ModuleNeededError(StateError):
-    """A module cannot be removed, because another depends on it."""
+    """A module that cannot be removed because another depends on it."""
 
     code = "module-needed"
 
 
 class NotConfirmedError(StateError):
-    """The administrator said no when asked."""
+    """An administrator's answer of no."""
 
     code = "not-confirmed"
 
@@ -220,7 +225,7 @@ class NotConfirmedError(StateError):
 
 
 class LegacyRuntimeError(BridgeError):
-    """No Python environment that can run sqlalchemy-migrate could be found or made."""
+    """A Python environment for sqlalchemy-migrate that could not be found or made."""
 
     code = "legacy-runtime"
     exit_status = 6
@@ -230,44 +235,44 @@ class LegacyRuntimeError(BridgeError):
 
 
 class LegacyError(BridgeError):
-    """A legacy version cannot be run."""
+    """A legacy version that cannot be run."""
 
     code = "legacy-failed"
     exit_status = 7
 
 
 class LegacyScriptMissingError(LegacyError):
-    """A version between the database's and the last has no script."""
+    """A version without a script between the database's and the last."""
 
     code = "legacy-script-missing"
 
 
 class LegacyPreflightError(LegacyError):
-    """Scripts that the plan needs cannot be loaded; nothing has been run."""
+    """Scripts of the plan that cannot be loaded; nothing has been run."""
 
     code = "legacy-preflight"
 
 
 class LegacyWorkerError(LegacyError):
-    """The child process that runs legacy scripts ended without an answer."""
+    """A child process for legacy scripts that ended without an answer."""
 
     code = "legacy-worker"
 
 
 class SealBrokenError(LegacyError):
-    """A file of a frozen legacy history is not what was sealed."""
+    """A file of a frozen legacy history that has changed since it was sealed."""
 
     code = "seal-broken"
 
 
 class NotReplayableError(LegacyError):
-    """Versions that were to be replayed cannot be."""
+    """Versions that cannot be replayed."""
 
     code = "not-replayable"
 
 
 class FreezeError(LegacyError):
-    """A legacy history could not be frozen."""
+    """A legacy history that could not be frozen."""
 
     code = "freeze-failed"
 
@@ -276,26 +281,26 @@ class FreezeError(LegacyError):
 
 
 class RevisionsError(BridgeError):
-    """The Alembic scripts or their configuration are not in order."""
+    """Alembic scripts, or their configuration, that cannot be used."""
 
     code = "revisions-invalid"
     exit_status = 8
 
 
 class RevisionFailedError(RevisionsError):
-    """An Alembic revision raised an error while it ran."""
+    """An Alembic revision that raised an error while it ran."""
 
     code = "revision-failed"
 
 
 class NotOfflineError(RevisionsError):
-    """Alembic revisions cannot be written as SQL, because they need a database."""
+    """Alembic revisions that need a database, so that they cannot be written as SQL."""
 
     code = "not-offline"
 
 
 class VersionTableMismatchError(RevisionsError):
-    """The env.py wrote its version somewhere else than the configuration says."""
+    """An env.py that uses another version table than the configuration says."""
 
     code = "version-table-mismatch"
 
@@ -304,7 +309,7 @@ class VersionTableMismatchError(RevisionsError):
 
 
 class HookError(BridgeError):
-    """A callable or models that the configuration names could not be loaded, or failed."""
+    """A callable or models of the configuration that could not be loaded, or that failed."""
 
     code = "hook-failed"
     exit_status = 9
@@ -314,14 +319,14 @@ class HookError(BridgeError):
 
 
 class LockedError(BridgeError):
-    """Another run is at work on the database, and did not end in time."""
+    """Another run on the database that did not end in time."""
 
     code = "locked"
     exit_status = 11
 
 
 def all_errors(base: type[BridgeError] = BridgeError) -> Iterator[type[BridgeError]]:
-    """Every error class, the base first, in the order of their definition."""
+    """Yield every error class, the base first, in the order of their definition."""
     yield base
     for subclass in base.__subclasses__():
         yield from all_errors(subclass)

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any, Literal
 
 Schema = Mapping[str, Mapping[str, Any]]
-"""A schema document: kinds of things, such as ``tables``; of each, the things by their names."""
+"""A schema document: by kind, such as ``tables``, the things by their names."""
 
 
 @dataclass(frozen=True)
@@ -16,10 +16,10 @@ class FrozenVersion:
     """One version on one database.
 
     :param replay: whether its statements do what the script does, whatever the rows are.
-    :param reason: why not, else None.
+    :param reason: why they do not, else None.
     :param ported: whether the developer's own function does what the script does.
-    :param statements: what the script emits, in order, where that can be replayed.
-    :param count: how many statements it emits on a database without rows.
+    :param statements: what the script emits, in order; empty where it cannot be replayed.
+    :param count: the number of statements that it emits on a database without rows.
     :param schema: the checksum of the schema document after it.
     """
 
@@ -32,7 +32,7 @@ class FrozenVersion:
 
     @property
     def method(self) -> Literal["live", "replay", "ported"]:
-        """The best way to run it: ``replay``, ``ported`` or ``live``."""
+        """The preferred method: ``replay``, ``ported`` or ``live``."""
         return "replay" if self.replay else "ported" if self.ported else "live"
 
 
@@ -41,10 +41,10 @@ class FrozenDialect:
     """A history on one database.
 
     :param versions: by their numbers, ascending, as far as the scripts run there.
-    :param changes: of each version, the things of the schema that it changes, whole; None for one
-        that it takes away.
-    :param error: why the next version does not run there; None where all do.
-    :param runtime: what it was recorded with: names of packages, and their versions.
+    :param changes: by version, the complete definitions of the things that it changes; None for a
+        thing that it removes.
+    :param error: why the next version does not run there; None where all of them run.
+    :param runtime: the packages that it was recorded with, and their versions.
     """
 
     versions: Mapping[int, FrozenVersion]
@@ -54,21 +54,21 @@ class FrozenDialect:
 
     @property
     def last(self) -> int | None:
-        """The last version that runs there, None where none does."""
+        """The last version that runs there; None where none does."""
         return max(self.versions, default=None)
 
     @cached_property
     def tables(self) -> frozenset[str]:
-        """The tables that any version has."""
+        """The tables of all versions."""
         return frozenset(t for change in self.changes.values() for t in change.get("tables", {}))
 
     def schema_at(self, version: int) -> Schema:
-        """The schema document after a version: that of all versions up to it, folded."""
+        """Return the schema document after a version."""
         return apply_changes(self.changes[n] for n in sorted(self.changes) if n <= version)
 
 
 def apply_changes(changes: Iterable[Mapping[str, Mapping[str, Any]]]) -> Schema:
-    """The schema document that comes of changes, one after the other."""
+    """Return the schema document that results from changes, applied in order."""
     found: dict[str, dict[str, Any]] = {}
     for change in changes:
         for kind, things in change.items():
@@ -86,7 +86,7 @@ def apply_changes(changes: Iterable[Mapping[str, Mapping[str, Any]]]) -> Schema:
 
 
 def schema_changes(before: Schema, after: Schema) -> dict[str, dict[str, Any]]:
-    """The things that differ, as they are after; None for those that are gone."""
+    """Return the things that differ, as they are afterwards; None for removed ones."""
     found: dict[str, dict[str, Any]] = {}
     for kind in sorted({*before, *after}):
         old, new = before.get(kind, {}), after.get(kind, {})
@@ -96,15 +96,17 @@ def schema_changes(before: Schema, after: Schema) -> dict[str, dict[str, Any]]:
     return found
 
 
-# --- what a freeze has found ---------------------------------------------------------------
+# --- the result of a freeze ----------------------------------------------------------------
 
 
 @dataclass
 class Recorded:
-    """A version as it was recorded: the seconds that its script took, and what runs instead.
+    """A version as it was recorded.
 
-    `statements` are those that it emitted on a database without rows, also where these cannot be
-    replayed; then they are not sealed: they may be others the next time.
+    :param live: the time in seconds that its script took.
+    :param seconds: the time that the frozen version took; None where it is not replayed.
+    :param statements: those that it emitted on a database without rows. Where they cannot be
+        replayed they are not sealed, since they may differ the next time.
     """
 
     dialect: str
@@ -118,7 +120,7 @@ class Recorded:
 
 @dataclass
 class Recording:
-    """What was recorded on one kind of database: the versions of every repository, in order."""
+    """The versions of every repository as recorded on one kind of database, in order."""
 
     dialect: str
     versions: list[Recorded] = field(default_factory=list)
@@ -129,7 +131,7 @@ class Recording:
     unfilled: dict[str, str] = field(default_factory=dict)
 
     def history(self, repository: str) -> FrozenDialect:
-        """The history of one repository on this database."""
+        """Return the history of one repository on this database."""
         versions = {v.version: v.history for v in self.versions if v.repository == repository}
         return FrozenDialect(
             versions,
@@ -141,10 +143,10 @@ class Recording:
 
 @dataclass(frozen=True)
 class Sealed:
-    """What a freeze has made of one repository.
+    """The result of a freeze for one repository.
 
     :param outcome: ``new``, ``changed`` or ``unchanged``.
-    :param changes: the files that are other ones than before.
+    :param changes: the files that differ from those before.
     """
 
     repository: str
@@ -154,7 +156,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Freeze:
-    """The outcome of `bridge freeze`: what was recorded on each database, and what was sealed."""
+    """The outcome of `bridge freeze`: the recording on each database, and the seals."""
 
     recordings: tuple[Recording, ...]
     sealed: tuple[Sealed, ...]

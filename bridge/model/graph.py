@@ -1,21 +1,24 @@
 """The graph of Alembic revisions over every branch, as plain data.
 
-Pure: made from what the scripts (and, for modules whose files are gone, the journal) say. An edge
-leads to what a revision descends from or depends on; both must be there before it.
+Pure. The scripts describe the revisions; for modules without files, the journal does. An edge leads
+from a revision to each that it descends from or depends on, which must be applied before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bridge.model.errors import RevisionsError
 
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Mapping, Sequence
+
 
 class Graph:
-    """Revisions by their id, and the modules that are off or have gone.
+    """The revisions by their ids, and the modules that are off or have no files.
 
-    :param revisions: every revision that is known.
+    :param revisions: every known revision.
     :param off: the names of the modules whose revisions are left alone.
     :param order: the names of the modules, in the order in which their branches are upgraded.
     :param targets: the revisions to reach; None for the heads of all that is on.
@@ -35,9 +38,9 @@ class Graph:
         self._targets = None if targets is None else frozenset(targets)
 
     def remembering(self, revisions_without_files: Iterable[Revision]) -> Graph:
-        """This graph with revisions that only the journal knows, of modules that are not on.
+        """Return the graph with revisions that only the journal knows, of modules that are off.
 
-        An unknown revision of a module that is on is another matter: a newer release wrote it.
+        An unknown revision of a module that is on is left out: a newer release wrote it.
         """
         on = set(self._place) - self.off
         gone = [
@@ -45,7 +48,7 @@ class Graph:
         ]
         if not gone:
             return self
-        # What a module depended on may have gone without a trace.
+        # The journal may not know what such a module depended on.
         ids = {revision.id for revision in gone} | set(self.revisions)
         return Graph(
             [*self.revisions.values(), *(revision.only(ids) for revision in gone)],
@@ -57,22 +60,22 @@ class Graph:
     # --- one revision ---------------------------------------------------------------------
 
     def known(self, revision: str) -> bool:
-        """Whether there is such a revision."""
+        """Return whether there is such a revision."""
         return revision in self.revisions
 
     def module(self, revision: str) -> str | None:
-        """The module that the revision belongs to, None for the core's own."""
+        """Return the module that the revision belongs to, None for the core's own."""
         return self.revisions[revision].module
 
     def disabled(self, revision: str) -> bool:
-        """Whether the revision belongs to a module that is off, or whose files are gone."""
+        """Return whether the revision belongs to a module that is off or has no files."""
         found = self.revisions[revision]
         return found.gone or found.module in self.off
 
     # --- sets of revisions ----------------------------------------------------------------
 
     def ancestors(self, revisions: Iterable[str]) -> frozenset[str]:
-        """The revisions themselves and all that they descend from or depend on."""
+        """Return the revisions themselves and all that they descend from or depend on."""
         found: set[str] = set()
         waiting = list(revisions)
         while waiting:
@@ -83,36 +86,36 @@ class Graph:
         return frozenset(found)
 
     def effective(self, revisions: Iterable[str]) -> tuple[str, ...]:
-        """Those that no other of them descends from or depends on, sorted."""
+        """Return the revisions that no other of them descends from or depends on, sorted."""
         chosen = set(revisions)
         below = self.ancestors(n for revision in chosen for n in self.revisions[revision].needs)
         return tuple(sorted(chosen - below))
 
     def heads(self) -> tuple[str, ...]:
-        """The effective heads of all that is on, sorted."""
+        """Return the effective heads of all that is on, sorted."""
         return self.effective(r for r in self.revisions if not self.disabled(r))
 
     def targets(self) -> tuple[str, ...]:
-        """The revisions to reach: those that were named, else the heads; sorted."""
+        """Return the revisions to reach, sorted: the configured ones, else the heads."""
         return self.heads() if self._targets is None else self.effective(self._targets)
 
     def of_module(self, module: str | None) -> tuple[str, ...]:
-        """The revisions of a module, of the core for None."""
+        """Return the revisions of a module, of the core for None."""
         return tuple(r.id for r in self.revisions.values() if r.module == module)
 
     def heads_of(self, module: str | None) -> tuple[str, ...]:
-        """The revisions of a module, of the core for None, that no other of its own needs."""
+        """Return the revisions of a module, of the core for None, that none of its own needs."""
         return self.effective(self.of_module(module))
 
     def bases_of(self, module: str | None) -> tuple[str, ...]:
-        """The revisions of a module, of the core for None, that need no other of its own."""
+        """Return the revisions of a module, of the core for None, that need no other of its own."""
         own = set(self.of_module(module))
         return self.effective(r for r in own if not own & set(self.revisions[r].needs))
 
     def pending(self, current: Iterable[str], targets: Iterable[str]) -> tuple[Revision, ...]:
-        """What an upgrade from `current` to `targets` runs, each after all that it needs.
+        """Return what an upgrade from `current` to `targets` runs, each after all that it needs.
 
-        Branch by branch where dependencies let it: the core's first, then those of the modules.
+        As far as dependencies allow, a branch is run as a whole: the core's, then the modules'.
         """
         reached = self.ancestors(current)
         found: dict[str, Revision] = {}
@@ -122,7 +125,7 @@ class Graph:
         return tuple(found.values())
 
     def downgrades(self, revisions: Iterable[str]) -> tuple[Revision, ...]:
-        """These revisions in the order in which they can be undone, each before what it needs."""
+        """Return these revisions in the order of a downgrade, each before those it needs."""
         chosen = set(revisions)
         found: dict[str, Revision] = {}
         for revision in sorted(self.effective(chosen)):
@@ -137,7 +140,7 @@ class Graph:
     def _upwards(
         self, target: str, reached: frozenset[str], found: Mapping[str, Revision]
     ) -> Iterable[Revision]:
-        """What `target` needs and is not reached or found yet, and itself last."""
+        """Yield what `target` needs and is neither reached nor found yet, then `target`."""
         entered: set[str] = set()
         stack = [(target, False)]
         while stack:
@@ -148,17 +151,17 @@ class Graph:
                 entered.add(revision)
                 stack.append((revision, True))
                 here = self.revisions[revision]
-                # Other branches first, so that each is run through before its own goes on: data
-                # may have to be moved between the two.
+                # Other branches first, so that they are complete before this one continues: data
+                # may have to be moved from one to the other.
                 stack.extend((needed, False) for needed in reversed((*here.depends, *here.down)))
 
     # --- order ----------------------------------------------------------------------------
 
     def check(self) -> None:
-        """Whether all that is on can be reached.
+        """Check that all that is on can be reached.
 
-        :raises RevisionsError: revisions need each other in a circle, or what is on needs a
-            revision of a module that is off.
+        :raises RevisionsError: revisions need each other in a circle, or a revision that is on
+            needs one of a module that is off.
         """
         self._check_circles()
         for revision in self.revisions.values():
@@ -175,9 +178,10 @@ class Graph:
                     )
 
     def _check_circles(self) -> None:
-        """What is left when every revision is taken away that needs nothing is in a circle.
+        """Refuse revisions that need each other in a circle.
 
-        Alembic itself does not see a circle that leads over several branches.
+        Alembic itself does not detect a circle over several branches. A circle is what remains
+        after every revision that needs nothing has been removed repeatedly.
         """
         waiting = {r.id: set(r.needs) for r in self.revisions.values()}
         needed_by: dict[str, list[str]] = {}
@@ -202,7 +206,7 @@ class Graph:
             "Alembic revisions need each other in a circle: "
             + " -> ".join(f"{one} of {_owner(self.revisions[one])}" for one in circle)
             + ".",
-            help="Take one of them out of a depends_on or down_revision.",
+            help="Remove one of them from a depends_on or down_revision.",
         )
 
 
@@ -212,10 +216,10 @@ def _owner(revision: Revision) -> str:
 
 @dataclass(frozen=True)
 class Revision:
-    """An Alembic revision: its id, what it descends from and depends on, whose it is.
+    """An Alembic revision: its id, what it descends from and depends on, and its owner.
 
-    `module` is None for the core's own. `gone` marks one whose file is no longer there: only the
-    journal knows it.
+    :param module: None for the core.
+    :param gone: whether it has no file any more, so that only the journal knows it.
     """
 
     id: str
@@ -228,7 +232,7 @@ class Revision:
 
     @property
     def needs(self) -> tuple[str, ...]:
-        """What must be there before it."""
+        """The revisions that must be applied before it."""
         return (*self.down, *self.depends)
 
     @property
@@ -237,7 +241,7 @@ class Revision:
         return self.module or next(iter(self.labels), None)
 
     def only(self, known: Container[str]) -> Revision:
-        """The same, without what it needs beyond the `known` revisions."""
+        """Return the revision without the needs that are not among the `known` revisions."""
         return replace(
             self,
             down=tuple(revision for revision in self.down if revision in known),

@@ -1,22 +1,29 @@
-"""What init found, tried and wrote."""
+"""The result of `bridge init`: what it found, tried and wrote."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from bridge.model.difference import Difference
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from bridge.model.difference import Difference
 
 
 @dataclass(frozen=True)
 class Tried:
-    """A kind of database on which the history was run; `error` says why it does not run there.
+    """A trial on one kind of database.
 
-    `differences` are those between what the base revisions make and the end of the history,
-    `stamped` what a hand-over has changed, `left` what a downgrade leaves, `rows` the tables with
-    other rows, and `failure` what went wrong with a trial. It is not `drafted` where the app has
-    revisions already.
+    :param seconds: the time that the history took.
+    :param error: why the history does not run there.
+    :param differences: between what the base revisions make and the end of the history.
+    :param stamped: the changes that a hand-over has made.
+    :param left: what a downgrade leaves.
+    :param rows: the tables whose rows differ.
+    :param failure: why the trial failed.
+    :param drafted: whether the base revisions are new; False where the app has its own already.
     """
 
     dialect: str
@@ -39,9 +46,10 @@ class Tried:
 
 @dataclass(frozen=True)
 class LegacyRows:
-    """Rows that the history itself inserts: how many on each kind of database.
+    """Rows that the history itself inserts.
 
-    `why` says why the base revision does not insert them, None where it does.
+    :param counts: the number of rows on each kind of database.
+    :param why: why the base revision does not insert them; None where it does.
     """
 
     table: str
@@ -51,14 +59,15 @@ class LegacyRows:
 
 @dataclass(frozen=True)
 class InitResult:
-    """What came of `bridge init`.
+    """The result of `bridge init`.
 
-    :param files: what was written, relative to the folder of the app.
+    :param files: the files that were written, relative to the folder of the app.
     :param stamps: by legacy repository, its last version with the revisions that equal it.
-    :param carried: what Core has no words for and is in the base revisions as SQL, each with the
-        databases that have it.
-    :param models: in what the models differ from the base revisions; None where none are named.
-    :param todo: lines that are left for the developer to write, and where.
+    :param carried: what SQLAlchemy Core cannot express, so that the base revisions have it as SQL,
+        each with its databases.
+    :param models: the differences between the models and the base revisions; None where the
+        configuration names no models.
+    :param todo: lines that the developer still has to write, and where.
     :param next: the commands that come next.
     """
 

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bridge.model.graph import Revision
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
 
 
 @dataclass(frozen=True)
 class JournalEntry:
-    """A row of bridge's own table: what was done, to which revision or component.
+    """A row of bridge's own table: an action, and the revision or component that it concerns.
 
-    :param step: ``upgrade``, ``downgrade``, ``stamp``, ``seen`` (there before the journal was),
+    :param step: ``upgrade``, ``downgrade``, ``stamp``, ``seen`` (older than the journal),
         ``foundations``; ``run`` for a whole run, ``step`` for each of its steps;
         `NON_TRANSACTIONAL`.
     :param name: the revision; for foundations the component, `CORE` or a module; for a step its
@@ -31,14 +33,14 @@ class JournalEntry:
 
     @classmethod
     def of(cls, step: str, revision: Revision) -> JournalEntry:
-        """What is written down of a revision, for when its file is gone."""
+        """Return the entry of a revision, complete enough for when its file is gone."""
         details: dict[str, Any] = {"module": revision.module}
         details |= {"down": list(revision.down), "depends": list(revision.depends)}
         return cls(step, revision.id, details=details)
 
     @property
     def revision(self) -> Revision | None:
-        """The revision that the entry is about, if it is about one."""
+        """The revision that the entry concerns, if there is one."""
         if "down" not in self.details:
             return None
         down, depends = tuple(self.details["down"]), tuple(self.details["depends"])
@@ -49,11 +51,13 @@ class JournalEntry:
 class PastStep:
     """A step of a run, as the journal has it; times are UTC.
 
-    `status` is ``begun`` where it never ended: it runs now, or was killed. `start` and `end` are
-    the versions or revisions between which it leads, `method` the way in which a legacy version was
-    run, `atomic` whether it was one transaction with its version row. `accepted` are the
-    differences from the frozen schema with which it was stamped all the same. `schema` has the
-    fingerprints of the schema before and after, None where nobody took them.
+    :param status: ``begun`` where it never ended: it is running, or was killed.
+    :param start: the versions or revisions before the step.
+    :param end: the versions or revisions after it.
+    :param method: how a legacy version was run.
+    :param atomic: whether it was one transaction with its version row.
+    :param accepted: the differences from the frozen schema that were accepted for a stamp.
+    :param schema: the fingerprints of the schema before and after; None where none was taken.
     """
 
     name: str
@@ -73,8 +77,10 @@ class PastStep:
 class PastRun:
     """A run, as the journal has it; times are UTC.
 
-    `status` is as a step's. What was run by Alembic without bridge has no `host`, `process` and
-    `user`; its steps are revisions. `error` is the code of the error with which it failed.
+    A run of Alembic without bridge has no `host`, `process` and `user`; its steps are revisions.
+
+    :param status: ``begun`` where it never ended: it is running, or was killed.
+    :param error: the code of the error with which it failed.
     """
 
     id: str

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 JOURNAL_TABLE = "bridge_journal"
-"""bridge's own table."""
+"""The name of bridge's own table."""
 
 NON_TRANSACTIONAL = "apart"
-"""What `JournalEntry.step` is where a version begins to run statement by statement."""
+"""The `JournalEntry.step` of a version that begins to run statement by statement."""
 
 CORE = "core"
-"""What names the app itself where the names of its modules stand too."""
+"""The name of the app itself among the names of its modules."""

@@ -1,4 +1,4 @@
-"""What the user should do about an error, as data: put into words where it is printed."""
+"""Remedies for errors, as data that is put into words where it is printed."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ Command = tuple[str, ...]
 class Remedy:
     """One thing to do: a sentence, and the command that does it.
 
-    :param text: what to do, in plain English; without its full stop where a command follows.
-    :param command: what to type, without the program's name; empty where nothing is to be typed.
+    :param text: the advice in plain English; without a full stop where a command follows.
+    :param command: the command to type, without the program's name; empty where there is none.
     """
 
     text: str
@@ -24,7 +24,7 @@ class Remedy:
     def render(self, program: str = "bridge") -> str:
         """Return the remedy as it is printed: the sentence, then the command.
 
-        :param program: what stands before a command on the command line that the user typed.
+        :param program: the program's name as the user typed it, such as ``flask bridge``.
         """
         if not self.command:
             return self.text
@@ -32,7 +32,7 @@ class Remedy:
 
 
 Remedies = str | Remedy | Iterable[Remedy]
-"""What an error takes: one remedy or several, or a sentence without a command."""
+"""The remedies of an error: one or several, or a sentence without a command."""
 
 
 FIX_AND_RUN = Remedy("Fix the error above, then run", ("dbupdate",))
@@ -48,7 +48,7 @@ def typed(command: Command, program: str = "bridge") -> str:
 
 
 def as_remedies(given: Remedies) -> tuple[Remedy, ...]:
-    """Return the remedies that an error was given."""
+    """Return the remedies as a tuple; an empty sentence is none."""
     if isinstance(given, str):
         return (Remedy(given),) if given else ()
     return (given,) if isinstance(given, Remedy) else tuple(given)
@@ -60,9 +60,9 @@ def render(remedies: Iterable[Remedy], program: str = "bridge") -> str:
 
 
 def retry_with(remedies: Iterable[Remedy], command: Command) -> tuple[Remedy, ...]:
-    """Return remedies in which another command stands for ``dbupdate``, its options kept.
+    """Return the remedies with another command in place of ``dbupdate``; its options are kept.
 
-    What runs the steps of an upgrade does not know for which command it does so.
+    The code that runs the steps of an upgrade does not know which command it runs for.
     """
     return tuple(
         replace(remedy, command=(*command, *remedy.command[1:]))

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 
 @dataclass(frozen=True)
 class VersionStore:
-    """A legacy version table and its columns; sqlalchemy-migrate's own where nothing else is said.
+    """A legacy version table and its columns, by default sqlalchemy-migrate's own.
 
-    One row for each repository: its id, its version, and where `path_column` is set a path that
-    nobody reads.
+    It has one row for each repository: its id, its version, and with a `path_column` a path, which
+    bridge does not read.
     """
 
     table: str = "migrate_version"
@@ -23,7 +25,7 @@ class VersionStore:
 
     @property
     def columns(self) -> frozenset[str]:
-        """The columns without which it is not that table."""
+        """The columns that such a table must have."""
         return frozenset({self.id_column, self.version_column})
 
 
@@ -31,11 +33,14 @@ class VersionStore:
 class Repository:
     """A legacy history as its files and the configuration describe it.
 
-    It is a sqlalchemy-migrate repository at `path`, or a `registry`: the name of a dictionary from
-    numbers to functions. `versions` are the versions that have a script or a function, ascending.
-    `stamp` maps a version to the Alembic revisions that equal it; to none where the base revisions
-    skip what is there already. `requires` maps a version of this repository to the versions that
-    other repositories must have reached before it runs.
+    It is a sqlalchemy-migrate repository at `path`, or a `registry`.
+
+    :param versions: the versions that have a script or a function, ascending.
+    :param stamp: by version, the Alembic revisions that equal it; none where the base revisions
+        skip what exists already.
+    :param registry: the name of a dictionary from numbers to functions.
+    :param requires: by version of this repository, the versions that other repositories must
+        have reached before it runs.
     """
 
     name: str
@@ -55,22 +60,22 @@ class Repository:
 
     @property
     def first(self) -> int:
-        """The lowest version that has a script; 1 for a registry without any."""
+        """The lowest version that has a script; 1 for an empty registry."""
         return self.versions[0] if self.versions else 1
 
     @property
     def last(self) -> int:
-        """The highest version that has a script; 0 for a registry without any."""
+        """The highest version that has a script; 0 for an empty registry."""
         return self.versions[-1] if self.versions else 0
 
     @property
     def version_table(self) -> str:
-        """The name of the table that holds its version row."""
+        """The name of the table with its version row."""
         return self.store.table
 
     @property
     def home(self) -> str:
-        """Where its versions are, for people."""
+        """The place of its versions, as messages name it."""
         return self.registry or str(self.path)
 
     @property
@@ -79,7 +84,7 @@ class Repository:
         return (self.repository_id, *self.aliases)
 
     def target(self, version: int) -> int:
-        """The version at which a database that is now at `version` is handed over."""
+        """Return the version at which a database that is now at `version` is handed over."""
         if self.hand_over == "nearest":
             return min((mapped for mapped in self.stamp if mapped >= version), default=self.last)
         return self.last
@@ -87,7 +92,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class VersionRow:
-    """One row of a legacy version table; without a version it may have something that is none."""
+    """One row of a legacy version table; `wrong` is a value that is not a version."""
 
     repository_id: str
     version: int | None

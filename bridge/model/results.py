@@ -1,23 +1,25 @@
-"""What commands have done, as data."""
+"""The results of commands, as data."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from bridge.model.difference import Difference
-from bridge.model.steps import Step
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from bridge.model.difference import Difference
+    from bridge.model.steps import Step
 
 
 def size_words(size: int) -> str:
-    """A number of bytes for people."""
+    """Return a number of bytes as a text for people."""
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
 
 
 def standing(versions: Mapping[str, int], revisions: Sequence[str] = ()) -> str:
-    """Where a database stands, for people: ``core 7, likes 2; revisions a1, b2``."""
+    """Return where a database stands, for people: ``core 7, likes 2; revisions a1, b2``."""
     parts = [", ".join(f"{name} {version}" for name, version in versions.items())]
     if revisions:
         parts.append(f"revisions {', '.join(revisions)}")
@@ -26,10 +28,12 @@ def standing(versions: Mapping[str, int], revisions: Sequence[str] = ()) -> str:
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A file with an old database, of which it says itself where it stands.
+    """A file with an old database, and where the file says that it stands.
 
-    `kind` is "sqlite", "postgresql" or "mysql"; `versions` are those of the legacy repositories in
-    it, None where the file does not say; `revisions` the Alembic ones; `size` is in bytes.
+    :param kind: "sqlite", "postgresql" or "mysql".
+    :param versions: those of the legacy repositories in it; None where the file does not say.
+    :param revisions: the Alembic revisions in it.
+    :param size: in bytes.
     """
 
     path: Path
@@ -41,11 +45,11 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Imported:
-    """What came of an administrator's database: a snapshot, and what in it is to be looked at.
+    """An imported database: the snapshot, and what deserves a look.
 
-    `drift` has in what its schema differs from the frozen one of its versions; `scrubbed` counts
-    the texts that were replaced, None where none were to be; `kept` has the columns that are as
-    they were, each with why.
+    :param drift: the differences between its schema and the frozen one of its versions.
+    :param scrubbed: the number of texts that were replaced; None without anonymizing.
+    :param kept: the columns whose texts were kept, each with the reason.
     """
 
     snapshot: Snapshot
@@ -56,7 +60,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class Backup:
-    """A file that holds a database as it was; `size` in bytes."""
+    """A file with a copy of a database; `size` is in bytes."""
 
     path: Path
     size: int
@@ -64,10 +68,10 @@ class Backup:
 
 @dataclass(frozen=True)
 class Rows:
-    """How many rows the app's tables had before the first step and after the last.
+    """The numbers of rows in the app's tables before the first step and after the last.
 
-    A table that was not there is in none of the two; None stands for one that was not counted,
-    because it is large or cannot be read.
+    A table that does not exist has no number. None stands for a table that was not counted because
+    it is large or cannot be read.
     """
 
     before: Mapping[str, int | None]
@@ -75,12 +79,12 @@ class Rows:
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Every table that was there, before or after."""
+        """Every table that existed before or after."""
         return tuple(sorted({*self.before, *self.after}))
 
     @property
     def fewer(self) -> tuple[str, ...]:
-        """The tables that are there with fewer rows than before."""
+        """The tables that still exist and have fewer rows than before."""
         counts = ((name, self.before.get(name), self.after.get(name)) for name in self.tables)
         return tuple(
             n for n, before, after in counts if before and after is not None and after < before
@@ -88,12 +92,12 @@ class Rows:
 
     @property
     def gone(self) -> tuple[str, ...]:
-        """The tables that are not there any more, dropped or renamed, unless they were empty."""
+        """The tables that were dropped or renamed, unless they were empty."""
         return tuple(n for n in self.tables if self.before.get(n) != 0 and n not in self.after)
 
     @property
     def uncounted(self) -> tuple[str, ...]:
-        """The tables of which it cannot be told whether they have fewer rows."""
+        """The tables that may or may not have fewer rows, because they were not counted."""
         return tuple(
             n for n in self.tables if None in (self.before.get(n, 0), self.after.get(n, 0))
         )
@@ -101,9 +105,9 @@ class Rows:
 
 @dataclass(frozen=True)
 class Report:
-    """What a run did: the steps with their seconds, and the version rows afterwards.
+    """The report of a run: the steps with their seconds, and the version rows afterwards.
 
-    `backup` is None where none was made; `rows` where there was nothing to do.
+    `backup` is None where none was made. `rows` is None where there was nothing to do.
     """
 
     outcome: Literal["upgraded", "removed", "adopted", "rehearsed", "nothing_to_do"]
@@ -117,9 +121,10 @@ class Report:
 
 @dataclass(frozen=True)
 class Verification:
-    """How the schema compares with what was recorded of the versions and revisions it is at.
+    """The comparison of a schema with the recorded schemas of its versions and revisions.
 
-    `compared` names these, and `not_recorded` those of which nothing was recorded.
+    :param compared: the versions and revisions that were compared.
+    :param not_recorded: those without a recorded schema.
     """
 
     compared: tuple[str, ...]
@@ -128,17 +133,18 @@ class Verification:
 
     @property
     def stops(self) -> tuple[Difference, ...]:
-        """The differences that are more than the administrator's own additions."""
+        """The differences that are not the administrator's own additions."""
         return tuple(difference for difference in self.differences if not difference.own)
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a database holds besides the number of its rows.
+    """The contents of a database beyond its numbers of rows.
 
-    `tables` are the app's, by their names, as in the output of ``dbupdate --rehearse --json``.
-    Of the foreign keys so many were `checked` row by row; `broken` counts the rows of a table whose
-    key points to no row of another: by the names of both.
+    :param tables: the app's, by their names, as in the output of ``dbupdate --rehearse --json``.
+    :param checked: the number of foreign keys that were checked row by row.
+    :param broken: by a table and the one that it refers to, the number of rows whose key refers to
+        no row.
     """
 
     tables: Mapping[str, Mapping[str, Any]]
@@ -148,9 +154,9 @@ class Contents:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What a run did on a copy: its report, and the contents of the copy before and after it.
+    """A run on a copy: its report, and the contents of the copy before and after.
 
-    Both are None where there is nothing to do; then no copy was made.
+    `before` and `after` are None where there was nothing to do, so that no copy was made.
     """
 
     report: Report

@@ -1,19 +1,21 @@
-"""The words that every layer shares: facts, states, steps, plans and reports.
+"""The facts about a database, and its state.
 
 All are frozen dataclasses of plain values. Nothing here reads a database or a file.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from bridge.model.difference import Difference, Nearest
-from bridge.model.errors import BridgeError
-from bridge.model.graph import Revision
-from bridge.model.journal import JournalEntry
-from bridge.model.repository import Repository, VersionRow
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.model.difference import Difference, Nearest
+    from bridge.model.errors import BridgeError
+    from bridge.model.graph import Revision
+    from bridge.model.journal import JournalEntry
+    from bridge.model.repository import Repository, VersionRow
 
 StateKind = Literal[
     "fresh", "legacy", "handing over", "alembic", "dormant", "unmanaged", "ahead", "inconsistent"
@@ -22,13 +24,14 @@ StateKind = Literal[
 
 @dataclass(frozen=True)
 class Facts:
-    """What one look at a database found; nothing is judged yet.
+    """The facts that one look at a database found, not judged yet.
 
-    `version_rows` has the rows of each legacy version table that exists; `revisions` the rows
-    of the Alembic version table, None where that table does not exist. `not_version_tables` has the
-    columns of version tables that lack the columns of a version table; these are not read.
-    `journal` has what bridge wrote down itself, oldest first; `interrupted` is the step of which it
-    has statements, because a run was cut short in it.
+    :param version_rows: the rows of each legacy version table that exists.
+    :param revisions: the rows of the Alembic version table; None where it does not exist.
+    :param not_version_tables: the columns of tables that have the name of a version table and not
+        its columns; these are not read.
+    :param journal: bridge's own records, oldest first.
+    :param interrupted: the step in which a run was interrupted: the journal has its statements.
     """
 
     database: str
@@ -45,12 +48,14 @@ class Facts:
 class LegacyState:
     """Where a database stands in one legacy repository.
 
-    `version` is None when the database has no row for the repository. With `begins` that means
-    that the repository came later than the database and is to be run from its first version, as
-    sqlalchemy-migrate's own programs do; without, that it was never installed. `row_id` is the
-    `repository_id` in the row, which may be an alias. `enabled` is False for the repository of a
-    module that is switched off: it is left alone. `drift` is in what the schema differs from the
-    frozen one of the version, None where that is not known.
+    :param version: None where the database has no row for the repository.
+    :param row_id: the `repository_id` in the row, which may be an alias.
+    :param begins: whether a repository without a row is newer than the database. It is run from
+        its first version then, as by sqlalchemy-migrate's own programs; else it was never
+        installed.
+    :param enabled: False for the repository of a module that is off, which is left alone.
+    :param drift: the differences from the frozen schema of the version; None where that is not
+        known.
     """
 
     repository: Repository
@@ -63,12 +68,12 @@ class LegacyState:
 
     @property
     def start(self) -> int | None:
-        """The version to go on from, None for a repository that was never installed."""
+        """The version to continue from; None for a repository that was never installed."""
         return self.repository.first - 1 if self.begins else self.version
 
     @property
     def waiting(self) -> bool:
-        """Whether the repository is on and has a version that is not handed over yet."""
+        """Whether the repository is on, and has a version that is not handed over yet."""
         return self.enabled and self.start is not None and not self.handed_over
 
 
@@ -76,9 +81,10 @@ class LegacyState:
 class ModuleState:
     """A module of the app, and where a database stands in it.
 
-    `switch` is "on", "off", "not installed" (its files are not there) or "broken" (they cannot be
-    used, and it is off; `problem` says why). `current` are its revisions that are applied, `heads`
-    those that its files lead to.
+    :param switch: "on", "off", "not installed" (its files do not exist) or "broken" (it is off, and
+        its files cannot be used; `problem` says why).
+    :param current: its applied revisions.
+    :param heads: the heads of its files.
     """
 
     name: str
@@ -92,15 +98,19 @@ class ModuleState:
 class State:
     """Where a database stands: the outcome of detecting.
 
-    `unclaimed_rows` are rows of the legacy version tables that no repository claims.
-    `revisions_without_files` are the revisions that only the journal knows; `pending_foundations`
-    the components whose foundations a run before this one left unlaid. `interrupted` is the step in
-    the middle of which an earlier run was cut short, where the next one goes on in it, and
-    `interrupted_method` how a legacy version was run. `unfinished` are the steps that a run before
-    this one ran statement by statement and did not finish, with how it ended. `new_file` is set for
-    a SQLite file that is not there yet. `nearest` are the frozen versions that an unmanaged
-    database is most like. `problem` is set when an upgrade must be refused; it says why and what
-    mends it.
+    :param current: the applied revisions that no other applied one needs.
+    :param targets: the revisions to reach.
+    :param unclaimed_rows: the rows of the legacy version tables that belong to no repository.
+    :param revisions_without_files: the revisions that only the journal knows.
+    :param pending_foundations: the components whose default rows an earlier run did not insert.
+    :param interrupted: the step in which an earlier run was interrupted, and at which the next run
+        resumes.
+    :param interrupted_method: how a legacy version was run in that step.
+    :param unfinished: the steps that an earlier run began statement by statement and did not
+        finish, each with how it ended.
+    :param new_file: whether it is a SQLite file that does not exist yet.
+    :param nearest: the frozen versions that an unmanaged database is most like.
+    :param problem: why an upgrade must be refused, and how to fix it; None where it need not be.
     """
 
     kind: StateKind
@@ -127,5 +137,5 @@ class State:
 
     @property
     def dormant(self) -> dict[str, tuple[str, ...]]:
-        """The applied revisions of each module that is not on."""
+        """The applied revisions of each module that is off."""
         return {m.name: m.current for m in self.modules if m.switch != "on" and m.current}

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from bridge.model.state import State
+if TYPE_CHECKING:
+    from bridge.model.state import State
 
 # --- steps --------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class RunLegacy:
-    """Run one version of a legacy repository and write its number into the version table.
+    """The run of one version of a legacy repository, which writes its number as well.
 
-    `method` is "live" (its script, in the legacy runtime), "replay" (the statements that are
-    frozen) or "ported" (the developer's own function); `why` says why live, where the history is
-    frozen. `non_transactional` says why its statements are committed one by one although the
-    database could do them all in one transaction; None where they are one.
+    :param method: "live" (its script, in the legacy runtime), "replay" (the frozen statements) or
+        "ported" (the developer's own function).
+    :param why: why a version of a frozen history is run live.
+    :param non_transactional: why each statement is committed by itself on a database that has
+        transactional DDL; None where they are one transaction.
     """
 
     kind: ClassVar[str] = "run_legacy"
@@ -33,7 +35,7 @@ class RunLegacy:
 
 @dataclass(frozen=True)
 class VerifySchema:
-    """Compare the schema with the frozen one of a version of each of these repositories."""
+    """The comparison of the schema with the frozen one of these repositories' versions."""
 
     kind: ClassVar[str] = "verify_schema"
     versions: tuple[tuple[str, int], ...]
@@ -44,7 +46,7 @@ class VerifySchema:
 
 @dataclass(frozen=True)
 class Stamp:
-    """Write down that the database equals these revisions, running nothing."""
+    """The record that the database equals these revisions; nothing is run."""
 
     kind: ClassVar[str] = "stamp"
     revisions: tuple[str, ...]
@@ -55,7 +57,7 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """Run one Alembic revision."""
+    """The run of one Alembic revision."""
 
     kind: ClassVar[str] = "upgrade"
     revision: str
@@ -68,7 +70,7 @@ class Upgrade:
 
 @dataclass(frozen=True)
 class Downgrade:
-    """Undo one Alembic revision."""
+    """The downgrade of one Alembic revision."""
 
     kind: ClassVar[str] = "downgrade"
     revision: str
@@ -81,7 +83,7 @@ class Downgrade:
 
 @dataclass(frozen=True)
 class SetVersion:
-    """Write a number into a legacy version table, or take it out, running nothing."""
+    """A number that is written into a legacy version table, or removed; nothing is run."""
 
     kind: ClassVar[str] = "set_version"
     repository: str
@@ -89,13 +91,13 @@ class SetVersion:
 
     def __str__(self) -> str:
         if self.version is None:
-            return f"take out legacy {self.repository}"
+            return f"remove legacy {self.repository}"
         return f"set legacy {self.repository} to {self.version}"
 
 
 @dataclass(frozen=True)
 class CreateModels:
-    """Create the tables of the models at their current state, on a fresh database."""
+    """The creation of the models' tables in a fresh database."""
 
     kind: ClassVar[str] = "create_models"
 
@@ -105,7 +107,7 @@ class CreateModels:
 
 @dataclass(frozen=True)
 class Foundations:
-    """Lay the default rows of a component that has just been installed: of `CORE` or a module."""
+    """The default rows of a component, `CORE` or a module, that has just been installed."""
 
     kind: ClassVar[str] = "foundations"
     component: str
@@ -121,12 +123,12 @@ Step = (
 
 
 def name_in_journal(step: Step) -> str:
-    """What the step is called in bridge's own table, whose column is that long."""
+    """Return the name of the step in bridge's own table, cut to the length of the column."""
     return str(step)[:255]
 
 
 def step_as_dict(step: Step) -> dict[str, Any]:
-    """The step as a JSON object, its kind first; what is only for people is left out."""
+    """Return the step as a JSON object, its kind first, without what is only for people."""
     document = {"kind": step.kind, **asdict(step)}
     document.pop("doc", None)
     for name, key in (("method", "how"), ("why", "why"), ("non_transactional", "apart")):
@@ -137,7 +139,7 @@ def step_as_dict(step: Step) -> dict[str, Any]:
 
 
 def done_as_dict(step: Step, seconds: float) -> dict[str, Any]:
-    """A finished step as a JSON object, its time in seconds."""
+    """Return a finished step as a JSON object, with its time in seconds."""
     return {**step_as_dict(step), "status": "done", "seconds": round(seconds, 3)}
 
 
@@ -150,6 +152,6 @@ class Plan:
 
     @property
     def interrupted(self) -> str | None:
-        """The one of its steps in the middle of which an earlier run was cut short, if it is."""
+        """The step of the plan in which an earlier run was interrupted, if there is one."""
         names = {name_in_journal(step) for step in self.steps}
         return self.state.interrupted if self.state.interrupted in names else None

@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import sys
-from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic import command
 from alembic.autogenerate import RevisionContext
 from alembic.config import CommandLine
 from alembic.runtime.environment import EnvironmentContext
 from alembic.util import CommandError
-from sqlalchemy.engine import Engine
 
 from bridge.database.error_text import place, said
 from bridge.model.errors import BridgeError, RevisionFailedError, RevisionsError
 from bridge.model.names import CORE
-from bridge.revisions.hooks import Models
 from bridge.revisions.ownership import Ownership, made_by
-from bridge.revisions.scripts import Revisions
+
+if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.revisions.hooks import Models
+    from bridge.revisions.scripts import Revisions
 
 _NEW_REVISION = {
     "message": None,

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
-import sqlalchemy as sa
 from alembic import context
-from alembic.config import Config as AlembicIni
-from sqlalchemy.engine import URL, Connection
 
 from bridge.database.engine import connect, make_engine
 from bridge.database.journal.table import Journal
 from bridge.database.servers import server_of
 from bridge.database.url import environment_url, parse_url, relative_to
-from bridge.model.config import Config
 from bridge.model.config_file import load
 from bridge.model.errors import RevisionsError
 from bridge.model.names import JOURNAL_TABLE
@@ -24,6 +19,15 @@ from bridge.revisions.ini import named_url
 from bridge.revisions.modules import find_modules
 from bridge.revisions.running import recorder
 from bridge.revisions.scripts import Revisions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    import sqlalchemy as sa
+    from alembic.config import Config as AlembicIni
+    from sqlalchemy.engine import URL, Connection
+
+    from bridge.model.config import Config
 
 
 def run_environment(

@@ -15,12 +15,14 @@ import time
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
-from bridge.model.config import Config
 from bridge.model.graph import Graph, Revision
+
+if TYPE_CHECKING:
+    from bridge.model.config import Config
 
 WORTHWHILE = 100
 """Scripts; fewer are read in no time."""

@@ -7,14 +7,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
-from bridge.model.config import Config
 from bridge.model.errors import BridgeError, HookError
 from bridge.model.names import CORE
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from bridge.model.config import Config
 
 
 def load_object(name: Any, config: Config) -> Any:

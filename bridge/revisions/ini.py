@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable
 from configparser import InterpolationError
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alembic.config import Config as AlembicIni
 from alembic.util import CommandError, coerce_resource_to_filename
 
-from bridge.model.config import Config, ModuleConfig
 from bridge.model.errors import RevisionsError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.model.config import Config, ModuleConfig
 
 # What `alembic init` writes until somebody fills it in.
 _TEMPLATE_URL = "driver://user:pass@localhost/dbname"

@@ -10,16 +10,18 @@ module's and which leads to a `Module`, or to a function that returns one::
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.model.config import Config, LegacyConfig, ModuleConfig
 from bridge.model.config_file import parse_legacy
 from bridge.model.errors import BridgeError, ConfigError
 from bridge.model.names import CORE
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 GROUP = "bridge.modules"
 """The group of the entry points."""

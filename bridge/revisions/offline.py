@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic.runtime.environment import EnvironmentContext
-from sqlalchemy.engine import URL
 from sqlalchemy.engine.mock import MockConnection
 
 from bridge.database.error_text import place, said
@@ -17,9 +15,15 @@ from bridge.database.guard import SIGN, Guard, OutsideError
 from bridge.database.rendering import count, rendered, script_dialect, unescaped
 from bridge.database.servers import server_of
 from bridge.model.errors import RevisionsError, VersionTableMismatchError
-from bridge.model.graph import Revision
 from bridge.revisions.running import OneStep, remembering, version_table
-from bridge.revisions.scripts import Revisions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    from sqlalchemy.engine import URL
+
+    from bridge.model.graph import Revision
+    from bridge.revisions.scripts import Revisions
 
 
 class OfflineRunner:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Container, Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alembic.operations.ops import DropTableOp
 
 from bridge.database.sql.statements import created_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Mapping
+    from pathlib import Path
 
 
 def made_by(scripts: Iterable[Path]) -> frozenset[str]:

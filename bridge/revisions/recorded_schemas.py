@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.servers import family
 from bridge.model.frozen import apply_changes, schema_changes
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 FOLDER = "recorded"
 """In the folder that holds env.py."""

@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import RevisionStep
-from alembic.script import Script
 from alembic.script.revision import Revision as AlembicRevision
 from alembic.script.revision import RevisionMap
-from sqlalchemy.engine import URL, Connection
 
 from bridge.database.error_text import place, said
 from bridge.database.foreign_keys import checking_foreign_keys, foreign_keys_off
-from bridge.database.journal.table import Journal
 from bridge.model.errors import AheadError, RevisionFailedError, VersionTableMismatchError
-from bridge.model.graph import Graph, Revision
 from bridge.model.journal import JournalEntry
-from bridge.revisions.scripts import Revisions
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from alembic.script import Script
+    from sqlalchemy.engine import URL, Connection
+
+    from bridge.database.journal.table import Journal
+    from bridge.model.graph import Graph, Revision
+    from bridge.revisions.scripts import Revisions
 
 
 def recorder(revisions: Revisions, journal: Journal) -> Callable[..., None]:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic.config import Config as AlembicIni
 from alembic.script import Script, ScriptDirectory
-from sqlalchemy.engine import URL
 
 from bridge.database.error_text import place, said
-from bridge.model.config import Config, ModuleConfig
 from bridge.model.errors import ConfigError, RevisionsError
 from bridge.model.graph import Graph, Revision
 from bridge.revisions.diagnosis import diagnose
 from bridge.revisions.ini import alembic_ini, named_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from alembic.config import Config as AlembicIni
+    from sqlalchemy.engine import URL
+
+    from bridge.model.config import Config, ModuleConfig
 
 
 class Revisions:

@@ -8,11 +8,9 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlalchemy.sql import quoted_name
 
 from bridge.database.seeding.catalog import read_tables
@@ -21,6 +19,11 @@ from bridge.database.servers import server_of
 from bridge.model.errors import ConfigError
 from bridge.model.names import JOURNAL_TABLE
 from bridge.snapshots.pseudonyms import Scrubber
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from sqlalchemy.engine import Connection
 
 FEW = 20
 """How many words a column may have to be taken for one of a list, as a status is."""

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING
 
 from bridge.database.dump.files import COPY_END, kind_of
 from bridge.database.servers import servers_of_family
 from bridge.model.errors import ConfigError, SnapshotError
 from bridge.model.progress import Progress
 from bridge.model.results import Snapshot, standing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import URL
 
 _HEADER = re.compile(r"-- bridge snapshot: (?P<where>.*) \((?P<label>\w+)\)")
 

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy.engine import Engine
-
-from bridge.database.scratch import Scratch
 from bridge.database.servers import family
 from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.errors import BridgeError, ConfigError, LegacyError, LegacyPreflightError
-from bridge.model.progress import Progress
 from bridge.model.results import standing
-from bridge.project import Project
 from bridge.snapshots.files import list_snapshots
 from bridge.upgrade.detect import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.scratch import Scratch
+    from bridge.model.progress import Progress
+    from bridge.project import Project
 
 
 @dataclass(frozen=True)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.dump.files import kind_of
 from bridge.database.engine import connect
-from bridge.database.scratch import Scratch
 from bridge.database.servers import family
 from bridge.model.errors import ResumeError, SnapshotError, UnmanagedError
 from bridge.model.names import JOURNAL_TABLE
 from bridge.model.results import Imported
-from bridge.model.state import State
-from bridge.project import Project
 from bridge.snapshots.anonymize import Anonymizer
 from bridge.snapshots.files import UNCHANGED, SnapshotFile, name_for
 from bridge.snapshots.writing import Contents, RefusedError, Writer
 from bridge.upgrade.detect import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.scratch import Scratch
+    from bridge.model.state import State
+    from bridge.project import Project
 
 
 def kind_of_file(path: Path) -> str:

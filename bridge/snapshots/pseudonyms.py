@@ -13,9 +13,12 @@ import hmac
 import json
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from math import isqrt, prod
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 _BLOCK = 64
 """So many characters are changed together; the time grows with the square of it."""

@@ -6,10 +6,7 @@ All work is done on scratch databases; of others nothing is read and nothing wri
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from pathlib import Path
-
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING
 
 from bridge.database.scratch import Scratch, scratch
 from bridge.database.secrets import scrub
@@ -17,13 +14,20 @@ from bridge.database.servers import family, server_of, servers_of_family
 from bridge.database.url import parse_url
 from bridge.legacy.frozen.files import check_seal
 from bridge.model.errors import SnapshotError
-from bridge.model.results import Imported, Snapshot
 from bridge.output.redaction import redacted
-from bridge.project import Project
 from bridge.snapshots.files import UNCHANGED, SnapshotFile, name_for
 from bridge.snapshots.generate import Filling, Generator, with_required
 from bridge.snapshots.importing import import_file, kind_of_file
 from bridge.snapshots.writing import Contents, Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import URL
+
+    from bridge.model.results import Imported, Snapshot
+    from bridge.project import Project
 
 
 def create_snapshot(

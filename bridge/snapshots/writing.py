@@ -9,29 +9,33 @@ import itertools
 import os
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from bridge.database.dump import dumper_of
 from bridge.database.dump.files import mysql_lines, postgresql_lines
 from bridge.database.dump.sqlite import sqlite_script
 from bridge.database.engine import connect
 from bridge.database.integrity import list_tables, rows_that_point_nowhere
-from bridge.database.scratch import Scratch
 from bridge.database.servers import family, server_of
 from bridge.model.errors import DatabaseError, SnapshotError
 from bridge.model.results import Snapshot, standing
-from bridge.project import Project
-from bridge.snapshots.anonymize import Anonymizer
 from bridge.snapshots.files import UNCHANGED, header, with_sorted_rows, without_its_time
 from bridge.snapshots.scrub_dump import Text, scrubbed_copies, scrubbed_inserts
 from bridge.upgrade.detect import detect
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Collection, Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.scratch import Scratch
+    from bridge.project import Project
+    from bridge.snapshots.anonymize import Anonymizer
 
 
 class RefusedError(Exception):

@@ -193,7 +193,7 @@ def test_an_old_database_through_its_whole_life(
 
     report = goblin.bridge(database).remove_module("geolocation")
     assert [str(step) for step, _ in report.steps] == [
-        "take out legacy geolocation",
+        "remove legacy geolocation",
         "downgrade geolocation_added",
         "downgrade geolocation2",
         "downgrade cc3651803714",

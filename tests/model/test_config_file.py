@@ -68,7 +68,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     with pytest.raises(ConfigMissingError) as caught:
         load(tmp_path / "b.toml")
     assert told(caught.value) == (
-        f"The configuration file {tmp_path}/b.toml is not there.",
+        f"The configuration file {tmp_path}/b.toml does not exist.",
         "Name an existing file: --config PATH/bridge.toml",
     )
 
@@ -103,7 +103,7 @@ def test_broken_toml(project: Project) -> None:
     assert told(caught.value) == (
         f"{project.file} is not valid TOML: "
         "Expected ']' at the end of a table declaration (at line 1, column 9)",
-        f"Mend that place of {project.file}.",
+        f"Fix the error in {project.file}.",
     )
 
 
@@ -114,7 +114,7 @@ def test_a_file_that_is_not_utf_8(project: Project) -> None:
     assert told(caught.value) == (
         f"{project.file} is not valid TOML: "
         "'utf-8' codec can't decode byte 0xe9 in position 5: invalid continuation byte",
-        f"Mend that place of {project.file}.",
+        f"Fix the error in {project.file}.",
     )
 
 
@@ -266,7 +266,8 @@ def test_the_arguments_have_the_shape_of_the_file(project: Project) -> None:
     with pytest.raises(ConfigError) as caught:
         Bridge(alembic={"script_location": "nowhere"})
     assert told(caught.value) == (
-        f"alembic.script_location in the arguments names {Path.cwd()}/nowhere, which is not there.",
+        f"alembic.script_location in the arguments names {Path.cwd()}/nowhere, which does not "
+        "exist.",
         "Change alembic.script_location in the arguments.",
     )
 
@@ -335,7 +336,7 @@ MISTAKES = {
         "module.core",
         'migrations = "alembic/coupons"',
         "module.core",
-        "cannot have that name: it stands for the app itself",
+        "cannot have this name: it stands for the app itself",
     ),
     "unknown table": (
         "modules.x",
@@ -348,19 +349,19 @@ MISTAKES = {
         "database",
         'url = ["postgresql://u:secret@h/d"]',
         "database.url",
-        "must be a string that is not empty",
+        "must be a non-empty string",
     ),
     "an empty string": (
         "alembic",
         'version_table = ""',
         "alembic.version_table",
-        "must be a string that is not empty, not ''",
+        "must be a non-empty string, not ''",
     ),
     "a number for a string": (
         "module.coupons",
         "models = 3",
         "module.coupons.models",
-        "must be a string that is not empty, not 3",
+        "must be a non-empty string, not 3",
     ),
     "a string for a flag": (
         "module.coupons",
@@ -432,19 +433,19 @@ MISTAKES = {
         "alembic",
         'version_locations = ["gone"]',
         "alembic.version_locations",
-        "names ROOT/gone, which is not there",
+        "names ROOT/gone, which does not exist",
     ),
     "a pythonpath that is not there": (
         "legacy.shop",
         'pythonpath = ["gone"]',
         "legacy.shop.pythonpath",
-        "names ROOT/gone, which is not there",
+        "names ROOT/gone, which does not exist",
     ),
     "models without any": (
         "database",
         'fresh = "models"',
         "database.fresh",
-        'is "models", so alembic.models must name them',
+        'is "models", so alembic.models must name the models',
     ),
     "a legacy repository of a module that is none": (
         "module.coupons",
@@ -456,7 +457,7 @@ MISTAKES = {
         "module.coupons",
         'legacy = "reviews"',
         "module.coupons.legacy",
-        'is "reviews", as is that of module reviews',
+        'is "reviews", which module reviews has already',
     ),
     "an order with an unknown repository": (
         "legacy.shop",
@@ -497,17 +498,17 @@ CHANGES = {
     "scripts that are not there": (
         'script_location = "alembic"',
         'script_location = "gone"',
-        "alembic.script_location in FILE names ROOT/gone, which is not there.",
+        "alembic.script_location in FILE names ROOT/gone, which does not exist.",
     ),
     "an alembic.ini that is not there": (
         'script_location = "alembic"',
         'config = "alembic.ini"',
-        "alembic.config in FILE names ROOT/alembic.ini, which is not there.",
+        "alembic.config in FILE names ROOT/alembic.ini, which does not exist.",
     ),
     "a repository that is not there": (
         '"legacy/shop"',
         '"legacy/gone"',
-        "legacy.shop.repository in FILE names ROOT/legacy/gone, which is not there.",
+        "legacy.shop.repository in FILE names ROOT/legacy/gone, which does not exist.",
     ),
     "a stamp that is no table": (
         '{ 3 = ["shop_base"] }',
@@ -547,7 +548,7 @@ def test_a_value_that_cannot_be_names_key_and_file(project: Project, change: str
     ("old", "new", "key", "hint"),
     [
         ('[alembic]\nscript_location = "alembic"\n', "", "alembic", ""),
-        ("[alembic]", "[alembik]", "alembic", "; is alembik meant to be it?"),
+        ("[alembic]", "[alembik]", "alembic", "; is alembik a misspelling of it?"),
         ('repository = "legacy/shop"\n', "", "legacy.shop.repository", ""),
         ('stamp = { 3 = ["shop_base"] }\n', "", "legacy.shop.stamp", ""),
         ('repository = "legacy/shop"', 'registry = "a.b:C"', "legacy.shop.version_table", ""),

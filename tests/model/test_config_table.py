@@ -35,9 +35,9 @@ def test_values_are_converted() -> None:
 @pytest.mark.parametrize(
     ("converter", "value", "rule"),
     [
-        ("string", "", "must be a string that is not empty, not ''"),
+        ("string", "", "must be a non-empty string, not ''"),
         ("flag", 1, "must be true or false, not 1"),
-        ("count", True, "must be a whole number from 1 on, not True"),
+        ("count", True, "must be a whole number of at least 1, not True"),
         ("strings", [""], "must be a list of strings, not ['']"),
         ("numbers", [0], "must be a list of numbers above 0, not [0]"),
         ("versions", {"a": "b"}, "must be a table from repositories to versions, not {'a': 'b'}"),

@@ -300,7 +300,7 @@ def test_a_module_that_came_from_legacy_leaves_no_version_row_behind(
     bridge.dbupdate()
     report = bridge.remove_module("likes")
     assert [str(step) for step, _ in report.steps] == [
-        "take out legacy likes",
+        "remove legacy likes",
         "downgrade likes2",
         "downgrade likes1",
     ]

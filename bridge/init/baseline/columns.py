@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from bridge.init.baseline.constraints import SERIAL, Item, computed, constant_name, identity
 from bridge.init.baseline.source import WIDTH, Call, Source, literal, parsed
 from bridge.init.baseline.types import ColumnSource, evaluated
-from bridge.init.baseline.variants import Variants
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.init.baseline.variants import Variants
 
 SHORT = 50
 """A type that is longer has a name."""

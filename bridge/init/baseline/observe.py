@@ -8,16 +8,19 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SAWarning
-from sqlalchemy.types import TypeEngine
 
 from bridge.database.schema import Schema, only, read_schema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import Connection
+    from sqlalchemy.types import TypeEngine
 
 
 @dataclass(frozen=True)

@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SAWarning
 
 from bridge.database.engine import connect
 from bridge.init.baseline.constraints import NOW
-from bridge.init.baseline.observe import Observed
 from bridge.init.baseline.types import ColumnSource, evaluated
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.init.baseline.observe import Observed
 
 MOMENT = 981173106.789012
 """When the clock of the scripts stands still, in seconds since 1970: what is near it is theirs."""

@@ -7,10 +7,9 @@ argument, else in a statement or a whole table.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.init.baseline.constraints import (
     CLOCK,
@@ -22,11 +21,15 @@ from bridge.init.baseline.constraints import (
     of_a_virtual_table,
     value_source,
 )
-from bridge.init.baseline.observe import Carried, Observed
 from bridge.init.baseline.source import Call, lines, listed, literal, statement
 from bridge.init.baseline.tables import Databases, TableWriter
 from bridge.init.baseline.types import MODULES, NATIVE, ColumnSource
 from bridge.init.baseline.variants import ON, ONLY, Statement, Variants
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from bridge.init.baseline.observe import Carried, Observed
 
 
 @dataclass(frozen=True)

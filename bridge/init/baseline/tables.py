@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.init.baseline.columns import Columns
 from bridge.init.baseline.constraints import (
@@ -24,10 +23,14 @@ from bridge.init.baseline.constraints import (
     unique,
     unique_name,
 )
-from bridge.init.baseline.observe import Observed
 from bridge.init.baseline.source import Call, Source, literal, statement
 from bridge.init.baseline.types import ColumnSource, mysql_options
 from bridge.init.baseline.variants import Statement, Variants
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+
+    from bridge.init.baseline.observe import Observed
 
 
 @dataclass(frozen=True)

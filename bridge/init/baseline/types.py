@@ -7,20 +7,24 @@ document says what has come of it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mysql, postgresql, sqlite
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
 from bridge.database.schema import read_schema
-from bridge.init.baseline.observe import Observed
 from bridge.init.baseline.source import clause, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import Connection
+
+    from bridge.init.baseline.observe import Observed
 
 NATIVE = '''\
 class Native(sa.types.UserDefinedType):

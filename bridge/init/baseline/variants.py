@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from bridge.init.baseline.source import Call, Source, lines, literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 ON = '''\
 def on(*names):
