@@ -203,7 +203,7 @@ class HistoryRecorder:
         old_copy = self._copy_for_port(step)
         second = self._run_filled(step)
         tables = {*before.get("tables", {}), *after.get("tables", {})}
-        reason = why_not(ran, second, tables)
+        reason = why_not(ran, second, tables, self._scratch.name)
         seconds = None
         if reason is None:
             seconds, reason = self._try(captured["statements"])

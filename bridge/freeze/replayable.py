@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from bridge.database.sql.statements import read
+from bridge.database.sql.tokens import masked
 from bridge.legacy.client import Ran
 
-_STRINGS = re.compile(r"'(?:[^']|'')*'")
-
-_CATALOGS = re.compile(
-    r"\b(sqlite_master|sqlite_schema|information_schema|pg_\w+|pragma_\w+)\b", re.I
-)
+_CATALOGS = ("sqlite_master", "sqlite_schema", "information_schema", "pg_", "pragma_")
+"""How the names of what tells about the schema begin."""
 
 
-def why_not(empty: Ran, filled: Ran | str, tables: set[str]) -> str | None:
+def why_not(empty: Ran, filled: Ran | str, tables: set[str], dialect: str) -> str | None:
     """Return why the statements of a version may be others elsewhere, None if they are the same.
 
     :param empty: the run on the database without rows.
@@ -30,40 +28,35 @@ def why_not(empty: Ran, filled: Ran | str, tables: set[str]) -> str | None:
     if problems:
         return str(problems[0])
     for query in (*second["reads"], *first["reads"]):
-        if _reads_rows(query, tables):
+        if _reads_rows(query, tables, dialect):
             return f"it reads rows: {_short(query)}"
-    return _difference(first["statements"], second["statements"])
+    return _difference(first["statements"], second["statements"], dialect)
 
 
-def _reads_rows(query: str, tables: set[str]) -> bool:
-    """Whether a query reads rows of the app's tables, and not only the catalogs."""
-    if _CATALOGS.search(query):
+def _reads_rows(query: str, tables: set[str], dialect: str) -> bool:
+    """Return whether a query reads rows of the app's tables, and not only the catalogs."""
+    names = {name for statement in read(query, dialect) for name in statement.names}
+    if any(name.startswith(_CATALOGS) for name in names):
         return False
-    words = set(re.findall(r"\w+", _STRINGS.sub("''", query)))
-    return bool(words & tables)
+    return not names.isdisjoint(table.lower() for table in tables)
 
 
-def _difference(first: Sequence[str], second: Sequence[str]) -> str | None:
-    """In what two recordings differ."""
+def _difference(first: Sequence[str], second: Sequence[str], dialect: str) -> str | None:
+    """Return in what two recordings differ."""
     if len(first) == len(second):
         pairs = [(n, *pair) for n, pair in enumerate(zip(first, second, strict=True), 1)]
         other = next(((n, a, b) for n, a, b in pairs if a != b), None)
         if other is None:
             return None
-        number, one, two = other
-        if _plain(one) == _plain(two):
-            plain = _short(_plain(one))
-            return f"statement {number} writes a value that is another each time: {plain}"
-        return f"statement {number} is another one where there are rows: {_short(_plain(two))}"
+        number, *texts = other
+        one, two = (masked(text, dialect, numbers=True) for text in texts)
+        if one == two:
+            return f"statement {number} writes a value that is another each time: {_short(one)}"
+        return f"statement {number} is another one where there are rows: {_short(two)}"
     return (
         f"it emits {len(first)} statements where there are no rows, and {len(second)} where there "
         "are some"
     )
-
-
-def _plain(sql: str) -> str:
-    """The statement without its values."""
-    return re.sub(r"\b\d+(\.\d+)?\b", "0", _STRINGS.sub("''", sql))
 
 
 def _short(sql: str) -> str:

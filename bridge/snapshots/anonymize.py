@@ -16,6 +16,7 @@ from sqlalchemy.sql import quoted_name
 from bridge.database.seeding.catalog import read_tables
 from bridge.database.seeding.tables import Column, Table, mentions
 from bridge.database.servers import server_of
+from bridge.database.sql.tokens import literals
 from bridge.model.errors import ConfigError
 from bridge.model.names import JOURNAL_TABLE
 from bridge.snapshots.pseudonyms import Scrubber
@@ -73,7 +74,7 @@ class Anonymizer:
         for table in tables.values():
             for column in table.columns:
                 name = f"{table.name}.{column.name}"
-                words.update(column.labels, _default(column))
+                words.update(column.labels, _default(column, self._server.syntax))
                 reason = keep.get(name) or self._why_kept(connection, table, column)
                 if reason is None:
                     self._scrubbed.add((table.name, column.name))
@@ -146,9 +147,9 @@ class Anonymizer:
         return None
 
 
-def _default(column: Column) -> list[str]:
+def _default(column: Column, syntax: str) -> list[str]:
     """The words in a default: who reads the schema knows them."""
-    return re.findall(r"'((?:[^']|'')*)'", column.default or "") + (
+    return literals(column.default or "", syntax) + (
         [column.default] if column.default and _WORD.fullmatch(column.default) else []
     )
 

@@ -71,14 +71,6 @@ class Spec:
         return self.column.name.lower()
 
 
-def literals(sql: str) -> list[str]:
-    """Return the texts in quotes that are in a piece of SQL."""
-    return [text.replace("''", "'") for text in _LITERAL.findall(sql)]
-
-
-_LITERAL = re.compile(r"'((?:[^']|'')*)'")
-
-
 def written(value: Value) -> str | None:
     """Return a value as PostgreSQL reads it for a column of any type, whatever the driver."""
     if isinstance(value, bytes):

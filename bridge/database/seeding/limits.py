@@ -9,6 +9,7 @@ from dataclasses import dataclass
 class Limits:
     """What a kind of database keeps in its columns.
 
+    :param syntax: as `Server` has it.
     :param integers: the smallest and the largest integer of all; None where the types say it.
     :param digits: of a number whose type does not say how many: all, and after the point.
     :param exact_digits: how many are kept; None where all are.
@@ -24,6 +25,7 @@ class Limits:
     :param binary_points: a point is given as bytes.
     """
 
+    syntax: str
     integers: tuple[int, int] | None = None
     digits: tuple[int, int] = (10, 0)
     exact_digits: int | None = None
@@ -41,6 +43,7 @@ class Limits:
 
 LIMITS = {
     "sqlite": Limits(
+        "sqlite",
         integers=(-(2**63), 2**63 - 1),
         digits=(15, 0),
         exact_digits=15,
@@ -49,8 +52,9 @@ LIMITS = {
         fraction=".000000",  # as SQLAlchemy writes it there, and reads it
         zones=False,
     ),
-    "postgresql": Limits(digits=(39, 9), places=6, text_only=True, bits_as_text=True),
+    "postgresql": Limits("postgresql", digits=(39, 9), places=6, text_only=True, bits_as_text=True),
     "mysql": Limits(
+        "mysql",
         days=("1000-01-01", "9999-12-31"),
         timestamp_days=("1970-01-02", "2037-12-31"),
         binary_points=True,

@@ -20,9 +20,9 @@ from bridge.database.seeding.domain import (
     Spec,
     Value,
     constant,
-    literals,
 )
 from bridge.database.seeding.time_domains import moment_domain
+from bridge.database.sql.tokens import literals
 
 # Text
 
@@ -45,7 +45,8 @@ def text_domain(spec: Spec) -> Domain:
     if longest > 1:
         edges.append(lambda random: _long(random, longest))
     if (spec.column.default or "").startswith("'") and not spec.keyed:
-        edges += map(constant, filter(None, literals(spec.column.default or "")[:1]))
+        first = literals(spec.column.default or "", spec.limits.syntax)[:1]
+        edges += map(constant, filter(None, first))
     return Domain(lambda random, row: _short(random, row, longest), tuple(edges), "text")
 
 

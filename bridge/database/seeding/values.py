@@ -9,10 +9,11 @@ import re
 from collections.abc import Iterable
 from random import Random
 
-from bridge.database.seeding.domain import Make, Use, Value, literals, written
+from bridge.database.seeding.domain import Make, Use, Value, written
 from bridge.database.seeding.domains import domain_of
 from bridge.database.seeding.limits import Limits
 from bridge.database.seeding.tables import Column
+from bridge.database.sql.tokens import literals, masked
 
 _ODD_TRIES = 7
 """So often a value that was refused may have another edge value for a successor."""
@@ -38,7 +39,7 @@ class Source:
         self._plain = use.plain
         self._text_only = limits.text_only
         self._domain = domain_of(column, limits, use)
-        self._hints = _hints(self._domain.sort, use.conditions)
+        self._hints = _hints(self._domain.sort, use.conditions, limits.syntax)
         # Where a condition lists what is allowed, anything else is a waste of time.
         self._listed = bool(self._hints) and any(map(_lists, use.conditions))
         order: list[Make] = [] if self._listed else list(self._domain.edges)
@@ -87,12 +88,12 @@ def _lists(condition: str) -> bool:
     return re.search(r"(?<![<>!])=|\bin\b", condition, re.IGNORECASE) is not None
 
 
-def _hints(sort: str, conditions: Iterable[str]) -> list[Value]:
+def _hints(sort: str, conditions: Iterable[str], syntax: str) -> list[Value]:
     """Return values that a condition may be about; the database decides which it takes."""
     found: list[Value] = []
     for condition in conditions:
-        texts = literals(condition)
-        numbers = _NUMBER.findall(re.sub(r"'[^']*'", "", condition))
+        texts = literals(condition, syntax)
+        numbers = _NUMBER.findall(masked(condition, syntax))
         if sort == "number":
             for text in (*numbers, *filter(_NUMBER.fullmatch, texts)):
                 found += [int(text)] if "." not in text else [text]

@@ -10,6 +10,7 @@ from sqlalchemy.engine import Connection
 from bridge.database.seeding.catalog.found import Found, rows
 from bridge.database.seeding.tables import Column, Rule
 from bridge.database.servers import server_of
+from bridge.database.sql.tokens import literals
 
 _COLUMNS = (
     "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE, c.COLUMN_DEFAULT, c.EXTRA, "
@@ -32,7 +33,7 @@ _REFERENCES = (
     "AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION"
 )
 
-# The version that has checks, and how it tells them.
+# The version that has checks, how it tells them, and how it shows a quote in them.
 _CHECKS = {
     "mysql": (
         (8, 0, 16),
@@ -40,11 +41,13 @@ _CHECKS = {
         "FROM information_schema.CHECK_CONSTRAINTS k JOIN information_schema.TABLE_CONSTRAINTS t "
         "ON t.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
         "AND t.CONSTRAINT_TYPE = 'CHECK' WHERE k.CONSTRAINT_SCHEMA = DATABASE()",
+        "\\'",
     ),
     "mariadb": (
         (),
         "SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE "
         "FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()",
+        "'",
     ),
 }
 
@@ -57,10 +60,10 @@ def read(connection: Connection, found: Found) -> None:
         columns = found.columns[table]
         if re.search(r"\b(virtual|stored|persistent)\b", extra):
             continue
-        labels = ()
+        labels: tuple[str, ...] = ()
         if kind.startswith(("enum(", "set(")):
             kind, _, values = kind.partition("(")
-            labels = tuple(x.replace("''", "'") for x in re.findall(r"'((?:[^']|'')*)'", values))
+            labels = tuple(literals(values, "sqlite"))  # a backslash is a letter there
         columns.append(
             Column(
                 name,
@@ -86,11 +89,10 @@ def read(connection: Connection, found: Found) -> None:
     for table, name, schema, to, ours, theirs in rows(connection, _REFERENCES):
         found.references[table][name, schema, to].append((ours, theirs))
     dialect: Any = connection.dialect
-    since, sql = _CHECKS[server_of(connection).name]
+    since, sql, quote = _CHECKS[server_of(connection).name]
     if dialect.server_version_info >= since:
         for table, name, text in rows(connection, sql):
-            # MySQL shows the quotes of a literal with a backslash each.
-            found.checks[table].append(Rule(name, (), text.replace("\\'", "'")))
+            found.checks[table].append(Rule(name, (), text.replace(quote, "'")))
 
 
 _LETTERS = {"utf8mb4": "all", "utf16": "all", "utf32": "all"}

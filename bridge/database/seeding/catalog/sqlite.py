@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -11,6 +10,7 @@ from sqlalchemy.engine import Connection
 
 from bridge.database.seeding.catalog.found import Found, rows
 from bridge.database.seeding.tables import Column, Rule
+from bridge.database.sql.tokens import tokens
 
 _TABLES = (
     "(SELECT name, sql FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite\\_%' "
@@ -82,22 +82,16 @@ def _called(table: str, columns: Iterable[str]) -> str:
     return ", ".join(f"{table}.{column}" for column in columns)
 
 
-_TOKEN = re.compile(
-    r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?\*/|\w+|[()]",
-    re.DOTALL,
-)
-
-
 def _checks(sql: str) -> Iterator[tuple[str, str]]:
-    """The conditions of a CREATE TABLE, after their names; one without is called by itself."""
+    """Yield the conditions of a CREATE TABLE after their names; one without is called by itself."""
     words: list[str] = []
     start = depth = 0
-    for token in _TOKEN.finditer(sql):
-        text = token[0]
+    for token in tokens(sql, "sqlite"):
+        text = token.text
         if start:
             depth += (text == "(") - (text == ")")
             if not depth:
-                condition = sql[start : token.start()].strip()
+                condition = sql[start : token.start].strip()
                 named = words[-3:-2] == ["constraint"]
                 # Messages are read up to the end of their first line.
                 called = words[-2].strip("'\"`[]") if named else condition.partition("\n")[0]
@@ -105,6 +99,6 @@ def _checks(sql: str) -> Iterator[tuple[str, str]]:
                 start = 0
                 words = []
         elif text == "(" and words[-1:] == ["check"]:
-            start, depth = token.end(), 1
-        elif not text.startswith(("--", "/*")):
+            start, depth = token.end, 1
+        else:
             words.append(text.lower() if text.lower() in ("check", "constraint") else text)
