@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +53,7 @@ def bridge(tmp_path: Path, sqlite_database: Database) -> Bridge:
         {
             "001_notes": CREATE_NOTES + add_note("one"),
             "002_reads": READING,
-            "003": add_note("three"),
+            "003_adds": add_note("three"),
         }
     )
     project.write("legacy/app/frozen/ported/002.py", PORT)
@@ -155,8 +154,7 @@ def test_a_scratch_database_ends_where_it_is_to(
     def fails(_connection: Connection) -> None:
         raise ValueError("no")
 
-    load: Callable[[Path], Any] = lambda _path: fails  # noqa: E731
-    monkeypatch.setattr("bridge.legacy.runner.load_ported", load)
+    monkeypatch.setattr("bridge.legacy.runner.load_ported", lambda _path: fails)
     with scratch(None) as place, ScratchUpgrade(bridge.project, place, {"app": 2}) as upgrade:
         upgrade.run(upgrade.left[0])
         assert [step.version for step in upgrade.left] == [2]

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import OperationalError
 
 from bridge.model.steps import CreateModels, RunLegacy, Stamp, Step, Upgrade
@@ -16,11 +16,14 @@ LEGACY, STAMP, REVISION, MODELS = (
     RunLegacy("app", 3), Stamp(("base",)), Upgrade("r1"), CreateModels(),
 )  # fmt: skip
 UNCHANGED = "The database is unchanged."
-RESUMES = "What 'upgrade r1' had changed before stays and is written down: the next run goes on behind it."  # noqa: E501
+RESUMES = (
+    "What 'upgrade r1' had changed before stays and is written down: the next run goes on behind "
+    "it."
+)
 
 
 def state(dialect: str, *finished: Step, recorder: Any = None) -> StateOfData:
-    engine: Any = SimpleNamespace(dialect=SimpleNamespace(name=dialect), url=sa.make_url("x://"))
+    engine: Any = SimpleNamespace(dialect=SimpleNamespace(name=dialect), url=URL.create("x"))
     made = StateOfData(engine)
     made.finished = [(step, 0.1) for step in finished]
     made.recorder = recorder
