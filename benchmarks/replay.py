@@ -34,7 +34,7 @@ from support.databases import Database, MariaDBDatabase, PostgreSQLDatabase, SQL
 from support.projects import write_versions  # noqa: E402
 from support.servers import MariaDB, PostgreSQL, Server  # noqa: E402
 
-from bridge.database.sql_text import ended  # noqa: E402
+from bridge.database.rendering import with_end  # noqa: E402
 from bridge.model.frozen import Recording  # noqa: E402
 from bridge.model.names import family  # noqa: E402
 from bridge.model.steps import RunLegacy  # noqa: E402
@@ -80,7 +80,7 @@ def write_script(recording: Recording, path: Path) -> Path:
     """What the client reads: the recorded SQL, with each version and its row in a transaction."""
     with path.open("w") as sql:
         for version in recording.versions:
-            statements = (ended(recording.dialect, text) for text in version.statements)
+            statements = (with_end(recording.dialect, text) for text in version.statements)
             sql.write(
                 f"BEGIN;\n{''.join(statements)}UPDATE migrate_version "
                 f"SET version = {version.version} WHERE version = {version.version - 1};\nCOMMIT;\n"
