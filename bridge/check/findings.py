@@ -2,28 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 
 from bridge.check.counts import Loss
 from bridge.database.schema import Schema
 from bridge.model.checks import Finding
 from bridge.model.difference import Difference
 from bridge.model.errors import BridgeError
+from bridge.model.remedy import Remedies, Remedy
 from bridge.model.steps import Step
 
 
 def failed(what: str, error: BridgeError) -> Finding:
     """What the error of a run is for the developer."""
-    return Finding(f"failed {what}", error.message, error.help.replace("dbupdate", "check"))
+    return Finding(f"failed {what}", error.message, tuple(_for_check(error.remedies)))
 
 
-def unproved(what: str, why: str, help: str = "") -> Finding:
+def _for_check(remedies: Iterable[Remedy]) -> Iterator[Remedy]:
+    """Yield the remedies of an upgrade that help a check, which is run again, without options.
+
+    Its databases are scratch databases: nothing of them is accepted, restored or resumed.
+    """
+    for remedy in remedies:
+        if remedy.command == ("dbupdate",):
+            yield replace(remedy, command=("check",))
+        elif remedy.command[:1] not in (("dbupdate",), ("restore",), ("resume",)):
+            yield remedy
+
+
+def unproved(what: str, why: str, help: Remedies = "") -> Finding:
     """What could not be tried."""
     return Finding(f"unproved {what}", f"{what} was not tried: {why}.", help)
 
 
 def differing(
-    name: str, message: str, help: str, differences: Sequence[Difference]
+    name: str, message: str, help: Remedies, differences: Sequence[Difference]
 ) -> Iterator[Finding]:
     """A finding of these differences; one that is accepted where they are of no consequence.
 
@@ -35,7 +49,7 @@ def differing(
 
 
 def dangling(where: str, schema: Schema) -> Iterator[Finding]:
-    """Foreign keys to tables that are not there: SQLite takes these."""
+    """Foreign keys to tables that do not exist: SQLite takes these."""
     tables = schema["tables"]
     for name, table in tables.items():
         for key in table["foreign_keys"]:
@@ -43,7 +57,7 @@ def dangling(where: str, schema: Schema) -> Iterator[Finding]:
                 yield Finding(
                     f"dangling {name} {where}",
                     f"At {where}, {name} ({', '.join(key['columns'])}) refers to "
-                    f"{key['refers_to']}, which is not there.",
+                    f"{key['refers_to']}, which does not exist.",
                 )
 
 

@@ -71,7 +71,7 @@ class Heads:
             if rows > broken.get((child, parent), 0):
                 yield Finding(
                     f"foreign-keys {child} {parent}",
-                    f"{rows} rows of {child} refer to rows of {parent} that are not there.",
+                    f"{rows} rows of {child} refer to rows of {parent} that do not exist.",
                 )
         yield from self.second_run(engine, schema)
 
@@ -90,7 +90,7 @@ class Heads:
                 + ", ".join(map(str, self._plan(engine).steps)),
             )
         except BridgeError as error:
-            yield Finding("second-run", f"A second run is refused: {error.message}", error.help)
+            yield Finding("second-run", f"A second run is refused: {error.message}", error.remedies)
         if schema_of(self._project, engine) != schema or _rows(engine, schema) != rows:
             yield Finding("second-run", "A second run changes the database.")
 

@@ -12,6 +12,7 @@ from bridge.database.scratch import Scratch, scratch
 from bridge.database.url import parse_url
 from bridge.model.errors import ConfigError
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.project import Project
 from bridge.snapshots.generate import Filling, Generator, with_required
 from bridge.upgrade.run import RunOptions, dbupdate
@@ -76,7 +77,7 @@ class OldInstalls:
             if not path.is_file():
                 raise ConfigError(
                     f"There is no saved database {starts[0]} in {folder}.",
-                    help="See: bridge snapshot list",
+                    help=Remedy("See", ("snapshot", "list")),
                 )
             return place.load(path)
         versions: dict[str, int] = {}

@@ -24,6 +24,7 @@ from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.checks import Finding
 from bridge.model.errors import BridgeError
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.model.steps import RunLegacy, Step
 from bridge.project import Project
 from bridge.upgrade.detect import detect
@@ -215,7 +216,10 @@ class PathRunner:
             checkpoint.own += differing(
                 f"frozen {name} {legacy.version}",
                 f"The schema after {name} {legacy.version} is not the frozen one",
-                f"See: bridge freeze --check, and bridge freeze --update {name}",
+                (
+                    Remedy("See what has changed", ("freeze", "--check")),
+                    Remedy("If it is meant", ("freeze", "--update", name)),
+                ),
                 [d for d in legacy.drift or () if not d.own],
             )
         number = len(result.checkpoints) - 1

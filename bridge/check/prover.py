@@ -19,6 +19,7 @@ from bridge.database.schema.compare import compare, restrict_to
 from bridge.database.scratch import Scratch
 from bridge.model.checks import Finding
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.project import Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.run import plan_upgrade
@@ -77,7 +78,10 @@ class Prover:
                     Finding(
                         "models",
                         "The schema at the heads is not what the models are: " + ", ".join(other),
-                        'Write a revision: bridge revision --branch BRANCH --autogenerate -m "..."',
+                        Remedy(
+                            "Write a revision",
+                            ("revision", "--branch", "BRANCH", "--autogenerate", "-m", "MESSAGE"),
+                        ),
                     )
                 )
 
@@ -153,7 +157,7 @@ class Prover:
 
 def _out_of_reach(results: Sequence[PathResult]) -> Finding:
     """Why there is no database at some versions."""
-    help = "Save an old database from there: bridge snapshot import FILE"
+    help = Remedy("Save an old database from there", ("snapshot", "import", "FILE"))
     for result in reversed(results):
         if result.error is not None:
             step, error = result.error

@@ -19,6 +19,7 @@ from bridge.model.checks import Finding
 from bridge.model.errors import BridgeError
 from bridge.model.names import CORE
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.model.steps import Downgrade, Plan, Step, Upgrade
 from bridge.project import Project
 from bridge.upgrade.detect import detect
@@ -170,7 +171,7 @@ class _Applied(_Pass):
         self.found[revision] += differing(
             f"recorded {revision}",
             f"{revision} makes something else than what was recorded of it",
-            "If that is meant: bridge check --record",
+            Remedy("If that is meant", ("check", "--record")),
             [one for one in differences if one.name not in self._told],
         )
         self._told.update(one.name for one in differences)
@@ -209,7 +210,7 @@ class _AppliedAgain(_Pass):
         self._found[revision] += differing(
             f"upgrade {revision}",
             f"{revision} undone and applied again is not what it was",
-            f"Mend upgrade() or downgrade() of {revision}.",
+            f"Fix upgrade() or downgrade() of {revision}.",
             compare(self.proofs.schema_with(reached), schema),
         )
 
@@ -222,7 +223,7 @@ def _undo(applied: _Applied) -> Sequence[Revision]:
         revision = undone.stopped_at
         own = "NotImplementedError" in error.message
         said = "says that it cannot be undone." if own else f"cannot be undone: {error.message}"
-        help = "Mend its downgrade(), or let it raise NotImplementedError."
+        help = "Fix its downgrade(), or let it raise NotImplementedError."
         name = f"downgrade {revision}"
         applied.found[revision].append(
             Finding(name, f"{revision} {said}", "" if own else help, accepted=own)
@@ -236,7 +237,7 @@ def _apply_again(applied: _Applied, undone: Sequence[Revision]) -> None:
     if error is not None:
         revision = again.stopped_at
         said = f"{revision} was undone, and cannot be applied again: {error.message}"
-        help = f"Mend upgrade() or downgrade() of {revision}."
+        help = f"Fix upgrade() or downgrade() of {revision}."
         applied.found[revision].append(Finding(f"upgrade {revision}", said, help))
 
 

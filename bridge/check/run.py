@@ -31,7 +31,7 @@ def run(project: Project, engine: Engine, plan: Plan, progress: Progress | None 
     except OutsideError as error:
         raise RehearsalError(
             f"Something would have used another database than the one that is checked: {error}",
-            help="Let env.py call project.revisions.run_environment(), and let scripts and hooks "
+            help="Let env.py call bridge.revisions.run_environment(), and let scripts and hooks "
             "work on the connection or engine that they are given.",
         ) from None
 

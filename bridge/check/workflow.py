@@ -25,6 +25,7 @@ from bridge.model.checks import Checked, CheckedDatabase, Finding, Proof, is_acc
 from bridge.model.errors import SealBrokenError
 from bridge.model.names import CORE
 from bridge.model.progress import Progress
+from bridge.model.remedy import Remedy
 from bridge.project import Project
 from bridge.revisions.recorded_schemas import Heads, Schema, path_of, written
 from bridge.upgrade.status import drawing
@@ -149,7 +150,7 @@ def on_files(project: Project) -> Iterator[Proof]:
         try:
             check_seal(frozen)
         except SealBrokenError as error:
-            found.append(Finding(f"seal {name}", error.message, error.help))
+            found.append(Finding(f"seal {name}", error.message, error.remedies))
         yield Proof("", "files", f"seal of {name}", findings=tuple(found))
     for component in components(project):
         heads = project.graph.heads_of(None if component == CORE else component)
@@ -158,7 +159,7 @@ def on_files(project: Project) -> Iterator[Proof]:
             finding = Finding(
                 f"heads {component}",
                 f"The branch {component} has {len(heads)} heads: {', '.join(heads)}.",
-                f"Merge them: bridge alembic merge {' '.join(heads)} -m MESSAGE",
+                Remedy("Merge them", ("alembic", "merge", *heads, "-m", "MESSAGE")),
             )
             found.append(replace(finding, accepted=is_accepted(finding, accept)))
         yield Proof("", "files", f"heads of {component}", findings=tuple(found))

@@ -6,12 +6,15 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal
 
+from bridge.model.remedy import as_remedies
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
     from bridge.model.diagram import Drawing
     from bridge.model.difference import Difference
+    from bridge.model.remedy import Remedies, Remedy
 
 Kind = Literal["files", "fresh", "models", "revision", "base", "path", "snapshot"]
 """The subject of a proof.
@@ -39,9 +42,14 @@ class Finding:
 
     name: str
     message: str
-    help: str = ""
+    help: Remedies = ""
     differences: tuple[Difference, ...] = ()
     accepted: bool = False
+
+    @property
+    def remedies(self) -> tuple[Remedy, ...]:
+        """How to fix it, as data."""
+        return as_remedies(self.help)
 
     @property
     def code(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 Command = tuple[str, ...]
@@ -57,6 +57,11 @@ def as_remedies(given: Remedies) -> tuple[Remedy, ...]:
 def render(remedies: Iterable[Remedy], program: str = "bridge") -> str:
     """Return remedies as they are printed, each on a line of its own."""
     return "\n".join(remedy.render(program) for remedy in remedies)
+
+
+def redact(remedies: Iterable[Remedy], hide: Callable[[str], str]) -> tuple[Remedy, ...]:
+    """Return remedies with `hide` applied to every text in them."""
+    return tuple(Remedy(hide(remedy.text), tuple(map(hide, remedy.command))) for remedy in remedies)
 
 
 def retry_with(remedies: Iterable[Remedy], command: Command) -> tuple[Remedy, ...]:

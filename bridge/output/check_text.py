@@ -11,6 +11,7 @@ from typing import Any
 
 from bridge.model.checks import Checked, Finding, Kind, Proof
 from bridge.model.difference import Difference
+from bridge.model.remedy import redact, render
 from bridge.output.difference_text import difference_document, difference_lines
 
 KINDS: Mapping[Kind, tuple[str, str]] = {
@@ -53,7 +54,8 @@ def scrubbed(checked: Checked, hide: Callable[[str], str]) -> Checked:
     """The same with `hide` applied to all texts of findings, before they are escaped for a page."""
 
     def shown(finding: Finding) -> Finding:
-        name, message, help = map(hide, (finding.name, finding.message, finding.help))
+        name, message = hide(finding.name), hide(finding.message)
+        help = redact(finding.remedies, hide)
         differences = tuple(map(shown_difference, finding.differences))
         return Finding(name, message, help, differences, finding.accepted)
 
@@ -231,7 +233,7 @@ def finding_lines(one: Told) -> Iterator[str]:
     for line in difference_lines(finding.differences):
         yield from _indented(f"  {line}")
     if finding.help:
-        yield from _indented(f"  What to do: {finding.help}")
+        yield from _indented(f"  What to do: {render(finding.remedies)}")
 
 
 def accepting_lines(found: Iterable[Told]) -> Iterator[str]:
@@ -281,7 +283,7 @@ def _proof_document(proof: Proof) -> dict[str, Any]:
             "name": finding.name,
             "code": finding.code,
             "message": finding.message,
-            "help": finding.help,
+            "help": render(finding.remedies),
             "differences": difference_document(finding.differences),
             "accepted": finding.accepted,
         }

@@ -7,6 +7,7 @@ from xml.etree import ElementTree as ET
 
 from bridge.model.checks import Checked, Finding, Kind, Proof
 from bridge.model.difference import Difference
+from bridge.model.remedy import render
 from bridge.output.check_text import (
     ACCEPTING,
     KINDS,
@@ -252,7 +253,7 @@ def _add_finding(parent: ET.Element, one: Told, anchors: Mapping[Finding, str]) 
         words = counted(len(finding.differences), "difference")
         _add_differences(_folding(article, words, len(finding.differences) <= 10), finding)
     if finding.help:
-        _foreign(article, "p", f"What to do: {finding.help}", class_="told")
+        _foreign(article, "p", f"What to do: {render(finding.remedies)}", class_="told")
 
 
 def _add_differences(parent: ET.Element, finding: Finding) -> None:

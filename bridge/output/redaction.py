@@ -9,6 +9,7 @@ from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdo
 from typing import Any, cast
 
 from bridge.model.errors import BridgeError
+from bridge.model.remedy import redact
 
 Hide = Callable[[str], str]
 """Gives a text back without the passwords in it."""
@@ -55,7 +56,7 @@ def scrubbed(error: BaseException, hide: Hide, done: _Done | None = None) -> Bas
 
 def _scrubbed_alone(error: BaseException, hide: Hide) -> BaseException:
     if isinstance(error, BridgeError):
-        error.message, error.help = hide(error.message), hide(error.help)
+        error.message, error.remedies = hide(error.message), redact(error.remedies, hide)
         error.state_of_data = hide(error.state_of_data)
         error.args = (error.message,)
         return error

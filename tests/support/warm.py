@@ -98,7 +98,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         env: Any, startupinfo: Any, creationflags: Any, shell: Any, *more: Any
     ) -> None:  # fmt: skip
         pipes, others = more[:6], more[6:]
-        assert not (preexec_fn or pass_fds or shell)
+        assert not any((preexec_fn, pass_fds, shell))
         python, *arguments = map(os.fspath, args)
         environment = dict(os.environ if env is None else env)
         key = (python, self.modules, _start_settings(environment))
