@@ -99,9 +99,8 @@ class Guard:
                 self._known.add(session)  # another pool may give it out too
 
     def _before_statement(
-        self, connection: Any, _cursor: Any, statement: str, _parameters: Any, _context: Any,
-        _many: bool,
-    ) -> None:  # fmt: skip
+        self, connection: Any, _cursor: Any, statement: str, *_details: Any
+    ) -> None:
         if not self._watched():
             return
         fairy = connection.connection

@@ -19,12 +19,6 @@ from bridge.model.repository import Repository
 from bridge.model.state import State
 from bridge.model.steps import Plan, RunLegacy, Stamp, Step, VerifySchema
 
-# What in a script works past the transaction.
-_PAST_IT = {
-    "sqlite": re.compile(r"\braw_connection\b|\bcreate_engine\b"),
-    "postgresql": re.compile(r"\braw_connection\b|\bcreate_engine\b|\bAUTOCOMMIT\b"),
-}
-
 # The comments and strings of a Python file, which may be SQL.
 _PIECE = re.compile(
     r"#(?P<comment>[^\n]*)|(?P<quote>\"{3}|'{3}|[\"'])(?P<string>(?:\\.|(?!(?P=quote)).)*)(?P=quote)",
@@ -59,7 +53,7 @@ def read_non_transactional(
     The worker notices the others when it comes to them.
     """
     found: dict[int, str] = {}
-    if dialect not in _PAST_IT or repository.path is None:
+    if server_named(dialect).past_transaction is None or repository.path is None:
         return found
     for file in (repository.path / "versions").iterdir():
         match = VERSION.match(file.name)
@@ -78,7 +72,7 @@ def _non_transactional(file: Path, dialect: str) -> str | None:
     if file.suffix == ".sql":
         pieces = [text]
     else:
-        past = _PAST_IT[dialect].search(text)
+        past = re.search(server_named(dialect).past_transaction or "(?!)", text)
         if past:
             return past.group()
         pieces = [match["comment"] or match["string"] or "" for match in _PIECE.finditer(text)]

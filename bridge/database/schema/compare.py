@@ -1,13 +1,14 @@
 """What differs between the schema that a database should have and the one that it has. Pure.
 
-Both are schema documents, as `bridge.schema.read_schema()` makes them.
+Both are schema documents, as `read_schema()` makes them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from bridge.model.difference import Difference
 
@@ -16,6 +17,9 @@ Schema = Mapping[str, Any]
 Item = Mapping[str, Any]
 
 Kind = Literal["missing", "extra", "other"]
+
+Sides = Sequence[str | None]
+"""What a thing is on the one side and on the other, as texts; None where it does not exist."""
 
 
 def compare(expected: Schema, found: Schema) -> tuple[Difference, ...]:
@@ -29,7 +33,7 @@ def compare(expected: Schema, found: Schema) -> tuple[Difference, ...]:
             elif name not in old or name not in new or old[name] != new[name]:
                 told = [_told(what, side[name]) if name in side else None for side in (old, new)]
                 table = name if what == "table" else ""
-                differences.append(_difference(f"{what} {name}", what, *told, table=table))
+                differences.append(_difference(f"{what} {name}", what, told, table=table))
     return tuple(sorted(differences, key=lambda one: (one.table, one.name, one.kind)))
 
 
@@ -85,10 +89,11 @@ def _table(table: str, old: Item, new: Item) -> Iterator[Difference]:
     # An index that is unique and a unique constraint refuse the same rows.
     for one, other in (("unique", "indexes"), ("indexes", "unique")):
         for item, instead in _pairs(missing[one], extra[other], _uniqueness):
-            before = f"{_what(one, item)} {_describe(item)}"
-            after = f"{_what(other, instead)} {_describe(instead)}"
-            label = _label(one, item)
-            yield _other(table, label, "unique", before, after, own=True, meaning=_SAME_ROWS)
+            texts = [
+                f"{_what(kind, thing)} {_describe(thing)}"
+                for kind, thing in ((one, item), (other, instead))
+            ]
+            yield _other(table, _label(one, item), "unique", texts, _OF_NO_CONSEQUENCE)
     for part in _PART_WORDS:
         for item in missing[part]:
             yield _of_one_side(table, part, item, (_describe(item), None), new)
@@ -100,12 +105,10 @@ def _table(table: str, old: Item, new: Item) -> Iterator[Difference]:
             # A character set that is the database's own on one side, which the server chose.
             own = key in ("charset", "collation") and None in told
             what = _WORDS.get(key, key)
-            yield _other(table, what, what, *told, own=own)
+            yield _other(table, what, what, told, _Weight(own))
 
 
-def _of_one_side(
-    table: str, part: str, item: Item, told: tuple[str | None, str | None], there: Item
-) -> Difference:
+def _of_one_side(table: str, part: str, item: Item, told: Sides, there: Item) -> Difference:
     """What only one side has; `there` is the table of the other side."""
     name = f"{table} {_label(part, item)}"
     if part in ("unique", "indexes") and (columns := _uniqueness(item)):
@@ -113,10 +116,9 @@ def _of_one_side(
         key = there["primary_key"]
         others = [*there["unique"], *there["indexes"], *([key] if key else [])]
         if columns in map(_uniqueness, others):
-            return _difference(
-                name, _what(part, item), *told, own=True, meaning=_SAME_ROWS, table=table
-            )
-    return _difference(name, _what(part, item), *told, table=table)
+            found = _difference(name, _what(part, item), told, table=table)
+            return _weighed(found, _OF_NO_CONSEQUENCE)
+    return _difference(name, _what(part, item), told, table=table)
 
 
 def _columns(table: str, old: Sequence[Item], new: Sequence[Item]) -> Iterator[Difference]:
@@ -124,7 +126,7 @@ def _columns(table: str, old: Sequence[Item], new: Sequence[Item]) -> Iterator[D
     for name in {**before, **after}:
         if name not in before or name not in after:
             told = [_column(side[name]) if name in side else None for side in (before, after)]
-            yield _difference(f"{table}.{name}", "column", *told, table=table)
+            yield _difference(f"{table}.{name}", "column", told, table=table)
             continue
         one, other = before[name], after[name]
         for key in sorted({*one, *other}):
@@ -132,11 +134,12 @@ def _columns(table: str, old: Sequence[Item], new: Sequence[Item]) -> Iterator[D
                 what = _WORDS.get(key, key)
                 told = [_attribute(key, column.get(key)) for column in (one, other)]
                 name_of_it = f"{table}.{name} {what}"
-                yield _difference(name_of_it, what, *told, kind="other", table=table)
+                yield _difference(name_of_it, what, told, kind="other", table=table)
     # Of those that both have: another one, wherever it stands, is told above.
     orders = [[n for n in side if n in before and n in after] for side in (before, after)]
     if orders[0] != orders[1]:
-        yield _other(table, "column order", "column order", *map(_listed, orders), own=True)
+        told = list(map(_listed, orders))
+        yield _other(table, "column order", "column order", told, _HARMLESS)
 
 
 def _column(column: Item) -> str:
@@ -160,14 +163,14 @@ def _primary_key(table: str, old: Item | None, new: Item | None) -> Iterator[Dif
     if old is None or new is None:
         if old is not new:
             told = [_describe(key) if key else None for key in (old, new)]
-            yield _difference(f"{table} primary key", "primary key", *told, table=table)
+            yield _difference(f"{table} primary key", "primary key", told, table=table)
     elif _content(old) != _content(new):
-        own = _unordered(old) == _unordered(new)
-        meaning = _SAME_ROWS if own else ""
+        weight = _OF_NO_CONSEQUENCE if _unordered(old) == _unordered(new) else None
         told = [_describe(old), _describe(new)]
-        yield _other(table, "primary key", "primary key", *told, own=own, meaning=meaning)
+        yield _other(table, "primary key", "primary key", told, weight)
     elif old["name"] != new["name"]:
-        yield _other(table, "primary key name", "name", old["name"], new["name"], own=True)
+        told = [old["name"], new["name"]]
+        yield _other(table, "primary key name", "name", told, _HARMLESS)
 
 
 # --- keys, checks, indexes, triggers ------------------------------------------------------
@@ -186,15 +189,13 @@ def _matched(table: str, part: str, old: list[Item], new: list[Item]) -> Iterato
     for _ in _pairs(old, new, lambda item: (_content(item), item["name"])):
         pass
     for one, other in _pairs(old, new, _content):
-        yield _other(
-            table, f"{_label(part, one)} name", "name", one["name"], other["name"], own=True
-        )
+        told = [one["name"], other["name"]]
+        yield _other(table, f"{_label(part, one)} name", "name", told, _HARMLESS)
     for same in (_unordered, lambda item: item["name"], _ends):
         for one, other in _pairs(old, new, same):
-            own = same is _unordered
             what, told = _what(part, one), [_describe(one), _describe(other)]
-            meaning = _SAME_ROWS if own else ""
-            yield _other(table, _label(part, one), what, *told, own=own, meaning=meaning)
+            weight = _OF_NO_CONSEQUENCE if same is _unordered else None
+            yield _other(table, _label(part, one), what, told, weight)
 
 
 def _pairs(
@@ -348,36 +349,37 @@ _OTHERWISE = {
 }
 
 
+class _Weight(NamedTuple):
+    """How much a difference matters: whether it is no reason to stop, and what it means."""
+
+    own: bool = False
+    meaning: str = ""
+
+
+_HARMLESS = _Weight(own=True)
+
+_OF_NO_CONSEQUENCE = _Weight(own=True, meaning=_SAME_ROWS)
+
+
 def _difference(
-    name: str,
-    what: str,
-    expected: str | None,
-    found: str | None,
-    *,
-    kind: Kind | None = None,
-    own: bool = False,
-    meaning: str = "",
-    table: str = "",
+    name: str, what: str, told: Sides, *, table: str = "", kind: Kind | None = None
 ) -> Difference:
+    expected, found = told
     if kind is None:
         kind = "missing" if found is None else "extra" if expected is None else "other"
-    own = own or (kind == "extra" and what in _ADDED)
-    meaning = meaning or _MEANINGS.get((kind, what), _OTHERWISE[kind])
+    own = kind == "extra" and what in _ADDED
+    meaning = _MEANINGS.get((kind, what), _OTHERWISE[kind])
     return Difference(name, kind, what, expected, found, meaning, own, table)
 
 
 def _other(
-    table: str,
-    label: str,
-    what: str,
-    expected: str | None,
-    found: str | None,
-    *,
-    own: bool = False,
-    meaning: str = "",
+    table: str, label: str, what: str, told: Sides, weight: _Weight | None = None
 ) -> Difference:
-    """A difference of something that is there on both sides."""
-    name = f"{table} {label}"
-    return _difference(
-        name, what, expected, found, kind="other", own=own, meaning=meaning, table=table
-    )
+    """Return a difference of something that both sides have."""
+    found = _difference(f"{table} {label}", what, told, table=table, kind="other")
+    return found if weight is None else _weighed(found, weight)
+
+
+def _weighed(difference: Difference, weight: _Weight) -> Difference:
+    meaning = weight.meaning or difference.meaning
+    return replace(difference, own=difference.own or weight.own, meaning=meaning)

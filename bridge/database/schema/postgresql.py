@@ -6,7 +6,7 @@ Names are those of the current schema, without it. What belongs to an extension 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -138,7 +138,7 @@ def read(connection: Connection) -> dict[str, Any]:
         if name not in tables:
             tables[name] = new_table(**({"options": ["unlogged"]} if unlogged else {}))
         if column[0] is not None:
-            tables[name]["columns"].append(_column(*column))
+            tables[name]["columns"].append(_column(column))
     for name, kind, *constraint in rows(_CONSTRAINTS):
         _add_constraint(tables[name], kind, constraint)
     for name, *index in rows(_INDEXES):
@@ -155,22 +155,14 @@ def read(connection: Connection) -> dict[str, Any]:
     return {
         "tables": tables,
         "views": {name: _view(kind, text) for name, kind, text in rows(_VIEWS)},
-        "routines": {name: _routine(*routine) for name, *routine in rows(_ROUTINES)},
+        "routines": {name: _routine(routine) for name, *routine in rows(_ROUTINES)},
         "types": types,
         "sequences": {name: {} for (name,) in rows(_SEQUENCES)},
     }
 
 
-def _column(
-    name: str,
-    kind: str,
-    not_null: bool,
-    default: str | None,
-    collation: str | None,
-    identity: str | None,
-    generated: str | None,
-    serial: bool,
-) -> dict[str, Any]:
+def _column(row: Sequence[Any]) -> dict[str, Any]:
+    name, kind, not_null, default, collation, identity, generated, serial = row
     column: dict[str, Any] = {"name": name, "type": kind, "nullable": not not_null, "default": None}
     if generated:
         sql = _SQL.write(_expression(default or ""))
@@ -301,16 +293,8 @@ def _trigger(text: str) -> str:
     return _SQL.write([*head, *_canonical(body)])
 
 
-def _routine(
-    language: str,
-    arguments: str,
-    result: str | None,
-    volatility: str,
-    strict: bool,
-    definer: bool,
-    source: str,
-    definition: str | None,
-) -> dict[str, Any]:
+def _routine(row: Sequence[Any]) -> dict[str, Any]:
+    language, arguments, result, volatility, strict, definer, source, definition = row
     options = [_VOLATILITY.get(volatility), strict and "strict", definer and "security definer"]
     return {
         "language": language,

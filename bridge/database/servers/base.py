@@ -57,6 +57,8 @@ class Server:
     """Whether changes of the schema can be part of a transaction."""
     rebuilds_tables = False
     """Whether a table is rebuilt, with all that belongs to it, where others alter it."""
+    refusals_end_transactions = False
+    """Whether a statement that fails is the end of its transaction."""
     strict_types = True
     """Whether a column holds only values of its type."""
 
@@ -93,6 +95,9 @@ class Server:
     def transactions(self, connection: Connection) -> AbstractContextManager[None]:
         """Make a transaction one for changes of the schema too, where the driver would not."""
         return contextlib.nullcontext()
+
+    past_transaction: str | None = None
+    """A pattern of what in a Python script works past its transaction; None where all commits."""
 
     @contextlib.contextmanager
     def read_only(self, connection: Connection) -> Iterator[Connection]:
@@ -135,6 +140,11 @@ class Server:
 
     schema_queries: Sequence[str] = ()
     """Ask for all that a schema is made of; ``:own`` is the name of a table to leave out."""
+
+    checks_sql = ""
+    """Asks for the CHECKs of the database: table, name, condition. Only where others do not."""
+    checks_since: tuple[int, ...] = ()
+    """The version from which on it has CHECKs."""
 
     def size(self, connection: Connection) -> int:
         """Return the bytes of the database, as far as it says so itself."""

@@ -11,4 +11,11 @@ class MariaDB(MySQL):
     name = "mariadb"
     label = "MariaDB"
 
+    checks_sql = (
+        "SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE "
+        "FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()"
+    )
+    checks_quote = "'"
+    checks_since = ()
+
     client = "mariadb --binary-mode DATABASE < SCRIPT"

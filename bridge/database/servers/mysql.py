@@ -84,6 +84,16 @@ class MySQL(Server):
         " WHERE table_schema = DATABASE()",
     )
 
+    checks_sql = (
+        "SELECT t.TABLE_NAME, k.CONSTRAINT_NAME, k.CHECK_CLAUSE "
+        "FROM information_schema.CHECK_CONSTRAINTS k JOIN information_schema.TABLE_CONSTRAINTS t "
+        "ON t.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
+        "AND t.CONSTRAINT_TYPE = 'CHECK' WHERE k.CONSTRAINT_SCHEMA = DATABASE()"
+    )
+    checks_since: tuple[int, ...] = (8, 0, 16)
+    checks_quote = "\\'"
+    """How a quote within a literal is shown there."""
+
     ways_out_sql = (
         "SELECT CONCAT('the table ', table_name) FROM information_schema.tables WHERE table_schema "
         "= DATABASE() AND engine IN ('FEDERATED', 'CONNECT', 'SPIDER', 'MRG_MyISAM') LIMIT 1"

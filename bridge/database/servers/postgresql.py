@@ -60,12 +60,15 @@ class PostgreSQL(Server):
     name = family = syntax = "postgresql"
     label = "PostgreSQL"
 
+    refusals_end_transactions = True
+
     drivers = (("psycopg", "psycopg"), ("psycopg2", "psycopg2"))
     # SQLAlchemy has a dialect for psycopg from 2.0 on.
     driver_package = "psycopg2-binary" if sa.__version__.startswith("1.") else "psycopg[binary]"
     session_modules = ("psycopg", "psycopg2", "pg8000")
     legacy_name = "postgresql"
     legacy_driver = "psycopg2"
+    past_transaction = r"\braw_connection\b|\bcreate_engine\b|\bAUTOCOMMIT\b"
 
     database_sql = lock_name_sql = "SELECT current_database()"
     session_sql = "SELECT pg_backend_pid()"

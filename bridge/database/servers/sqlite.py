@@ -35,6 +35,7 @@ class SQLite(Server):
     strict_types = False
 
     legacy_name = "sqlite"
+    past_transaction = r"\braw_connection\b|\bcreate_engine\b"
 
     size_sql = "SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"
     # 0: a backup reads the whole file anyway.

@@ -7,6 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from bridge.init.baseline.constraints import SERIAL, Item, computed, constant_name, identity
+from bridge.init.baseline.dialects import traits_of
 from bridge.init.baseline.source import WIDTH, Call, Source, literal, parsed
 from bridge.init.baseline.types import ColumnSource, evaluated
 
@@ -47,7 +48,7 @@ class Columns:
         source_of = self._sources[self._table, name]
         types = {
             d: SERIAL.get(c["type"], source_of.types[d])
-            if d == "postgresql" and c.get("autoincrement") and name not in keys[d]
+            if traits_of(d).serial_types and c.get("autoincrement") and name not in keys[d]
             else source_of.types[d]
             for d, c in found.items()
         }
@@ -89,8 +90,7 @@ class Columns:
         text = usual
         for dialect, source in types.items():
             if source != usual:
-                # MariaDB is a dialect of its own there.
-                for name_of_it in ("mysql", "mariadb") if dialect == "mysql" else (dialect,):
+                for name_of_it in traits_of(dialect).names:
                     text += f"\n.with_variant({source}, {literal(name_of_it)})"
         others = dict.fromkeys(s for s in types.values() if s != usual)
         name_of_type = "_OR_".join(map(constant_name, [usual, *others]))
@@ -113,15 +113,13 @@ class Columns:
             plain = column["default"] is None and "identity" not in column
             usual[dialect] = str(key == [name] and number and not refers and plain)
             does = bool(column.get("autoincrement")) and not types[dialect].startswith("Native(")
-            if dialect == "sqlite" and not does:
-                continue  # it counts in any case, or never
+            if traits_of(dialect).counts_by_itself and not does:
+                continue
             wanted[dialect] = str(does)
         if all(usual[dialect] == value for dialect, value in wanted.items()):
             return None
-        if "sqlite" in found:
-            wanted.setdefault("sqlite", usual["sqlite"])
+        for dialect in (d for d in found if traits_of(d).counts_by_itself):
+            wanted.setdefault(dialect, usual[dialect])
             if "False" in wanted.values():
-                wanted["sqlite"] = (
-                    "False" if found["sqlite"].get("autoincrement") is None else "True"
-                )
+                wanted[dialect] = str(found[dialect].get("autoincrement") is not None)
         return self._variants.by_dialect(wanted)

@@ -9,6 +9,7 @@ from typing import Any
 
 from bridge.database.schema.tokens import RESERVED
 from bridge.database.sql.tokens import WORD, tokens
+from bridge.init.baseline.dialects import traits_of
 from bridge.init.baseline.source import Call, Source, clause, expression, listed, literal
 
 Item = Mapping[str, Any]
@@ -122,13 +123,15 @@ def names_of(
     Nothing where any name will do: MySQL takes no notice of a primary key's.
     """
     name = item["name"]
-    if dialect == "mysql" and usual is key_name:
+    traits = traits_of(dialect)
+    if usual is key_name and not traits.names_keys:
         return ()
     if name is None:
         return (None,)
-    if dialect == "postgresql":
+    if traits.usual_names:
         return (name, None) if name == usual(table, item) else (name,)
-    if dialect == "mysql" and "refers_to" not in item and item.get("columns", [""])[0] == name:
+    is_index = traits.names_indexes and "refers_to" not in item
+    if is_index and item.get("columns", [""])[0] == name:
         return (name, None)
     return (name,)
 
@@ -166,18 +169,17 @@ SERIAL = {
 
 _PREFIX = re.compile(r"(.+)\((\d+)\)")
 
-_METHODS = ("fulltext", "spatial")
-
 
 def index_call(table: str, index: Item, columns: set[str], dialect: str) -> Call | None:
     """The index in Core's words; None where it has none."""
     known = {"name", "columns", "unique", "where", "method", "include"}
     if {*index} - known:
         return None
+    traits = traits_of(dialect)
     items: list[str] = []
     lengths = {}
     for item in index["columns"]:
-        prefix = _PREFIX.fullmatch(item) if dialect == "mysql" else None
+        prefix = _PREFIX.fullmatch(item) if traits.prefixes else None
         if item in columns:
             items.append(literal(item))
         elif prefix and prefix[1] in columns:
@@ -196,14 +198,14 @@ def index_call(table: str, index: Item, columns: set[str], dialect: str) -> Call
         arguments.append(f"{dialect}_where={clause(_with_capitals(index['where'], dialect))}")
     if lengths:
         pairs = ", ".join(f"{literal(k)}: {v}" for k, v in lengths.items())
-        arguments += [f"{name}_length={{{pairs}}}" for name in ("mysql", "mariadb")]
+        arguments += [f"{name}_length={{{pairs}}}" for name in traits.names]
     method = index.get("method")
-    if method and dialect == "mysql":
-        if method not in _METHODS:
+    if method and traits.index_methods is not None:
+        if method not in traits.index_methods:
             return None
-        arguments += [f"{n}_prefix={literal(method.upper())}" for n in ("mysql", "mariadb")]
+        arguments += [f"{name}_prefix={literal(method.upper())}" for name in traits.names]
     elif method:
-        arguments.append(f"postgresql_using={literal(method)}")
+        arguments.append(f"{dialect}_using={literal(method)}")
     if "include" in index:
         arguments.append(f"postgresql_include={listed(index['include'])}")
     return Call("op.create_index", tuple(arguments))

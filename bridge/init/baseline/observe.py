@@ -15,6 +15,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import SAWarning
 
 from bridge.database.schema import Schema, only, read_schema
+from bridge.database.servers import server_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -75,12 +76,13 @@ def observe(
             name: {column["name"]: column["type"] for column in inspector.get_columns(name)}
             for name in schema["tables"]
         }
+    read_carried, read_sql = _READERS[server_of(connection).syntax]
     carried = tuple(
         found
-        for found in _CARRIED[dialect](connection, schema)
+        for found in read_carried(connection, schema)
         if found.part is None or found.name in schema.get(found.part, {})
     )
-    tables, indexes = _OWN_SQL[dialect](connection, schema)
+    tables, indexes = read_sql(connection, schema)
     return Observed(dialect, schema, types, carried, tables, indexes)
 
 
@@ -239,14 +241,8 @@ def _mysql_sql(connection: Connection, schema: Schema) -> tuple[dict[str, str], 
     return {name: re.sub(r" AUTO_INCREMENT=\d+", "", sql) for name, sql in found.items()}, {}
 
 
-_CARRIED: Mapping[str, Callable[[Connection, Schema], Iterator[Carried]]] = {
-    "sqlite": _sqlite,
-    "postgresql": _postgresql,
-    "mysql": _mysql,
-}
-
-_OWN_SQL: Mapping[str, Callable[[Connection, Schema], tuple[dict[str, str], dict[str, str]]]] = {
-    "sqlite": _sqlite_sql,
-    "postgresql": _postgresql_sql,
-    "mysql": _mysql_sql,
+_READERS = {
+    "sqlite": (_sqlite, _sqlite_sql),
+    "postgresql": (_postgresql, _postgresql_sql),
+    "mysql": (_mysql, _mysql_sql),
 }

@@ -21,6 +21,8 @@ from bridge.init.baseline.constraints import (
     of_a_virtual_table,
     value_source,
 )
+from bridge.init.baseline.dialects import traits_of
+from bridge.init.baseline.observe import Carried, Observed
 from bridge.init.baseline.source import Call, lines, listed, literal, statement
 from bridge.init.baseline.tables import Databases, TableWriter
 from bridge.init.baseline.types import MODULES, NATIVE, ColumnSource
@@ -214,7 +216,7 @@ class _Script:
         """Yield the routines that a table needs before it, or the others."""
         for dialect, one in self._carried_of("routine"):
             texts = re.findall(r"\w+", repr(self._databases.observed[dialect].schema["tables"]))
-            needed = dialect == "postgresql" and one.name.partition("(")[0] in texts
+            needed = traits_of(dialect).calls_routines and one.name.partition("(")[0] in texts
             if needed is early:
                 yield Statement(statement(one.create), frozenset({dialect}))
 
@@ -253,7 +255,7 @@ class _Script:
         for dialect, table in self._tables[name].items():
             for key in table["foreign_keys"]:
                 late = (name, key["refers_to"]) in self._late and not carried_as_sql(key)
-                if dialect == "sqlite" or not late:
+                if traits_of(dialect).keys_to_later_tables or not late:
                     continue
                 inner = foreign_key(key).arguments
                 arguments = (
@@ -281,15 +283,21 @@ class _Script:
         table = Call("sa.table", (literal(name), *columns))
         content = Call("", tuple(values), long=True, brackets="[]")
         yield Statement(Call("op.bulk_insert", (table, content)), frozenset(self._tables[name]))
-        for column in self._tables[name].get("postgresql", {}).get("columns", ()):
-            if column.get("autoincrement"):
-                # The sequence goes on behind them.
-                table_name, counted = identifier(name), identifier(column["name"])
-                sql = (
-                    f"SELECT setval(pg_get_serial_sequence('{table_name}', '{column['name']}'), "
-                    f"max({counted})) FROM {table_name}"
-                )
-                yield Statement(statement(sql), frozenset({"postgresql"}))
+        yield from self._sequences_moved(name)
+
+    def _sequences_moved(self, name: str) -> Iterator[Statement]:
+        """Let the sequences of a table go on behind the rows that were inserted."""
+        for dialect, made in self._tables[name].items():
+            if not traits_of(dialect).serial_types:
+                continue
+            for column in made["columns"]:
+                if column.get("autoincrement"):
+                    table_name, counted = identifier(name), identifier(column["name"])
+                    sql = (
+                        f"SELECT setval(pg_get_serial_sequence('{table_name}', "
+                        f"'{column['name']}'), max({counted})) FROM {table_name}"
+                    )
+                    yield Statement(statement(sql), frozenset({dialect}))
 
     # --- downgrade ------------------------------------------------------------------------
 
@@ -302,21 +310,24 @@ class _Script:
         yield from self._dropped([(d, one) for d, one in reversed(views) if self._own(one)])
         for name in reversed(self._order):
             for dialect, table in self._tables[name].items():
+                if not traits_of(dialect).drops_late_keys:
+                    continue
                 for key in table["foreign_keys"]:
-                    if dialect == "postgresql" and (name, key["refers_to"]) in self._late:
+                    if (name, key["refers_to"]) in self._late:
                         call = Call(
                             "op.drop_constraint",
                             (literal(key["name"]), literal(name), 'type_="foreignkey"'),
                         )
                         yield Statement(call, frozenset({dialect}))
-        late = any("mysql" in self._tables[name] for name, _ in self._late)
-        if late:
-            yield Statement(statement("SET foreign_key_checks = 0"), frozenset({"mysql"}))
+        late = {dialect for name, _ in self._late for dialect in self._tables[name]}
+        settings = {d: found for d in sorted(late) if (found := traits_of(d).keys_off)}
+        for dialect, (off, _) in settings.items():
+            yield Statement(statement(off), frozenset({dialect}))
         for name in reversed(self._order):
             dialects = frozenset(self._tables[name])
             yield Statement(Call("op.drop_table", (literal(name),)), dialects)
-        if late:
-            yield Statement(statement("SET foreign_key_checks = 1"), frozenset({"mysql"}))
+        for dialect, (_, on) in settings.items():
+            yield Statement(statement(on), frozenset({dialect}))
         yield from self._dropped(list(self._carried_of("routine", "sequence", "type")))
 
     def _dropped(self, carried: Sequence[tuple[str, Carried]]) -> Iterator[Statement]:

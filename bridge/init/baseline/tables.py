@@ -23,8 +23,10 @@ from bridge.init.baseline.constraints import (
     unique,
     unique_name,
 )
+from bridge.init.baseline.dialects import traits_of
+from bridge.init.baseline.observe import Observed
 from bridge.init.baseline.source import Call, Source, literal, statement
-from bridge.init.baseline.types import ColumnSource, mysql_options
+from bridge.init.baseline.types import ColumnSource, table_options
 from bridge.init.baseline.variants import Statement, Variants
 
 if TYPE_CHECKING:
@@ -160,30 +162,34 @@ class TableWriter:
 
     def _foreign_key(self, key: Item, dialect: str) -> Call | None:
         """Return a foreign key; SQLite takes one to a table that is made later."""
-        later = dialect != "sqlite" and key["refers_to"] in self._late
-        return None if later else foreign_key(key)
+        later = key["refers_to"] in self._late
+        return None if later and not traits_of(dialect).keys_to_later_tables else foreign_key(key)
 
     # --- options --------------------------------------------------------------------------
 
     def _options(self) -> Iterator[str]:
-        if "mysql" in self._by and (options := mysql_options(self._by["mysql"])):
+        for dialect, table in self._by.items():
+            options = table_options(table, dialect)
+            if not options:
+                continue
             name = re.sub(r"\W", "_", "_".join(value for _, value in options)).upper()
             pairs = [
-                f'    "{dialect}_{key}": {literal(value)},'
-                for dialect in ("mysql", "mariadb")
+                f'    "{called}_{key}": {literal(value)},'
+                for called in traits_of(dialect).names
                 for key, value in options
             ]
             yield "**" + self._variants.constant(name, "\n".join(["{", *pairs, "}"]))
-        if "sqlite" in self._by:
-            if any(column.get("autoincrement") for column in self._by["sqlite"]["columns"]):
-                yield "sqlite_autoincrement=True"
-            if "without rowid" in self._by["sqlite"].get("options", ()):
-                yield "sqlite_with_rowid=False"
+        for dialect, table in self._by.items():
+            counts = any(column.get("autoincrement") for column in table["columns"])
+            if counts and traits_of(dialect).counts_by_itself:
+                yield f"{dialect}_autoincrement=True"
+            if "without rowid" in table.get("options", ()):
+                yield f"{dialect}_with_rowid=False"
 
 
 def _with_unique(table: Item, dialect: str, by: Mapping[str, Item]) -> Item:
     """Make MySQL's unique indexes unique constraints where another database has such."""
-    if dialect != "mysql":
+    if not traits_of(dialect).unique_indexes:
         return table
     unique, indexes = [], []
     for index in table["indexes"]:
@@ -193,7 +199,7 @@ def _with_unique(table: Item, dialect: str, by: Mapping[str, Item]) -> Item:
         others = [
             other
             for d, t in by.items()
-            if d != "mysql"
+            if not traits_of(d).unique_indexes
             for other in t["unique"]
             if other["columns"] == index["columns"]
         ]

@@ -17,6 +17,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.types import TypeEngine
 
 from bridge.database.schema import read_schema
+from bridge.database.servers import server_of
+from bridge.init.baseline.dialects import traits_of
+from bridge.init.baseline.observe import Observed
 from bridge.init.baseline.source import clause, literal
 
 if TYPE_CHECKING:
@@ -77,8 +80,10 @@ class ColumnSource:
     defaults: Mapping[str, str | None]
 
 
-def mysql_options(table: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
-    """Return the options of a MySQL table that are not the server's own."""
+def table_options(table: Mapping[str, Any], dialect: str) -> tuple[tuple[str, str], ...]:
+    """Return the options of a table that are not the server's own."""
+    if not traits_of(dialect).table_options:
+        return ()
     found = {"charset": table.get("charset"), "collate": table.get("collation")}
     if table.get("engine") not in (None, "InnoDB"):
         found["engine"] = table["engine"]
@@ -96,7 +101,7 @@ def decide(
     columns = _columns(observed)
     candidates = {key: _candidates(found, observed, key) for key, found in columns.items()}
     options = {
-        (dialect, table): mysql_options(found) if dialect == "mysql" else ()
+        (dialect, table): table_options(found, dialect)
         for dialect, seen in observed.items()
         for table, found in seen.schema["tables"].items()
     }
@@ -255,12 +260,13 @@ def _written(kind: TypeEngine[Any]) -> Iterator[str]:
         return
     if text.startswith("UUID("):  # neither this one
         where, text = "postgresql", "UUID()"
-    if where == "postgresql" and text.startswith("ENUM("):
-        text = f"{text[:-1]}, create_type=False)"
     text = _LENGTH.sub(r"\1", text) if "(length=" in text else text
     if "(precision=" in text and where == "sa":
         text = _PRECISION.sub(lambda m: m[1] + (f", {m[2]}" if m[2] else ""), text)
-    yield f"{where}.{text}"
+    source = f"{where}.{text}"
+    if source.startswith("postgresql.ENUM("):
+        source = f"{source[:-1]}, create_type=False)"
+    yield source
 
 
 def _valid(source: str) -> bool:
@@ -326,15 +332,16 @@ def _tables(
     connection: Connection, probes: Sequence[Probe], metadata: sa.MetaData, number: int
 ) -> list[tuple[sa.Table, Sequence[Probe]]]:
     """Tables with the columns: one, or more where the database refuses it."""
+    server = server_of(connection)
     options: dict[str, Any] = {
-        f"{name}_{key}": value for key, value in probes[0].options for name in ("mysql", "mariadb")
+        f"{name}_{key}": value
+        for key, value in probes[0].options
+        for name in traits_of(server.family).names
     }
-    # Where a refusal would be the end of the transaction.
-    transactional = connection.dialect.name == "postgresql"
     try:
         columns = [_column(f"probe_{place}", probe) for place, probe in enumerate(probes)]
         table = sa.Table(f"{_PROBE}{number}", metadata, *columns, **options)
-        with connection.begin_nested() if transactional else nullcontext():
+        with connection.begin_nested() if server.refusals_end_transactions else nullcontext():
             table.create(connection, checkfirst=False)
     except (SQLAlchemyError, TypeError, ValueError):
         if len(probes) == 1:

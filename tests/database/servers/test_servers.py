@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime, timedelta, timezone
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from support.databases import Database, ServerDatabase
 
+import bridge
 from bridge.database.dump.files import kind_of, kind_of_backup
 from bridge.database.engine import connect, make_engine, read_only
 from bridge.database.lock import lock_of
@@ -271,3 +273,62 @@ def test_releases_of_bridge_exclude_each_other() -> None:
     )
     assert len(mysql.marks) == 64
     assert server_named("mariadb").lock(hashed) == mysql
+
+
+# --- who asks which kind it is ------------------------------------------------------------
+
+KINDS = {"sqlite", "postgresql", "mysql", "mariadb"}
+
+# The worker's process has only itself; a reader of SQL knows grammars, not servers.
+APART = ("database/servers/", "database/sql/", "legacy/worker/")
+
+ASKING = {
+    "database/dump/__init__.py": 1,  # the dumpers
+    "database/guard.py": 1,  # loaded by the worker's process
+    "database/journal/table.py": 1,  # a type in SQLAlchemy's words
+    "database/schema/__init__.py": 1,  # the readers of schemas
+    "database/schema/mysql.py": 1,  # what MariaDB says in other words
+    "database/schema/tokens.py": 1,  # a grammar
+    "database/seeding/catalog/__init__.py": 1,  # the readers of what tables ask of their rows
+    "database/seeding/limits.py": 1,
+    "init/baseline/dialects.py": 1,
+    "init/baseline/observe.py": 1,
+    "init/baseline/types.py": 1,
+    "output/check_text.py": 1,  # names for people: it may not import a database's package
+    "revisions/ownership.py": 1,  # two grammars
+    "snapshots/writing.py": 1,
+}
+
+
+def kinds_in(node: ast.AST | None) -> set[object]:
+    if isinstance(node, ast.Constant):
+        return {node.value} & KINDS if isinstance(node.value, str) else set()
+    if isinstance(node, (ast.Tuple, ast.Set, ast.List)):
+        return {kind for element in node.elts for kind in kinds_in(element)}
+    return set()
+
+
+def asks(node: ast.AST) -> bool:
+    """Whether a piece of code asks for a kind: it compares with a name, or looks up by names."""
+    if isinstance(node, ast.Compare):
+        return any(map(kinds_in, [node.left, *node.comparators]))
+    if isinstance(node, ast.Attribute):
+        return node.attr == "is_mariadb"
+    if isinstance(node, ast.Constant):
+        return node.value == "is_mariadb"
+    if isinstance(node, ast.Dict):
+        return sum(bool(kinds_in(key)) for key in node.keys) >= 2
+    if isinstance(node, ast.Subscript):
+        return bool(kinds_in(node.slice))
+    return isinstance(node, (ast.For, ast.comprehension)) and bool(kinds_in(node.iter))
+
+
+def test_which_kind_it_is_is_asked_in_few_places() -> None:
+    """What differs from one kind to another is in `database/servers/`, one file a kind."""
+    root = Path(bridge.__file__).parent
+    found = {}
+    for path in sorted(root.rglob("*.py")):
+        name = path.relative_to(root).as_posix()
+        if not name.startswith(APART):
+            found[name] = sum(map(asks, ast.walk(ast.parse(path.read_text(encoding="utf-8")))))
+    assert {name: count for name, count in found.items() if count} == ASKING

@@ -33,24 +33,6 @@ _REFERENCES = (
     "AND REFERENCED_TABLE_NAME IS NOT NULL ORDER BY TABLE_NAME, CONSTRAINT_NAME, ORDINAL_POSITION"
 )
 
-# The version that has checks, how it tells them, and how it shows a quote in them.
-_CHECKS = {
-    "mysql": (
-        (8, 0, 16),
-        "SELECT t.TABLE_NAME, k.CONSTRAINT_NAME, k.CHECK_CLAUSE "
-        "FROM information_schema.CHECK_CONSTRAINTS k JOIN information_schema.TABLE_CONSTRAINTS t "
-        "ON t.CONSTRAINT_SCHEMA = k.CONSTRAINT_SCHEMA AND t.CONSTRAINT_NAME = k.CONSTRAINT_NAME "
-        "AND t.CONSTRAINT_TYPE = 'CHECK' WHERE k.CONSTRAINT_SCHEMA = DATABASE()",
-        "\\'",
-    ),
-    "mariadb": (
-        (),
-        "SELECT TABLE_NAME, CONSTRAINT_NAME, CHECK_CLAUSE "
-        "FROM information_schema.CHECK_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()",
-        "'",
-    ),
-}
-
 
 def read(connection: Connection, found: Found) -> None:
     """Read the tables of the database."""
@@ -89,10 +71,10 @@ def read(connection: Connection, found: Found) -> None:
     for table, name, schema, to, ours, theirs in rows(connection, _REFERENCES):
         found.references[table][name, schema, to].append((ours, theirs))
     dialect: Any = connection.dialect
-    since, sql, quote = _CHECKS[server_of(connection).name]
-    if dialect.server_version_info >= since:
-        for table, name, text in rows(connection, sql):
-            found.checks[table].append(Rule(name, (), text.replace(quote, "'")))
+    server = server_of(connection)
+    if dialect.server_version_info >= server.checks_since:
+        for table, name, text in rows(connection, server.checks_sql):
+            found.checks[table].append(Rule(name, (), text.replace(server.checks_quote, "'")))
 
 
 _LETTERS = {"utf8mb4": "all", "utf16": "all", "utf32": "all"}
