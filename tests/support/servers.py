@@ -12,7 +12,10 @@ The upper part of this file, and the guard, need nothing but the standard librar
 from __future__ import annotations
 
 import atexit
+import base64
 import contextlib
+import hashlib
+import hmac
 import json
 import os
 import pwd
@@ -229,6 +232,9 @@ class Server:
         # A forked child has this object too, and its exit must not take the parent's server along.
         if guard is None or self._owner != os.getpid():
             return
+        for engine in self._engines.values():
+            engine.dispose()
+        self._engines.clear()
         self._guard = None
         atexit.unregister(self.stop)
         assert guard.stdin is not None
@@ -265,14 +271,17 @@ class Server:
 
     def _engine(self, database: str) -> Engine:
         import sqlalchemy as sa
-        from sqlalchemy.pool import NullPool
+        from sqlalchemy.pool import NullPool, QueuePool
 
         # Kept: an engine's first connection asks a dozen questions that need no second answer.
         url = self.url(database)
         if url not in self._engines:
+            kept = database == self.maintenance_database
             self._engines[url] = sa.create_engine(
                 url,
-                poolclass=NullPool,
+                # Every database of a test is made and dropped there.
+                poolclass=QueuePool if kept else NullPool,
+                pool_pre_ping=kept,
                 isolation_level="AUTOCOMMIT",
                 connect_args=self.connect_arguments,
             )
@@ -340,7 +349,21 @@ class PostgreSQL(Server):
         yield from sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
 
     def _files(self) -> dict[str, str]:
-        return {"password": self.password + "\n"}
+        return {"password": self._stored_password() + "\n"}
+
+    def _stored_password(self) -> str:
+        """What the server keeps of the password, made here: with one round instead of 4096.
+
+        The rounds were most of what a client needs to connect, and what else they cost is what
+        somebody pays who has stolen this and looks for the password.
+        """
+        salt = secrets.token_bytes(16)
+        salted = hashlib.pbkdf2_hmac("sha256", self.password.encode(), salt, 1)
+        client, server = (
+            hmac.digest(salted, name, "sha256") for name in (b"Client Key", b"Server Key")
+        )
+        parts = (base64.b64encode(x).decode() for x in (hashlib.sha256(client).digest(), server))
+        return f"SCRAM-SHA-256$1:{base64.b64encode(salt).decode()}${':'.join(parts)}"
 
     def _commands(self) -> list[list[str]]:
         settings = {
@@ -356,6 +379,7 @@ class PostgreSQL(Server):
             "checkpoint_timeout": "1h",
             "autovacuum": "off",
             "jit": "off",
+            "update_process_title": "off",
             "shared_buffers": "16MB",
             "max_connections": 50,
             # In the data folder, not in /dev/shm: gone with the folder, whatever happens.
