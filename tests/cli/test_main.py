@@ -336,7 +336,7 @@ def test_an_error_in_the_middle_carries_what_was_done(project: Project, old: Dat
                 "no such table: no_such_table"
                 f"\nSQL: ALTER TABLE no_such_table ADD COLUMN note VARCHAR(200)\n"
                 f"At: {script}, line 12",
-                "help": "Mend what it complains of, then run: bridge dbupdate",
+                "help": "Fix the error above, then run: bridge dbupdate",
                 "state_of_data": "The 3 steps before it stay done, up to 'stamp reviews_base, "
                 "shop_base'. What the revision shop_notes had done is rolled back.",
                 "steps": [
@@ -419,7 +419,7 @@ def test_a_legacy_script_that_fails(project: Project, old: Database) -> None:
                 "message": "Version 3 of the legacy repository shop failed "
                 f"({script}, line 3):\nOperationalError: no such table: no_such_table\n"
                 "SQL: INSERT INTO no_such_table VALUES (1)",
-                "help": "Mend what it complains of, then run: bridge dbupdate",
+                "help": "Fix the error above, then run: bridge dbupdate",
                 "state_of_data": "The database is at version 2 of shop, as its row says; version 3 "
                 "has changed nothing.",
             }
@@ -595,7 +595,7 @@ def test_a_module_is_removed(project: Project, sqlite_database: Database) -> Non
     assert (failed.exit_code, error["code"], error["help"]) == (
         8,
         "revision-failed",
-        "Mend what it complains of, then run: bridge modules remove coupons",
+        "Fix the error above, then run: bridge modules remove coupons",
     )
     for name, undo in (("ends", "ALTER TABLE coupons DROP COLUMN ends"),
                        ("base", "DROP TABLE coupons")):  # fmt: skip

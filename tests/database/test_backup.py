@@ -83,8 +83,8 @@ def test_a_failed_upgrade_is_undone_by_the_command_that_its_error_names(
         sample.bridge(old).dbupdate(backup=True)
     (backup,) = backups(place_of(old, sample))
     assert caught.value.help == (
-        "Mend what it complains of, then run: bridge dbupdate\n"
-        f"Or put back the backup: bridge restore {backup}"
+        "Fix the error above, then run: bridge dbupdate\n"
+        f"Or restore the backup: bridge restore {backup}"
     )
     assert stat.S_IMODE(backup.stat().st_mode) == 0o600
     assert old.contents() != before

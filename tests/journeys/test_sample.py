@@ -244,7 +244,7 @@ def test_a_new_install_that_stops_gets_its_default_rows_from_the_next_run(
     path.write_text(text.replace("def upgrade()", "def upgrade(needed)"))
     with pytest.raises(RevisionFailedError) as caught:
         sample.bridge(sqlite_database).dbupdate()
-    assert caught.value.help == "Mend what it complains of, then run: bridge dbupdate"
+    assert caught.value.help == "Fix the error above, then run: bridge dbupdate"
     path.write_text(text)
     report = sample.bridge(sqlite_database).dbupdate()
     assert str(report.steps[-1][0]) == "foundations sample_hook_f:lay"
@@ -294,7 +294,7 @@ def test_a_hook_that_failed_leaves_nothing_and_is_called_again(
     error = caught.value
     assert (error.message, error.help) == (
         "The hook sample_hook_c:lay failed: KeyError: 'no settings'",
-        "Mend the hook, then run: bridge dbupdate",
+        "Fix the hook, then run: bridge dbupdate",
     )
     count = len(error.steps)
     assert error.state_of_data.startswith(f"The {count} steps before it stay done, up to 'upgrade ")

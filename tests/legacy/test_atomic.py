@@ -338,7 +338,7 @@ def test_such_a_version_is_not_run_over_what_a_killed_run_has_done(
     with pytest.raises(LegacyError) as failed:
         bridge.dbupdate(from_statement=1)
     assert failed.value.help.startswith(
-        "Mend what it complains of, then run: bridge resume --from-statement 1"
+        "Fix the error above, then run: bridge resume --from-statement 1"
     )
     project.repository({"001_notes": CREATE_NOTES, "002_apart": made})
     bridge.dbupdate(from_statement=1)

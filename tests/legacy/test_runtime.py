@@ -185,7 +185,7 @@ def test_a_requirement_that_is_not_here_wants_a_private_runtime_of_its_own(
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
-        (None, "legacy_python names {}, which is not there."),
+        (None, "legacy_python names {}, which does not exist."),
         ("exit 3", "legacy_python ({}) cannot import sqlalchemy-migrate: exit status 3"),
         (
             'echo "Traceback" >&2; echo "ModuleNotFoundError: No module named \'migrate\'" >&2'

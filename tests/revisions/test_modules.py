@@ -828,7 +828,7 @@ def test_foundations_that_a_run_left_unlaid_are_laid_by_the_next(
         modelled.bridge(database, **core).dbupdate(backup=False)
     assert (caught.value.message, caught.value.help) == (
         "The hook gallery_models:lay failed: ZeroDivisionError: division by zero",
-        "Mend the hook, then run: bridge dbupdate",
+        "Fix the hook, then run: bridge dbupdate",
     )
     sys.modules["gallery_models"].ZERO = 1  # type: ignore[attr-defined]
     report = modelled.bridge(database, **core).dbupdate()

@@ -153,7 +153,7 @@ def test_a_script_that_stops_again_and_again_ends_as_one_that_does_not(
         file.write_text(str(point))
         error = project.refused(broken)
         assert f"RuntimeError: stopped at {point}" in error.message
-        assert error.state_of_data.endswith("the next run goes on behind it.")
+        assert error.state_of_data.endswith("the next run resumes behind it.")
         assert versions(broken) == {"app": 1}
     file.write_text("")
     project.update(broken)
@@ -224,7 +224,7 @@ def test_a_revision_that_stops_again_and_again_ends_as_one_that_does_not(
         file.write_text(str(point))
         with pytest.raises(RevisionFailedError, match=f"stopped at {point}") as caught:
             bridge(scripts, broken).dbupdate()
-        assert caught.value.state_of_data.endswith("the next run goes on behind it.")
+        assert caught.value.state_of_data.endswith("the next run resumes behind it.")
         status = bridge(scripts, broken).status()
         assert (status.interrupted, status.kind) == ("upgrade things", "fresh")
     file.write_text("")
@@ -278,7 +278,7 @@ def test_a_schema_that_has_changed_since_is_told(
         bridge(scripts, database).dbupdate()
     message, found, expected = caught.value.message.splitlines()
     assert message == (
-        "The step 'upgrade half' was cut short at its statement 4, and cannot go on by itself."
+        "The step 'upgrade half' was interrupted at its statement 4, and cannot resume by itself."
     )
     assert found.startswith(f"Found: since the step was interrupted, {words}")
     assert expected == (
@@ -354,7 +354,7 @@ def test_what_cannot_be_written_down_is_told(
     )
     with pytest.raises(RevisionFailedError) as caught:
         bridge(scripts, database).dbupdate()
-    assert f"cannot go on in the middle of it, because {why}: put back a backup" in (
+    assert f"cannot resume in the middle of it, because {why}: put back a backup" in (
         caught.value.state_of_data
     )
     with pytest.raises(ResumeError, match=f"how far it came is not known, because {why}"):

@@ -144,6 +144,7 @@ class Server:
     checks_sql = ""
     """Asks for the CHECKs of the database: table, name, condition. Only where others do not."""
     checks_since: tuple[int, ...] = ()
+    checks_quote = "'"
     """The version from which on it has CHECKs."""
 
     def size(self, connection: Connection) -> int:

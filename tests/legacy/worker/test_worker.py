@@ -40,7 +40,7 @@ def test_a_gate_shows_its_message_and_the_version_stays(
         "(ROOT/legacy/app/versions/003_gate.py, line 8):\n"
         "Exception: 1 notes are not migrated.\nRun the online migration first."
     )
-    assert error.help.splitlines()[0] == "Mend what it complains of, then run: bridge dbupdate"
+    assert error.help.splitlines()[0] == "Fix the error above, then run: bridge dbupdate"
     assert error.state_of_data == (
         "The database is at version 2 of app, as its row says; version 3 has changed nothing."
     )

@@ -60,13 +60,13 @@ def test_what_is_not_committed_is_forgotten() -> None:
             state("mariadb", STAMP, recorder=recorder(2)),
             LEGACY,
             "The step before it stays done, up to 'stamp base'. What 'legacy app 3' had changed "
-            "before stays and is written down: the next run goes on behind it.",
+            "before stays and is written down: the next run resumes behind it.",
         ),
         (
             state("mysql", recorder=recorder(2, "it calls a procedure")),
             LEGACY,
             "What 'legacy app 3' had changed before may have stayed, and bridge cannot go on in "
-            "the middle of it, because it calls a procedure: put back a backup before you run it "
+            "the middle of it, because it calls a procedure: restore a backup before you run it "
             "again, or undo it by hand.",
         ),
     ],
@@ -107,7 +107,7 @@ def test_after_a_revision(dialect: str, transactional: bool, words: str) -> None
             LEGACY,
             False,
             "The step before it stays done, up to 'stamp base'. Statements of 'legacy app 3' that "
-            "had run may have stayed: put back a backup before you run it again, or undo them by "
+            "had run may have stayed: restore a backup before you run it again, or undo them by "
             "hand.",
         ),
         (
@@ -142,7 +142,7 @@ def test_the_errors() -> None:
     stopped = cannot_resume("upgrade r1", 4, "a table", "no table")
     assert stopped.code == "cannot-resume"
     assert stopped.message == (
-        "The step 'upgrade r1' was cut short at its statement 4, and cannot go on by itself.\n"
+        "The step 'upgrade r1' was interrupted at its statement 4, and cannot resume by itself.\n"
         "Found: a table.\n"
         "Expected: no table."
     )
