@@ -6,7 +6,7 @@ import copy
 import functools
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -15,8 +15,11 @@ from bridge.cli.errors import speaking
 from bridge.cli.options import Command, config_option, debug_option, url_option
 from bridge.database.secrets import scrub
 from bridge.database.url import environment_url
-from bridge.model.steps import Plan
 from bridge.output.console import Output
+from bridge.output.text import print_plan
+
+if TYPE_CHECKING:
+    from bridge.model.steps import Plan
 
 
 def common(command: Command) -> Command:
@@ -81,7 +84,7 @@ def program() -> str:
 
 def can_ask(output: Output) -> bool:
     """Return whether there is somebody at a terminal."""
-    return not output.as_json and sys.stdin.isatty() and output.console.is_terminal
+    return not output.as_json and sys.stdin.isatty() and output.out.is_terminal
 
 
 def asking(output: Output, yes: bool, *, default: bool = True) -> Callable[[Plan], bool]:
@@ -90,7 +93,7 @@ def asking(output: Output, yes: bool, *, default: bool = True) -> Callable[[Plan
         return lambda _plan: True
 
     def ask(plan: Plan) -> bool:
-        output.plan(plan)
+        print_plan(output, plan)
         return click.confirm("Go on?", default=default)
 
     return ask

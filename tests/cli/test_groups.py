@@ -49,7 +49,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     result = CliRunner().invoke(main, ["deploy"], prog_name="bridge")
     assert (result.exit_code, result.stdout) == (2, "")
     assert result.stderr == (
-        "Usage: bridge [OPTIONS] COMMAND [ARGS]...\nTry 'bridge -h' for help.\n\n"
+        "Usage: bridge [OPTIONS] COMMAND [ARGS]...\nTry 'bridge --help' for help.\n\n"
         "Error: No such command 'deploy'.\n"
     )
 

@@ -12,7 +12,7 @@ from bridge.api import Bridge
 from bridge.cli.common import common
 from bridge.cli.options import FILE, json_option, scratch_options
 from bridge.database.secrets import scrub
-from bridge.output.check_text import scrubbed
+from bridge.output.check_text import CheckText, print_checked, scrubbed
 from bridge.output.console import Output
 from bridge.output.html import page as as_page
 from bridge.output.junit import junit as as_junit
@@ -44,9 +44,9 @@ def check(bridge: Bridge, output: Output, urls: Sequence[str], **options: Any) -
         (options.pop("junit"), as_junit),
         (options.pop("page"), as_page),
     ]
-    found = bridge.check(urls, progress=output.check_progress(), **options)
+    found = bridge.check(urls, progress=CheckText(output.errors), **options)
     checked = scrubbed(found, lambda text: scrub(bridge.scrub(text), *urls))
-    output.checked(checked)
+    print_checked(output, checked)
     for path, write in files:
         if path is not None:
             path.write_text(write(checked), encoding="utf-8")

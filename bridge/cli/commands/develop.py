@@ -16,6 +16,8 @@ from bridge.database.secrets import scrub
 from bridge.model.errors import RevisionsError
 from bridge.output.console import Output
 from bridge.output.diagram_formats import RENDERERS
+from bridge.output.freeze_text import FreezeText, print_freeze
+from bridge.output.init_text import print_init
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -34,7 +36,12 @@ WITH_PLUGINS = "--with-plugins"
 def revision(bridge: Bridge, output: Output, branch: str, message: str, **options: Any) -> None:
     """Write a new Alembic revision into the folder of its branch."""
     path, kept = bridge.revision(branch, message, **options)
-    output.revision(path, kept)
+    output.line(("green", "Written"), f": {path}")
+    if kept:
+        output.notify(
+            f"In the database, in no model, and left alone, because no script of this branch "
+            f"makes them: {', '.join(kept)}"
+        )
 
 
 @click.command(
@@ -80,9 +87,12 @@ def graph(bridge: Bridge, output: Output, file: Path | None, no_database: bool) 
 
     Reads only. Without a database the scripts alone are drawn.
     """
+    # rich, 0.05 s: no other command of a developer's draws.
+    from bridge.output.diagram_tree import print_tree
+
     drawing = bridge.drawing(scripts_only=no_database)
     if file is None:
-        output.graph(drawing)
+        print_tree(output, drawing)
         return
     text = RENDERERS[file.suffix.lower()](drawing)
     try:
@@ -129,7 +139,7 @@ def freeze(
 
     From then on dbupdate replays it, without the legacy runtime. It is done once, by a developer.
     """
-    output.freeze(bridge.freeze(urls, progress=output.freeze_progress(), **options))
+    print_freeze(output, bridge.freeze(urls, progress=FreezeText(output.errors), **options))
 
 
 @click.command()
@@ -183,7 +193,7 @@ def init(legacy: Sequence[Path], as_json: bool, debug: bool, **options: Any) -> 
 
     output = Output(as_json=as_json, debug=debug, hide=lambda text: scrub(text, *options["urls"]))
     with speaking(output, alone=as_json):
-        beginning = begin(legacy, InitOptions(progress=output.freeze_progress(), **options))
-        output.beginning(beginning)
+        beginning = begin(legacy, InitOptions(progress=FreezeText(output.errors), **options))
+        print_init(output, beginning)
         if not beginning.proved:
             raise click.exceptions.Exit(RevisionsError.exit_status)

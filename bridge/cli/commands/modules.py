@@ -13,6 +13,7 @@ from bridge.cli.groups import GroupWithDefault
 from bridge.cli.options import RunOptions, backup_option, json_option, lock_option
 from bridge.model.errors import NotConfirmedError
 from bridge.output.console import Output
+from bridge.output.text import print_modules, print_report
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -28,7 +29,7 @@ def modules() -> None:
 @common
 def list_modules(bridge: Bridge, output: Output) -> None:
     """List them: on, off or not installed, current revision, head. Reads only."""
-    output.modules(bridge.modules())
+    print_modules(output, bridge.modules())
 
 
 @modules.command("remove")
@@ -50,7 +51,7 @@ def remove_module(
     with contextlib.closing(output.progress()) as progress:
         confirm = asking(output, yes, default=False)
         report = bridge.remove_module(name, confirm=confirm, progress=progress, **options)
-    output.report(report)
+    print_report(output, report)
     if bridge.config.modules[name].enabled:
         output.notify(
             f"The module is still on: dbupdate would install it again. Switch it off first: "

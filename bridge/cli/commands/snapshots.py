@@ -20,6 +20,7 @@ from bridge.cli.options import (
     versions_of,
 )
 from bridge.output.console import Output
+from bridge.output.snapshot_text import print_imported, print_snapshot, print_snapshots
 
 
 @click.group(cls=GroupWithDefault, default="list")
@@ -33,7 +34,7 @@ def snapshot() -> None:
 @common
 def list_snapshots(bridge: Bridge, output: Output, folder: Path | None) -> None:
     """List them: at which versions each is, its kind and size. Reads only."""
-    output.snapshots(bridge.snapshots(folder))
+    print_snapshots(output, bridge.snapshots(folder))
 
 
 @snapshot.command("create")
@@ -73,7 +74,7 @@ def create_snapshot(
     if kind is None and source is not click.core.ParameterSource.COMMANDLINE:
         kind = "sqlite"
     found = bridge.create_snapshot(at, kind=kind, progress=output.remarks(), **options)
-    output.snapshot(found)
+    print_snapshot(output, found)
 
 
 @snapshot.command("import")
@@ -103,4 +104,4 @@ def import_snapshot(
     if keep and not options["anonymize"]:
         raise click.UsageError("--keep is for --anonymize: without it, every text stays.")
     found = bridge.import_snapshot(file, keep=keep, progress=output.remarks(), **options)
-    output.imported(found)
+    print_imported(output, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,15 @@ from bridge.cli.options import (
 from bridge.legacy.methods import Methods
 from bridge.model.errors import DriftError, NotConfirmedError
 from bridge.output.console import Output
+from bridge.output.rehearsal_text import print_rehearsal
+from bridge.output.text import (
+    print_history,
+    print_plan,
+    print_report,
+    print_restored,
+    print_status,
+    print_verification,
+)
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -42,7 +52,7 @@ def status(bridge: Bridge, output: Output, exit_code: bool) -> None:
     """Say where the database stands. Reads only."""
     state = bridge.status()
     pending = None if state.problem else len(bridge.plan_from(state).steps)
-    output.status(state, pending)
+    print_status(output, state, pending)
     if exit_code and state.problem:
         raise click.exceptions.Exit(state.problem.exit_status)
     if exit_code and pending:
@@ -55,7 +65,7 @@ def status(bridge: Bridge, output: Output, exit_code: bool) -> None:
 @common
 def plan(bridge: Bridge, output: Output, method: Methods) -> None:
     """Say what dbupdate would do, step by step. Reads only."""
-    output.plan(bridge.plan(method=method))
+    print_plan(output, bridge.plan(method=method))
 
 
 @dataclass(frozen=True)
@@ -120,7 +130,7 @@ def dbupdate(bridge: Bridge, output: Output, **options: Any) -> None:
     if asked.sql:
         _print_sql(bridge, output, asked)
     elif asked.dry_run:
-        output.plan(bridge.plan(method=asked.method))
+        print_plan(output, bridge.plan(method=asked.method))
     elif asked.rehearse:
         _rehearse(bridge, output, asked)
     else:
@@ -139,7 +149,10 @@ def _print_sql(bridge: Bridge, output: Output, asked: _Upgrade) -> None:
     script = bridge.sql(
         starts=asked.starts or None, accept_drift=asked.accept_drift, progress=output.remarks()
     )
-    output.sql(script)
+    if output.as_json:
+        script = json.dumps({"sql": script}, indent=2, ensure_ascii=False) + "\n"
+    # In a value, too, no word may become another one.
+    output.bytes(script)
 
 
 def _rehearse(bridge: Bridge, output: Output, asked: _Upgrade) -> None:
@@ -147,14 +160,14 @@ def _rehearse(bridge: Bridge, output: Output, asked: _Upgrade) -> None:
         rehearsal = bridge.rehearse(
             progress=progress, method=asked.method, accept_drift=asked.accept_drift
         )
-    output.rehearsal(rehearsal)
+    print_rehearsal(output, rehearsal)
 
 
 def _update(bridge: Bridge, output: Output, yes: bool, **options: Unpack[RunOptions]) -> None:
     """Ask, run and report, as dbupdate and resume do."""
     with contextlib.closing(output.progress()) as progress:
         report = bridge.dbupdate(confirm=asking(output, yes), progress=progress, **options)
-    output.report(report)
+    print_report(output, report)
 
 
 @click.command()
@@ -169,7 +182,7 @@ def _update(bridge: Bridge, output: Output, yes: bool, **options: Unpack[RunOpti
 @common
 def history(bridge: Bridge, output: Output, limit: int) -> None:
     """Say which runs have changed the database, and how each step ended. Reads only."""
-    output.history(bridge.history()[-limit:])
+    print_history(output, bridge.history()[-limit:])
 
 
 @click.command()
@@ -209,7 +222,7 @@ def restore(bridge: Bridge, output: Output, file: Path, yes: bool, **options: An
     if not yes:
         _ask_to_restore(bridge, output, file)
     before = bridge.restore(file, progress=output.progress(), **options)
-    output.restored(file, before)
+    print_restored(output, file, before)
 
 
 def _ask_to_restore(bridge: Bridge, output: Output, file: Path) -> None:
@@ -232,7 +245,7 @@ def _ask_to_restore(bridge: Bridge, output: Output, file: Path) -> None:
 def verify(bridge: Bridge, output: Output) -> None:
     """Compare the schema with what was recorded of the version that it is at. Reads only."""
     verification = bridge.verify()
-    output.verification(verification)
+    print_verification(output, verification)
     if verification.stops:
         raise click.exceptions.Exit(DriftError.exit_status)
 
@@ -266,4 +279,4 @@ def adopt(
     """
     with contextlib.closing(output.progress()) as progress:
         report = bridge.adopt(versions, confirm=asking(output, yes), progress=progress, **options)
-    output.report(report)
+    print_report(output, report)
