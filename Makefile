@@ -70,6 +70,10 @@ check-generated: $(VENV) ## fails when a file that is made from the code is stal
 benchmark: $(VENV) ## measures bridge beside Alembic on 1,000 revisions
 	.venv/bin/python benchmarks/branches.py
 
+.PHONY: benchmark-startup
+benchmark-startup: $(VENV) ## measures commands with nothing to do beside Alembic's (fails above 0.65)
+	.venv/bin/python benchmarks/startup.py
+
 .PHONY: benchmark-replay
 benchmark-replay: $(VENV) ## measures a replay beside sqlalchemy-migrate and the database's client
 	@scripts/install-servers

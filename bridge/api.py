@@ -10,15 +10,8 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from sqlalchemy.engine import Engine
 
-from bridge.model.config import Config
-from bridge.model.diagram import Drawing
 from bridge.model.errors import ConfigError
-from bridge.model.journal import PastRun
 from bridge.model.names import CORE
-from bridge.model.progress import Progress
-from bridge.model.results import Backup, Imported, Rehearsal, Report, Snapshot, Verification
-from bridge.model.state import ModuleState, State
-from bridge.model.steps import Plan
 from bridge.project import Database, Project
 from bridge.upgrade import status as statuses
 from bridge.upgrade.run import LOCK_SECONDS, RunOptions, dbupdate, plan_upgrade
@@ -29,7 +22,14 @@ if TYPE_CHECKING:
 
     from bridge.legacy.methods import Methods
     from bridge.model.checks import Checked
+    from bridge.model.config import Config
+    from bridge.model.diagram import Drawing
     from bridge.model.frozen import Freeze
+    from bridge.model.journal import PastRun
+    from bridge.model.progress import Progress
+    from bridge.model.results import Backup, Imported, Rehearsal, Report, Snapshot, Verification
+    from bridge.model.state import ModuleState, State
+    from bridge.model.steps import Plan
 
 ALEMBIC_WRITES = {"upgrade", "downgrade", "stamp"}
 

@@ -8,23 +8,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bridge.api import Bridge
-from bridge.cli.main import bound, main
-from bridge.project import Database
+from bridge.cli.groups import LazyCommands
+from bridge.cli.main import COMMANDS
 
-Source = Bridge | Path | str | Callable[[], Bridge]
-"""A `Bridge`, a configuration file, or a function that gives the one to use."""
+if TYPE_CHECKING:
+    from bridge.api import Bridge
+    from bridge.project import Database
+
+    Source = Bridge | Path | str | Callable[[], Bridge]
+    """A `Bridge`, a configuration file, or a function that gives the one to use."""
 
 
 def group(
     config: Source, *, name: str = "db", url: Database | Callable[[], Database] | None = None
 ) -> click.Group:
-    """A group of all of bridge's commands, for the application's own group.
+    """Return a group of all of bridge's commands, for the application's own group.
 
     Their messages say what to type on the application's command line.
 
@@ -40,15 +44,33 @@ def group(
 
 def commands(
     config: Source, *, url: Database | Callable[[], Database] | None = None
-) -> dict[str, click.Command]:
-    """The same commands by their names, for those that are to stand in a group of another name."""
+) -> MutableMapping[str, click.Command]:
+    """Return the same commands by their names, for those that are to stand in another group."""
+    return _AppCommands(config, url)
 
-    def app() -> Bridge:
+
+class _AppCommands(LazyCommands):
+    """bridge's commands, each imported and bound to an application when it is asked for."""
+
+    def __init__(self, config: Source, url: Database | Callable[[], Database] | None) -> None:
+        # An app that has bridge in its own command line is past the beginning.
+        super().__init__({name: place for name, place in COMMANDS.items() if name != "init"})
+        self._config, self._url = config, url
+
+    def load(self, name: str) -> click.Command:
+        """Import a command and bind it."""
+        # SQLAlchemy and all that runs an upgrade, 0.2 s: for whoever calls a command.
+        from bridge.cli.common import bound
+
+        return bound(super().load(name), self._bridge)
+
+    def _bridge(self) -> Bridge:
+        # As costly as in `load`; by now it is there.
+        from bridge.api import Bridge
+
+        config, url = self._config, self._url
         if isinstance(config, Bridge):
             return config
         if not isinstance(config, str | Path):
             return config()
         return Bridge.from_config(config, url=url() if callable(url) else url)
-
-    # An app that has bridge in its own command line is past the beginning.
-    return {n: bound(command, app) for n, command in main.commands.items() if n != "init"}

@@ -54,9 +54,8 @@ class Migrations:
         """
         self._db = db if db is not None else self._db
         app.extensions["bridge"] = self
-        commands = {
-            name: _in_app(command) for name, command in bridge.click.commands(self.bridge).items()
-        }
+        # Outside of `flask`, a test's runner gives no context.
+        commands = bridge.click.commands(with_appcontext(self.bridge))
         app.cli.add_command(commands["dbupdate"])
         app.cli.add_command(
             click.Group("bridge", commands=commands, help="All commands of bridge.")
@@ -90,15 +89,6 @@ class Migrations:
             return Bridge(
                 url=engine, root=folder.parent, alembic={"config": str(folder / "alembic.ini")}
             )
-
-
-def _in_app(command: click.Command) -> click.Command:
-    """The command, run in the application's context."""
-    if isinstance(command, click.Group):
-        command.commands = {name: _in_app(inner) for name, inner in command.commands.items()}
-    elif command.callback is not None:
-        command.callback = with_appcontext(command.callback)
-    return command
 
 
 def include_object(_object: Any, name: str | None, kind: str, *_more: Any) -> bool:

@@ -24,7 +24,9 @@ from sqlalchemy.engine import make_url
 from support.legacy_projects import ONCE
 from support.projects import timeless
 
-from bridge.cli.main import WITH_PLUGINS, InternalError, main
+from bridge.cli.commands.develop import WITH_PLUGINS
+from bridge.cli.errors import InternalError
+from bridge.cli.main import main
 from bridge.database.journal.table import JOURNAL_COLUMNS
 from bridge.model.config import Config
 from bridge.model.config_file import parse

@@ -7,12 +7,17 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.model.checks import Checked, Finding, Kind, Proof
 from bridge.model.difference import Difference
+from bridge.model.progress import Progress
 from bridge.model.remedy import redact, render
 from bridge.output.difference_text import difference_document, difference_lines
+
+if TYPE_CHECKING:
+    from bridge.output.console import Output
+    from bridge.output.writer import Writer
 
 KINDS: Mapping[Kind, tuple[str, str]] = {
     "files": ("files", "What needs no database: seals, heads and stamps"),
@@ -298,3 +303,60 @@ def _proof_document(proof: Proof) -> dict[str, Any]:
         "steps": proof.steps,
         "findings": findings,
     }
+
+
+# --- printing -----------------------------------------------------------------------------
+
+
+class CheckText(Progress):
+    """How a check goes, as plain lines on standard error."""
+
+    def __init__(self, writer: Writer) -> None:
+        self._writer = writer
+
+    def notify(self, text: str) -> None:
+        """Print a line."""
+        self._writer.line(readable(text))
+
+    def proved(self, proof: Proof) -> None:
+        """Print what was proved, or not."""
+        colour = "green" if proof.ok else "red"
+        outcome, rest = readable(proof_words(proof)).split(" ", 1)
+        self._writer.line((colour, outcome), f" {rest}")
+
+
+def proof_words(proof: Proof) -> str:
+    """Return the line of a proof that has ended: the outcome, what it was about, and its time."""
+    found = ", ".join(f.name for f in proof.findings if not f.accepted)
+    accepted = sum(finding.accepted for finding in proof.findings)
+    words = f"{'ok' if proof.ok else 'FAILED':<6}  {proof.database or '-':<10}  {proof.kind:<8}"
+    words += f"  {proof.name}  {lasting(proof.seconds)}"
+    words += "" if proof.steps is None else f", {proof.steps} step{'s' * (proof.steps != 1)}"
+    words += f", {accepted} accepted" if accepted else ""
+    return f"{words}: {found}" if found else words
+
+
+def print_checked(output: Output, checked: Checked) -> None:
+    """Print what holds on each database, and each finding once."""
+    if output.as_json:
+        output.json(check_document(checked))
+        return
+    header, rows = proof_table(checked)
+    output.table(header, rows, has_header=True)
+    wrong = told(checked.proofs, accepted=False)
+    for one in wrong:
+        first, *rest = map(output.typed, map(readable, finding_lines(one)))
+        output.line()
+        output.line(("red", first))
+        output.lines(rest)
+    accepted = told(checked.proofs, accepted=True)
+    if accepted:
+        output.line("\nAccepted:")
+    for one in accepted:
+        output.line(readable(f"  {one.finding.name} ({'; '.join(one.where())})"))
+    if wrong:
+        output.line()
+        output.lines(map(readable, accepting_lines(wrong)))
+    colour = "green" if checked.ok and checked.proofs else "red"
+    output.line()
+    output.line((colour, verdict(checked)), f": {summary(checked)}")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.model.difference import Difference
+if TYPE_CHECKING:
+    from bridge.model.difference import Difference
 
 # --- telling ------------------------------------------------------------------------------
 

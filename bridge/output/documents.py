@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.model.frozen import Freeze
-from bridge.model.journal import PastRun
-from bridge.model.results import Backup, Report, Snapshot
-from bridge.model.state import State
-from bridge.model.steps import Plan, done_as_dict, step_as_dict
+from bridge.model.steps import done_as_dict, step_as_dict
 from bridge.output.difference_text import difference_document
-from bridge.output.rehearsal_text import rows_document
+from bridge.output.rows_text import rows_document
+
+if TYPE_CHECKING:
+    from bridge.model.frozen import Freeze
+    from bridge.model.journal import PastRun
+    from bridge.model.results import Backup, Report, Snapshot
+    from bridge.model.state import State
+    from bridge.model.steps import Plan
 
 
 def status_document(state: State, pending: int | None) -> dict[str, Any]:

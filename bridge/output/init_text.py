@@ -1,7 +1,4 @@
-"""What `bridge init` finds, proves and writes; and the text of the `bridge.toml` that it writes.
-
-Pure.
-"""
+"""What `bridge init` prints: what it found, proved and wrote."""
 
 from __future__ import annotations
 
@@ -9,13 +6,20 @@ from collections.abc import Iterator
 from typing import Any
 
 from bridge.model.init_result import InitResult, LegacyRows, Tried
+from bridge.output.console import Output
 from bridge.output.difference_text import difference_document, difference_lines
 
-# --- telling ------------------------------------------------------------------------------
+
+def print_init(output: Output, found: InitResult) -> None:
+    """Print what was written and proved, and what is left to do."""
+    if output.as_json:
+        output.json(init_document(found))
+    else:
+        output.lines(init_lines(found))
 
 
-def beginning_lines(found: InitResult) -> Iterator[str]:
-    """What came of it, for people."""
+def init_lines(found: InitResult) -> Iterator[str]:
+    """Yield what came of it, for people."""
     for tried in found.tried:
         yield from _tried_lines(tried)
     scripts = [name for name in found.files if name.endswith("_base.py")]
@@ -81,8 +85,8 @@ def _rows_words(rows: LegacyRows) -> str:
     )
 
 
-def beginning_document(found: InitResult) -> dict[str, Any]:
-    """The same for JSON."""
+def init_document(found: InitResult) -> dict[str, Any]:
+    """Return the same for JSON."""
     return {
         "files": list(found.files),
         "databases": [

@@ -1,63 +1,17 @@
-"""What a run made of a database, before and after compared: in words, and for JSON. Pure."""
+"""What `bridge dbupdate --rehearse` prints: what a run makes of a database."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bridge.model.results import Contents, Rehearsal, Rows
+from bridge.model.results import Contents, Rehearsal
+from bridge.output.console import Output
+from bridge.output.documents import report_document
+from bridge.output.rows_text import rows_table
+from bridge.output.text import print_report, steps_words
 
 Tables = Mapping[str, Mapping[str, Any]]
-
-
-# --- rows ---------------------------------------------------------------------------------
-
-
-def rows_document(rows: Rows) -> dict[str, Any]:
-    """The counts of each table, and the names of the tables that lost rows."""
-    document: dict[str, Any] = {
-        "rows": {
-            name: {"before": rows.before.get(name), "after": rows.after.get(name)}
-            for name in rows.tables
-        },
-        "fewer_rows": sorted({*rows.fewer, *rows.gone}),
-    }
-    if rows.uncounted:
-        document["not_counted"] = list(rows.uncounted)
-    return document
-
-
-def loss_lines(rows: Rows) -> Iterator[str]:
-    """A line for the tables that have fewer rows, one for those that are gone."""
-    if rows.fewer:
-        words = (f"{name} ({rows.after[name]}, before: {rows.before[name]})" for name in rows.fewer)
-        yield f"Fewer rows than before: {', '.join(words)}."
-    if rows.gone:
-        words = (f"{name} ({_count(rows.before[name])})" for name in rows.gone)
-        yield f"Not there any more, dropped or renamed, with their rows: {', '.join(words)}."
-    if rows.uncounted:
-        yield f"Not counted, since they are large or may not be read: {', '.join(rows.uncounted)}."
-
-
-def _count(number: int | None) -> str:
-    if number is None:
-        return "not counted"
-    return "1 row" if number == 1 else f"{number} rows"
-
-
-def rows_table(rows: Rows) -> list[tuple[str, str, str, str]]:
-    """A line for each table: name, rows before and after, a remark."""
-    table = []
-    for name in rows.tables:
-        cells = [
-            "-" if name not in counts else "?" if counts[name] is None else str(counts[name])
-            for counts in (rows.before, rows.after)
-        ]
-        remark = "gone or renamed" if name not in rows.after else ""
-        remark = "new" if name not in rows.before else remark
-        remark = "fewer" if name in rows.fewer else remark
-        table.append((name, cells[0], cells[1], remark))
-    return table
 
 
 # --- tables -------------------------------------------------------------------------------
@@ -98,6 +52,27 @@ def schema_lines(before: Tables, after: Tables) -> Iterator[str]:
 
 
 # --- rehearsals ---------------------------------------------------------------------------
+
+
+def print_rehearsal(output: Output, rehearsal: Rehearsal) -> None:
+    """Print what came of a run on a copy."""
+    report, before, after = rehearsal.report, rehearsal.before, rehearsal.after
+    if output.as_json:
+        output.json({**report_document(report), **rehearsal_document(rehearsal)})
+        return
+    if report.rows is None or before is None or after is None:
+        print_report(output, report)
+        return
+    output.line()
+    output.table(("table", "before", "after", ""), rows_table(report.rows), has_header=True)
+    output.line()
+    output.lines(schema_lines(before.tables, after.tables))
+    output.lines(foreign_key_lines(before, after))
+    reached = ", ".join(report.current) or "no revision"
+    output.line(
+        ("green", "Rehearsed"),
+        f": {steps_words(report)}, to {reached}. That was a copy; the database is unchanged.",
+    )
 
 
 def rehearsal_document(rehearsal: Rehearsal) -> dict[str, Any]:

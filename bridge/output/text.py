@@ -1,17 +1,12 @@
-"""States, plans, steps, runs, recordings and proofs in words, a line or a row each."""
+"""What the administrator's commands print: states, plans, runs and reports."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rich.text import Text
-
-from bridge.model.checks import Proof
-from bridge.model.diagram import Node, plain
-from bridge.model.frozen import Recorded, Recording
-from bridge.model.journal import PastRun, PastStep
-from bridge.model.results import Report, Snapshot, standing
-from bridge.model.state import LegacyState, ModuleState, State
 from bridge.model.steps import (
     Downgrade,
     Foundations,
@@ -22,16 +17,149 @@ from bridge.model.steps import (
     Upgrade,
     VerifySchema,
 )
-from bridge.output.check_text import lasting
+from bridge.output.difference_text import difference_document, difference_lines
+from bridge.output.documents import (
+    backup_document,
+    history_document,
+    plan_document,
+    report_document,
+    status_document,
+)
+from bridge.output.rows_text import loss_lines
 
-MARK = 9
-"""How wide the standing of a node is, with the gap behind it."""
+if TYPE_CHECKING:
+    from bridge.model.journal import PastRun, PastStep
+    from bridge.model.results import Backup, Report, Verification
+    from bridge.model.state import LegacyState, ModuleState, State
+    from bridge.model.steps import Plan
+    from bridge.output.console import Output
 
-_STANDINGS = {"applied": "green", "here": "bold yellow", "pending": "cyan", "": ""}
+_COLOURS = {
+    "fresh": "cyan",
+    "legacy": "yellow",
+    "handing over": "yellow",
+    "alembic": "green",
+    "dormant": "green",
+    "unmanaged": "red",
+    "ahead": "red",
+    "inconsistent": "red",
+}
+
+# --- commands -----------------------------------------------------------------------------
+
+
+def print_status(output: Output, state: State, pending: int | None) -> None:
+    """Print where a database stands."""
+    if output.as_json:
+        output.json(status_document(state, pending))
+        return
+    output.pairs(status_rows(state, pending), {"State": _COLOURS[state.kind]})
+    for found in state.nearest:
+        output.lines(difference_lines(found.differences))
+    if state.problem:
+        output.line()
+        output.problem(state.problem)
+
+
+def print_plan(output: Output, plan: Plan) -> None:
+    """Print what will run."""
+    if output.as_json:
+        output.json(plan_document(plan))
+        return
+    output.line(f"{plan.state.database} is {plan.state.kind}.")
+    if not plan.steps:
+        output.line("Nothing to do.")
+        return
+    rows = [(str(n), *step_words(step)) for n, step in enumerate(plan.steps, 1)]
+    output.table(("", "step", "what", ""), rows)
+
+
+def print_report(output: Output, report: Report) -> None:
+    """Print how a run ended."""
+    if output.as_json:
+        output.json(report_document(report))
+        return
+    rows = ", ".join(report.current) or "no revision"
+    if report.outcome == "nothing_to_do":
+        output.line(f"Nothing to do: the database is at {rows}.")
+        return
+    if report.outcome == "adopted":
+        versions = [s for s, _seconds in report.steps if isinstance(s, SetVersion)]
+        told = " and ".join(f"version {s.version} of {s.repository}" for s in versions)
+        output.line(("green", "Adopted"), f" at {told}; run: bridge dbupdate")
+        return
+    output.line(("green", "Done"), f": {steps_words(report)}; the database is at {rows}.")
+    if report.rows:
+        output.lines(loss_lines(report.rows))
+
+
+def print_modules(output: Output, modules: Sequence[ModuleState]) -> None:
+    """Print the modules, with where the database stands in each."""
+    if output.as_json:
+        output.json({"modules": [asdict(module) for module in modules]})
+        return
+    if not modules:
+        output.line("There are no modules.")
+        return
+    rows = [
+        (m.name, m.switch, ", ".join(m.current) or "-", ", ".join(m.heads) or "-") for m in modules
+    ]
+    output.table(("module", "", "current", "head"), rows)
+    output.lines(f"{module.name}: {module.problem}" for module in modules if module.problem)
+
+
+def print_history(output: Output, runs: Sequence[PastRun]) -> None:
+    """Print runs with their steps."""
+    if output.as_json:
+        output.json(history_document(runs))
+        return
+    if not runs:
+        output.line("bridge has not changed this database yet.")
+    for run in runs:
+        output.line(("bold", run_words(run)))
+        rows = [past_words(step) for step in run.steps]
+        if rows:
+            output.table(("step", "from", "to", "", "seconds", ""), rows)
+
+
+def print_verification(output: Output, verification: Verification) -> None:
+    """Print how the schema compares with what was recorded."""
+    if output.as_json:
+        output.json(
+            {
+                "compared": list(verification.compared),
+                "not_recorded": list(verification.not_recorded),
+                "differences": difference_document(verification.differences),
+                "equal": not verification.stops,
+            }
+        )
+        return
+    output.lines(f"Nothing is recorded of {what}." for what in verification.not_recorded)
+    if not verification.compared:
+        output.line("There is nothing to compare the schema with.")
+        return
+    told = " and ".join(verification.compared)
+    verdict = "is not that of" if verification.stops else "is that of"
+    output.line(f"The schema {verdict} {told}.")
+    output.lines(difference_lines(verification.differences))
+
+
+def print_restored(output: Output, path: Path, before: Backup | None) -> None:
+    """Print what was put back, and where what was there before is."""
+    if output.as_json:
+        backup = backup_document(before) if before else None
+        output.json({"restored": str(path), "backup": backup})
+        return
+    rows = [("Restored", str(path))]
+    rows += [("Backup of what was there", str(before.path))] if before else []
+    output.pairs(rows)
+
+
+# --- words --------------------------------------------------------------------------------
 
 
 def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
-    """The lines of `status`: label and text."""
+    """Return the lines of `status`, each with its label."""
     kind = f"{state.kind}: there is no such file yet" if state.new_file else state.kind
     rows = [("Database", state.database), ("State", kind)]
     rows += [(f"Legacy {name}", _legacy_words(legacy)) for name, legacy in state.legacy.items()]
@@ -57,7 +185,7 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
 
 
 def run_words(run: PastRun) -> str:
-    """The line of a run: since when, whose, how it ended."""
+    """Return the line of a run: since when, whose, how it ended."""
     whose = "Alembic, without bridge"
     if run.host is not None:
         whose = f"{run.user} on {run.host} (process {run.process}), bridge {run.bridge_version}"
@@ -70,6 +198,7 @@ def run_words(run: PastRun) -> str:
 
 
 def past_words(step: PastStep) -> tuple[str, ...]:
+    """Return a step of a run: name, from where, to where, how it ended, seconds, a remark."""
     start, end = ", ".join(step.start) or "-", ", ".join(step.end) or "-"
     status = {"begun": "never ended"}.get(step.status, step.status)
     remark = ", ".join(
@@ -84,22 +213,6 @@ def past_words(step: PastStep) -> tuple[str, ...]:
 
 def _seconds(past: PastRun | PastStep) -> str:
     return f"{(past.ended - past.begun).total_seconds():.2f}" if past.ended else "-"
-
-
-def node_words(node: Node, remark: str) -> Text:
-    """A line of `graph`: standing, name, what it hangs on, what it does."""
-    text = Text()
-    text.append(f"{node.standing:<{MARK}}", style=_STANDINGS[node.standing])
-    text.append(plain(node.name), style="bold" if node.standing == "here" else "")
-    text.append(f" ({plain(remark)})" if remark else "", style="dim")
-    text.append(f": {plain(node.doc)}" if node.doc else "")
-    return text
-
-
-def where_words(snapshot: Snapshot) -> str:
-    if snapshot.versions is None:
-        return "-"
-    return standing(snapshot.versions, snapshot.revisions)
 
 
 def _switch_words(module: ModuleState) -> str:
@@ -130,55 +243,13 @@ def _pending_words(pending: int | None) -> str:
 
 
 def steps_words(report: Report) -> str:
+    """Return how many steps a run had, and how long they took."""
     seconds = sum(seconds for _step, seconds in report.steps)
     return f"{len(report.steps)} step{'s' if len(report.steps) > 1 else ''} in {seconds:.1f} s"
 
 
-def recorded_words(found: Recorded) -> str:
-    """A recorded version: what, how it runs from now on, its times, and why not otherwise."""
-    history = found.history
-    count = history.count
-    words = f"{found.repository} {found.version}  {history.method}"
-    words += f"  {count} statement{'' if count == 1 else 's'}, live {found.live:.3f} s"
-    if found.seconds is not None:
-        words += f", {'ported' if history.ported else 'replayed'} {found.seconds:.3f} s"
-    return f"{words}: {history.reason}" if history.reason else words
-
-
-def freeze_lines(recording: Recording) -> Iterator[str]:
-    """What became of each repository on one kind of database, and what could not be filled."""
-    for name in dict.fromkeys([*(v.repository for v in recording.versions), *recording.errors]):
-        methods = [v.history.method for v in recording.versions if v.repository == name]
-        counts = {method: methods.count(method) for method in ("replay", "ported", "live")}
-        words = (
-            f"{name} on {recording.dialect}: {len(methods)} versions, {counts['replay']} replayed"
-        )
-        if counts["ported"]:
-            words += f", {counts['ported']} ported"
-        needs = "none needs the legacy runtime"
-        if counts["live"]:
-            many = counts["live"] > 1
-            needs = f"{counts['live']} need{'' if many else 's'} the legacy runtime"
-        yield f"{words}; {needs}."
-        if name in recording.errors:
-            yield f"It ends there: {recording.errors[name]}"
-    for table, why in recording.unfilled.items():
-        yield f"No rows could be made for {table}: {why}"
-
-
-def proof_words(proof: Proof) -> str:
-    """The line of a proof that has ended: the outcome, what it was about, and its time."""
-    found = ", ".join(f.name for f in proof.findings if not f.accepted)
-    accepted = sum(finding.accepted for finding in proof.findings)
-    words = f"{'ok' if proof.ok else 'FAILED':<6}  {proof.database or '-':<10}  {proof.kind:<8}"
-    words += f"  {proof.name}  {lasting(proof.seconds)}"
-    words += "" if proof.steps is None else f", {proof.steps} step{'s' * (proof.steps != 1)}"
-    words += f", {accepted} accepted" if accepted else ""
-    return f"{words}: {found}" if found else words
-
-
 def step_words(step: Step) -> tuple[str, str, str]:
-    """A step as three cells: what is done, to what, and a remark."""
+    """Return a step as three cells: what is done, to what, and a remark."""
     if isinstance(step, RunLegacy):
         remark = (
             f"{step.method}, statement by statement: {step.non_transactional}"

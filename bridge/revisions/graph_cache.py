@@ -1,6 +1,6 @@
 """What the scripts said when they were last read, for as long as none of their files has changed.
 
-Python needs a while to run a thousand scripts, and most commands only want to know that the
+To read a single script Alembic has to be imported, and most commands only want to know that the
 database is at the heads. What writes to a database reads the scripts themselves.
 """
 
@@ -24,8 +24,8 @@ from bridge.model.graph import Graph, Revision
 if TYPE_CHECKING:
     from bridge.model.config import Config
 
-WORTHWHILE = 100
-"""Scripts; fewer are read in no time."""
+KEPT = 200
+"""Files; of a configuration that is not read any more, nobody else removes them."""
 
 SETTLED_SECONDS = 2.0
 """A file that was written so lately may be written again without its times telling."""
@@ -59,7 +59,7 @@ class GraphCache:
         """
         newest = max((t for f in before.values() for s in f.values() for t in s[1:]), default=0)
         settled = newest < (time.time() - SETTLED_SECONDS) * 1e9
-        if len(graph.revisions) < WORTHWHILE or not settled:
+        if not graph.revisions or not settled:
             return
         document = {
             "key": self._key(),
@@ -72,6 +72,13 @@ class GraphCache:
             new = self._file.with_suffix(f".{os.getpid()}")
             new.write_text(json.dumps(document), encoding="utf-8")
             new.replace(self._file)
+            self._prune()
+
+    def _prune(self) -> None:
+        """Remove all files but those that were written last."""
+        files = [(entry.stat().st_mtime_ns, entry.path) for entry in os.scandir(self._file.parent)]
+        for _time, path in sorted(files, reverse=True)[KEPT:]:
+            os.unlink(path)
 
     def _graph(self, rows: list[list[Any]], targets: list[str] | None) -> Graph:
         revisions = [

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from bridge.model.diagram import Drawing
+from typing import TYPE_CHECKING
+
 from bridge.model.journal import PastRun
 from bridge.model.state import Facts, ModuleState, State
-from bridge.output.diagram import draw
 from bridge.project import Database, Project
 from bridge.upgrade.classify import classify
 from bridge.upgrade.detect import detect
 from bridge.upgrade.detect import history as read_history
+
+if TYPE_CHECKING:
+    from bridge.model.diagram import Drawing
 
 
 def status(project: Project, database: Database | None = None) -> State:
@@ -49,6 +52,9 @@ def drawing(
     :param scripts_only: leave the database alone.
     :raises DatabaseError: it cannot be read.
     """
+    # 2 ms of every start: only `bridge graph` draws.
+    from bridge.output.diagram import draw
+
     named = not scripts_only and (database or project.database) is not None
     state = status(project, database) if named else None
     return draw(project.graph, project.repositories, state)

@@ -423,7 +423,7 @@ def program_that_does_not_ask(stage: Stage) -> None:
         stage.database.execute(f"UPDATE migrate_version SET version = {next(answers)}")
         return True
 
-    stage.patch.setattr("bridge.cli.main.asking", lambda *_: confirm)
+    stage.patch.setattr("bridge.cli.commands.upgrade.asking", lambda *_: confirm)
 
 
 @provokes("rehearsal-refused", *BOTH)

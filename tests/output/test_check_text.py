@@ -10,7 +10,15 @@ from support.checks import AT, FAILURE, INDEX, LICENCE, empty, green, odd, red
 
 from bridge.model.checks import Checked, Finding, Kind, Proof
 from bridge.model.difference import Difference
-from bridge.output.check_text import folded, lasting, readable, scrubbed, verdict
+from bridge.output.check_text import (
+    CheckText,
+    folded,
+    lasting,
+    print_checked,
+    readable,
+    scrubbed,
+    verdict,
+)
 from bridge.output.console import Output
 
 
@@ -76,7 +84,7 @@ def test_the_verdict_says_who_can_be_upgraded(checked: Checked, words: str) -> N
 
 
 def shown(checked: Checked, capsys: pytest.CaptureFixture[str]) -> str:
-    Output().checked(checked)
+    print_checked(Output(), checked)
     return capsys.readouterr().out
 
 
@@ -141,7 +149,7 @@ MariaDB; 1 finding accepted.
 
 
 def test_a_proof_is_a_line_when_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
-    progress = Output().check_progress()
+    progress = CheckText(Output().errors)
 
     progress.notify("climbing [core]")
     progress.proved(Proof("", "files", "core is sealed", 0.014))
@@ -187,7 +195,7 @@ def test_a_password_is_taken_out_before_it_is_escaped() -> None:
 
 def test_json_has_all_of_it(capsys: pytest.CaptureFixture[str]) -> None:
     checked = red()
-    Output(as_json=True).checked(checked)
+    print_checked(Output(as_json=True), checked)
 
     document = json.loads(capsys.readouterr().out)
 

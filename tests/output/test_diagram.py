@@ -22,6 +22,7 @@ from bridge.model.state import LegacyState, ModuleState, State
 from bridge.output.console import Output
 from bridge.output.diagram import draw
 from bridge.output.diagram_formats import RENDERERS, dot, mermaid, svg
+from bridge.output.diagram_tree import print_tree
 
 # --- a small graph, whole -----------------------------------------------------------------
 
@@ -48,7 +49,7 @@ SMALL = draw(
 
 
 def tree(drawing: Drawing, capsys: pytest.CaptureFixture[str]) -> str:
-    Output().graph(drawing)
+    print_tree(Output(), drawing)
     return capsys.readouterr().out
 
 

@@ -16,17 +16,16 @@ from support.legacy_projects import ONCE
 
 from bridge import Bridge
 from bridge.revisions import graph_cache
-from bridge.revisions.graph_cache import WORTHWHILE
 
 pytestmark = ONCE
 
-COUNT = WORTHWHILE + 1
+COUNT = 101
 LAST = f"one{COUNT:03}"
 
 
 @pytest.fixture
 def app(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A core of one table, with one revision more than is worth a cache."""
+    """A core of one table, with many revisions."""
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     # The scripts have just been written; here that is no reason to wait.
     monkeypatch.setattr(graph_cache, "SETTLED_SECONDS", -3600.0)
@@ -175,11 +174,34 @@ def test_folders_below_are_not_watched_and_so_not_cached(app: Path) -> None:
     assert entries(app) == []
 
 
-def test_few_scripts_are_not_worth_a_file(app: Path) -> None:
-    for number in (COUNT, COUNT - 1):
+def test_a_single_script_is_worth_a_file(app: Path) -> None:
+    for number in range(2, COUNT + 1):
         (app / f"alembic/versions/one{number:03}.py").unlink()
-    assert heads(app) == (f"one{COUNT - 2:03}",)
+    assert heads(app) == ("one001",)
+    assert len(entries(app)) == 1
+    assert not was_read(app)
+
+
+def test_no_script_at_all_is_not(app: Path) -> None:
+    for path in (app / "alembic/versions").glob("*.py"):
+        path.unlink()
+    assert heads(app) == ()
     assert entries(app) == []
+
+
+def test_the_files_of_the_configurations_that_were_read_last_are_kept(
+    app: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph_cache, "KEPT", 2)
+    text = (app / "bridge.toml").read_text()
+    written = []
+    for name in ("one", "two", "three"):
+        (app / f"{name}.toml").write_text(text)
+        _ = Bridge.from_config(app / f"{name}.toml").project.graph
+        (new,) = {*entries(app)} - {*written}
+        os.utime(new, (len(written), len(written)))
+        written.append(new)
+    assert sorted(entries(app)) == sorted(written[1:])
 
 
 def test_what_was_written_just_now_may_change_unseen(

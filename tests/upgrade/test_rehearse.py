@@ -36,7 +36,8 @@ from bridge.model.errors import BridgeError, LegacyError, RehearsalError, Revisi
 from bridge.model.progress import Progress
 from bridge.model.results import Rows
 from bridge.model.steps import Step
-from bridge.output.rehearsal_text import changed_tables, rows_document, rows_table
+from bridge.output.rehearsal_text import changed_tables
+from bridge.output.rows_text import rows_document, rows_table
 from bridge.upgrade.lock import locked
 from bridge.upgrade.rehearsal_copy import ENDING, PREFIX, copied
 

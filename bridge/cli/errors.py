@@ -1,0 +1,87 @@
+"""Every error becomes its output and its exit status, without a password and a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import sys
+from collections.abc import Iterator
+from typing import NoReturn
+
+import click
+
+from bridge.cli.groups import INTERRUPTED
+from bridge.model.errors import BridgeError
+from bridge.output.console import Output
+from bridge.output.redaction import redacted_streams
+
+
+class InternalError(BridgeError):
+    """Something that bridge did not foresee: a defect."""
+
+    code = "internal"
+
+
+class InterruptedRunError(BridgeError):
+    """A run that somebody ended with Ctrl+C."""
+
+    code = "interrupted"
+    exit_status = INTERRUPTED
+
+
+@contextlib.contextmanager
+def speaking(output: Output, *, alone: bool, prints: bool = True) -> Iterator[None]:
+    """Let no password and no traceback out while a command runs.
+
+    :param alone: whatever scripts, env.py and hooks print must not mix with the JSON, or the SQL.
+    :param prints: what goes to standard output is text in which passwords are hidden.
+    """
+    clean = contextlib.redirect_stdout(sys.stderr) if alone else contextlib.nullcontext()
+    with handled(output), clean, redacted_streams(output.hide, output=prints):
+        if output.debug:
+            logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+        yield
+
+
+@contextlib.contextmanager
+def handled(output: Output) -> Iterator[None]:
+    """Print every error and end with its exit status; a traceback only with `--debug`."""
+    try:
+        yield
+    except BridgeError as error:
+        fail(output, error)
+    except KeyboardInterrupt as interrupt:
+        fail(output, _interrupted(interrupt))
+    except (click.exceptions.Exit, click.ClickException, click.Abort):
+        raise
+    except BrokenPipeError:
+        # Whoever read the output wants no more of it: `bridge ... | head`.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(1) from None
+    except Exception as error:
+        internal = InternalError(
+            f"bridge met something that it did not foresee: {type(error).__name__}: {error}",
+            help="Run it again with --debug, and report what it prints.",
+            state_of_data="Finished steps stay done; see: bridge status",
+        )
+        internal.__cause__ = error
+        fail(output, internal)
+
+
+def _interrupted(interrupt: KeyboardInterrupt) -> InterruptedRunError:
+    told = (
+        "Interrupted.",
+        "Finished steps stay done, the one that was running may be half done; see: bridge status",
+        "Run it again: bridge dbupdate",
+    )
+    if len(interrupt.args) in (2, 3):  # the run says more; an app may raise one of its own
+        told = (*interrupt.args, *told[len(interrupt.args) :])
+    message, state, help = told
+    return InterruptedRunError(message, help=help, state_of_data=state)
+
+
+def fail(output: Output, error: BridgeError) -> NoReturn:
+    """Print the error and end with its status."""
+    output.error(error)
+    raise click.exceptions.Exit(error.exit_status)
