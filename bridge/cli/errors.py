@@ -13,6 +13,7 @@ import click
 
 from bridge.cli.groups import INTERRUPTED
 from bridge.model.errors import BridgeError
+from bridge.model.remedy import Remedies, Remedy
 from bridge.output.console import Output
 from bridge.output.redaction import redacted_streams
 
@@ -62,23 +63,26 @@ def handled(output: Output) -> Iterator[None]:
     except Exception as error:
         internal = InternalError(
             f"bridge met something that it did not foresee: {type(error).__name__}: {error}",
-            help="Run it again with --debug, and report what it prints.",
-            state_of_data="Finished steps stay done; see: bridge status",
+            help=[
+                Remedy("Run it again with --debug, and report what it prints."),
+                Remedy("See where the database stands", ("status",)),
+            ],
+            state_of_data="Finished steps stay done.",
         )
         internal.__cause__ = error
         fail(output, internal)
 
 
 def _interrupted(interrupt: KeyboardInterrupt) -> InterruptedRunError:
-    told = (
-        "Interrupted.",
-        "Finished steps stay done, the one that was running may be half done; see: bridge status",
-        "Run it again: bridge dbupdate",
+    message: str = "Interrupted."
+    state = "Finished steps stay done, the one that was running may be half done."
+    remedies: Remedies = (
+        Remedy("Run it again", ("dbupdate",)),
+        Remedy("See where the database stands", ("status",)),
     )
-    if len(interrupt.args) in (2, 3):  # the run says more; an app may raise one of its own
-        told = (*interrupt.args, *told[len(interrupt.args) :])
-    message, state, help = told
-    return InterruptedRunError(message, help=help, state_of_data=state)
+    if len(interrupt.args) == 3:  # the run says more; an app may raise one of its own
+        message, state, remedies = interrupt.args
+    return InterruptedRunError(message, help=remedies, state_of_data=state)
 
 
 def fail(output: Output, error: BridgeError) -> NoReturn:

@@ -229,8 +229,8 @@ def _joined(rows: list[tuple[range, ...]], position: int) -> list[tuple[range, .
     return joined
 
 
-def finding_lines(one: Told) -> Iterator[str]:
-    """A finding with where it is, what differs and what mends it."""
+def finding_lines(one: Told, program: str = "bridge") -> Iterator[str]:
+    """Yield a finding with where it is, what differs and what fixes it."""
     finding = one.finding
     yield from _indented(f"{finding.name}: {finding.message}")
     for place in one.where():
@@ -238,7 +238,7 @@ def finding_lines(one: Told) -> Iterator[str]:
     for line in difference_lines(finding.differences):
         yield from _indented(f"  {line}")
     if finding.help:
-        yield from _indented(f"  What to do: {render(finding.remedies)}")
+        yield from _indented(f"  What to do: {render(finding.remedies, program)}")
 
 
 def accepting_lines(found: Iterable[Told]) -> Iterator[str]:
@@ -345,7 +345,7 @@ def print_checked(output: Output, checked: Checked) -> None:
     output.table(header, rows, has_header=True)
     wrong = told(checked.proofs, accepted=False)
     for one in wrong:
-        first, *rest = map(output.typed, map(readable, finding_lines(one)))
+        first, *rest = map(readable, finding_lines(one, output.program))
         output.line()
         output.line(("red", first))
         output.lines(rest)

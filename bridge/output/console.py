@@ -7,7 +7,6 @@ only JSON goes to standard output. What is printed of each topic is in the modul
 from __future__ import annotations
 
 import json
-import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,12 +16,8 @@ from bridge.output.redaction import Hide, scrubbed
 from bridge.output.writer import Part, Writer
 
 if TYPE_CHECKING:
-    from bridge.model.errors import BridgeError
-
-_COMMAND = re.compile(
-    r"\bbridge(?= (?:status|plan|dbupdate|resume|restore|history|verify|adopt|freeze|revision"
-    r"|alembic|graph|modules|runtime|check|init|snapshot|--help)\b)"
-)
+    from bridge.model.remedy import render, typed
+from bridge.model.errors import BridgeError
 
 
 class Output:
@@ -42,7 +37,7 @@ class Output:
         program: str = "bridge",
         hide: Hide = lambda text: text,
     ) -> None:
-        self.as_json, self.debug, self._program = as_json, debug, program
+        self.as_json, self.debug, self.program = as_json, debug, program
         self.hide = hide
         # Remarks and progress go to standard error: the output may be read by a program.
         self.out, self.errors = Writer(sys.stdout), Writer(sys.stderr)
@@ -52,7 +47,7 @@ class Output:
     def json(self, document: Mapping[str, Any]) -> None:
         """Print a document."""
         text = json.dumps(document, indent=2, ensure_ascii=False)
-        self.out.write(self.typed(text) + "\n")
+        self.out.write(text + "\n")
 
     def line(self, *parts: Part) -> None:
         """Print a line; a part with a style is a tuple of both."""
@@ -73,8 +68,7 @@ class Output:
             return
         width = max(len(label) for label, _text in rows)
         for label, text in rows:
-            shown = (colours.get(label, ""), self.typed(text))
-            self.out.line(("bold", f"{label:<{width}}"), "  ", shown)
+            self.out.line(("bold", f"{label:<{width}}"), "  ", (colours.get(label, ""), text))
 
     def table(
         self, header: Sequence[str], rows: Iterable[Sequence[str]], *, has_header: bool = False
@@ -104,11 +98,11 @@ class Output:
 
     def notify(self, text: str) -> None:
         """Print a remark to standard error."""
-        self.errors.line(self.typed(text))
+        self.errors.line(text)
 
-    def typed(self, text: str) -> str:
-        """Return the text with our commands as they are typed here."""
-        return _COMMAND.sub(lambda _match: self._program, text)
+    def command(self, *arguments: str) -> str:
+        """Return one of our commands as it is typed on this command line."""
+        return typed(arguments, self.program)
 
     # --- errors ---------------------------------------------------------------------------
 
@@ -122,7 +116,7 @@ class Output:
             # Lines of source code are in it too.
             self.errors.write(self.hide("".join(traceback.format_exception(error))))
         if self.as_json:
-            self.json({"error": error.as_dict()})
+            self.json({"error": error.as_dict(self.program)})
             return
         self.problem(error, self.errors)
 
@@ -132,11 +126,10 @@ class Output:
         :param writer: where to; standard output if None.
         """
         writer = writer or self.out
-        message, state, help = map(self.typed, (error.message, error.state_of_data, error.help))
-        writer.line(("red", "Error"), f" [{error.code}] {message}")
-        writer.line(f"State of the data: {state}")
-        if help:
-            writer.line(f"What to do: {help}")
+        writer.line(("red", "Error"), f" [{error.code}] {error.message}")
+        writer.line(f"State of the data: {error.state_of_data}")
+        if error.remedies:
+            writer.line(f"What to do: {render(error.remedies, self.program)}")
 
     # --- progress -------------------------------------------------------------------------
 

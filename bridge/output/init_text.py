@@ -15,16 +15,16 @@ def print_init(output: Output, found: InitResult) -> None:
     if output.as_json:
         output.json(init_document(found))
     else:
-        output.lines(init_lines(found))
+        output.lines(init_lines(found, output.command("check")))
 
 
-def init_lines(found: InitResult) -> Iterator[str]:
+def init_lines(found: InitResult, check: str) -> Iterator[str]:
     """Yield what came of it, for people."""
     for tried in found.tried:
         yield from _tried_lines(tried)
     scripts = [name for name in found.files if name.endswith("_base.py")]
     if not found.proved:
-        yield f"Mend by hand: {', '.join(scripts)}. Then see: bridge check"
+        yield f"Fix by hand: {', '.join(scripts)}. Then see: {check}"
     yield "Written:"
     yield from (f"  {name}" for name in found.files)
     for name, stamp in found.stamps.items():

@@ -53,7 +53,9 @@ def print_status(output: Output, state: State, pending: int | None) -> None:
     if output.as_json:
         output.json(status_document(state, pending))
         return
-    output.pairs(status_rows(state, pending), {"State": _COLOURS[state.kind]})
+    output.pairs(
+        status_rows(state, pending, output.command("dbupdate")), {"State": _COLOURS[state.kind]}
+    )
     for found in state.nearest:
         output.lines(difference_lines(found.differences))
     if state.problem:
@@ -86,7 +88,7 @@ def print_report(output: Output, report: Report) -> None:
     if report.outcome == "adopted":
         versions = [s for s, _seconds in report.steps if isinstance(s, SetVersion)]
         told = " and ".join(f"version {s.version} of {s.repository}" for s in versions)
-        output.line(("green", "Adopted"), f" at {told}; run: bridge dbupdate")
+        output.line(("green", "Adopted"), f" at {told}; run: {output.command('dbupdate')}")
         return
     output.line(("green", "Done"), f": {steps_words(report)}; the database is at {rows}.")
     if report.rows:
@@ -158,7 +160,7 @@ def print_restored(output: Output, path: Path, before: Backup | None) -> None:
 # --- words --------------------------------------------------------------------------------
 
 
-def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
+def status_rows(state: State, pending: int | None, command: str) -> list[tuple[str, str]]:
     """Return the lines of `status`, each with its label."""
     kind = f"{state.kind}: there is no such file yet" if state.new_file else state.kind
     rows = [("Database", state.database), ("State", kind)]
@@ -180,7 +182,7 @@ def status_rows(state: State, pending: int | None) -> list[tuple[str, str]]:
     if state.interrupted:
         rows.append(("Cut short", f"in the step '{state.interrupted}'; the next run goes on in it"))
     rows += [("Most like", str(found)) for found in state.nearest]
-    rows.append(("Pending", _pending_words(pending)))
+    rows.append(("Pending", _pending_words(pending, command)))
     return rows
 
 
@@ -234,12 +236,12 @@ def _legacy_words(legacy: LegacyState) -> str:
     return f"version {legacy.version} of {repository.last}{done}"
 
 
-def _pending_words(pending: int | None) -> str:
+def _pending_words(pending: int | None, command: str) -> str:
     if pending is None:
         return "refused, see below"
     if not pending:
         return "nothing: the database is at heads"
-    return f"{pending} step{'s' if pending > 1 else ''}; run: bridge dbupdate"
+    return f"{pending} step{'s' if pending > 1 else ''}; run: {command}"
 
 
 def steps_words(report: Report) -> str:

@@ -200,7 +200,7 @@ class ScriptWriter:
 
     def _foundations(self, step: Foundations) -> Iterator[str]:
         """Write down that foundations are to be laid: the next run of bridge lays them."""
-        text = f"{step.hook} is Python, which no script can call: run bridge dbupdate afterwards."
+        text = f"{step.hook} is Python, which no script can call: run dbupdate afterwards."
         self._notify(f"The hook {text}")
         yield _comment(text)
         if step.component not in self._state.pending_foundations:

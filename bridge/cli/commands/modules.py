@@ -12,6 +12,7 @@ from bridge.cli.common import asking, can_ask, common
 from bridge.cli.groups import GroupWithDefault
 from bridge.cli.options import RunOptions, backup_option, json_option, lock_option
 from bridge.model.errors import NotConfirmedError
+from bridge.model.remedy import Remedy
 from bridge.output.console import Output
 from bridge.output.text import print_modules, print_report
 
@@ -46,7 +47,7 @@ def remove_module(
     if not yes and not can_ask(output):
         raise NotConfirmedError(
             "Removing a module drops its tables, and there is nobody here to ask.",
-            help=f"Run it again with --yes: bridge modules remove {name} --yes",
+            help=Remedy("Run it again with --yes", ("modules", "remove", name, "--yes")),
         )
     with contextlib.closing(output.progress()) as progress:
         confirm = asking(output, yes, default=False)

@@ -31,11 +31,13 @@ def runtime() -> None:
 def show(bridge: Bridge, output: Output) -> None:
     """Say which environment runs the legacy scripts, and whether it is there."""
     found = find_runtime(bridge.config)
+    make = output.command("runtime", "make")
+    ready = "yes" if found.exists else f"no; made when needed, or: {make}"
     output.pairs(
         [
             ("Origin", found.origin),
             ("Python", str(found.python)),
-            ("Ready", "yes" if found.exists else "no; made when needed, or: bridge runtime make"),
+            ("Ready", ready),
             ("Locked", str(LOCKED)),
             ("Extra", ", ".join(extra_requirements(bridge.config)) or "none"),
         ]

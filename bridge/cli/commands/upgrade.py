@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +25,7 @@ from bridge.cli.options import (
 )
 from bridge.legacy.methods import Methods
 from bridge.model.errors import DriftError, NotConfirmedError
+from bridge.model.remedy import Remedy
 from bridge.output.console import Output
 from bridge.output.rehearsal_text import print_rehearsal
 from bridge.output.text import (
@@ -229,13 +229,13 @@ def _ask_to_restore(bridge: Bridge, output: Output, file: Path) -> None:
     if not can_ask(output):
         raise NotConfirmedError(
             "What came after the backup would be gone, and there is nobody here to ask.",
-            help=f"Run it again with --yes: bridge restore {shlex.quote(str(file))} --yes",
+            help=Remedy("Run it again with --yes", ("restore", str(file), "--yes")),
         )
     question = f"Put {file} back into {bridge.shown()}? What came later is gone."
     if not click.confirm(question):
         raise NotConfirmedError(
             "It was not confirmed.",
-            help=f"Run it again: bridge restore {shlex.quote(str(file))}",
+            help=Remedy("Run it again", ("restore", str(file))),
         )
 
 
