@@ -1,8 +1,8 @@
 """The Alembic side; only this package imports Alembic.
 
 `scripts.Revisions` reads the scripts of every branch, `running.Runner` runs and stamps them,
-`offline.OfflineRunner` writes what it would do as SQL, `commands.Commands` are the developer's.
-`run_environment` is what an application's ``env.py`` calls.
+`offline.OfflineRunner` writes the same as SQL, `commands.Commands` has the developer's commands. An
+application's ``env.py`` calls `run_environment`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ __all__ = ["run_environment"]
 
 
 def __getattr__(name: str) -> Any:
-    """Import `run_environment` when it is asked for: it needs Alembic, the modules beside not."""
+    """Import `run_environment` on demand: it needs Alembic, which some modules here do not."""
     if name != "run_environment":
         raise AttributeError(name)
-    from bridge.revisions.environment import run_environment
+    from bridge.revisions.environment import run_environment  # imports Alembic
 
     return run_environment

@@ -15,6 +15,7 @@ from alembic.util import CommandError
 from bridge.database.error_text import place, said
 from bridge.model.errors import BridgeError, RevisionFailedError, RevisionsError
 from bridge.model.names import CORE
+from bridge.model.remedy import Remedy
 from bridge.revisions.ownership import Ownership, made_by
 
 if TYPE_CHECKING:
@@ -39,10 +40,17 @@ _NEW_REVISION = {
 }
 
 
-class Commands:
-    """What a developer runs on the scripts, and on a database where there is one.
+_UPGRADE = ("dbupdate",)
 
-    :param models: the models of each component that is loaded, for autogenerate.
+_SEE_STATE = Remedy("See where the database stands", ("status",))
+
+_UNKNOWN = "What the command did before the error may be in the database."
+
+
+class Commands:
+    """The developer's commands on the scripts, and on a database where there is one.
+
+    :param models: the models of each loaded component, for autogenerate.
     :param version_tables: legacy version tables, which autogenerate leaves alone.
     """
 
@@ -55,7 +63,7 @@ class Commands:
     ) -> None:
         self._revisions, self._models = revisions, models
         self.engine = engine
-        # First: where a module that is off cannot be read, the configuration is made anew.
+        # First: where a module that is off cannot be read, this creates the configuration again.
         _ = revisions.script
         self._version_tables = set(version_tables)
         attributes = revisions.alembic.attributes
@@ -71,8 +79,8 @@ class Commands:
     def run(self, arguments: Sequence[str]) -> None:
         """Run Alembic's command line with this configuration; it prints as Alembic does.
 
-        :raises RevisionsError: Alembic's complaint about the command.
-        :raises RevisionFailedError: a revision or env.py raised.
+        :raises RevisionsError: Alembic refuses the command.
+        :raises RevisionFailedError: a revision or env.py raised an error.
         """
         line = CommandLine(prog="bridge alembic")
         options = line.parser.parse_args(list(arguments))
@@ -87,14 +95,14 @@ class Commands:
         try:
             self._dispatch(line, options)
         except CommandError as error:
-            help = "See: bridge alembic --help"
+            remedies = [Remedy("See", ("alembic", "--help"))]
             named = any(f"'{argument}'" in str(error) for argument in arguments)
             if "locate revision" in str(error) and not named:
-                help += ". Of a module whose files are gone, only bridge dbupdate understands rows."
+                remedies.append(Remedy("To upgrade past rows of a module without files", _UPGRADE))
             raise RevisionsError(
                 f"alembic {' '.join(arguments)}: {error}",
-                help=help,
-                state_of_data="See: bridge status",
+                help=[*remedies, _SEE_STATE],
+                state_of_data=_UNKNOWN,
             ) from error
         except (BridgeError, BrokenPipeError):
             raise
@@ -102,15 +110,15 @@ class Commands:
             where = place(error, self._revisions.locations())
             raise RevisionFailedError(
                 f"alembic {' '.join(arguments)}: {said(error)}{where}",
-                help="Mend what it complains of, then run it again.",
-                state_of_data="See: bridge status",
+                help=[Remedy("Fix the error above, then run it again."), _SEE_STATE],
+                state_of_data=_UNKNOWN,
             ) from error
 
     def _dispatch(self, line: CommandLine, options: Namespace) -> None:
-        """Alembic's own, but where it takes the heads of every script for those to reach."""
+        """Run Alembic's own command, except where it would aim at the heads of every script."""
         which = options.cmd[0]
         if which is command.upgrade and options.revision == "heads":
-            # A module that is switched off must not be applied.
+            # The revisions of a module that is off must not be applied.
             options.revision = self._revisions.graph.heads()
         if which is command.stamp and "heads" in options.revisions:
             options.revisions = list(self._revisions.graph.heads())
@@ -134,46 +142,51 @@ class Commands:
             raise CommandError("Database is not on all head revisions")
 
     def _check(self) -> None:
-        """Whether the models have what the database has not; Alembic's own shows raw objects."""
+        """Refuse a database that differs from the models; Alembic's own check shows raw objects."""
         branches = [models.component for models in self._models]
         ownership = self._ownership(branches)
         found = self._compared(ownership)
         if found:
             raise RevisionsError(
-                f"The database is not what the models are: {', '.join(found)}",
-                help="Write a revision: bridge revision --branch BRANCH --autogenerate -m MESSAGE",
+                f"The database differs from the models: {', '.join(found)}",
+                help=Remedy(
+                    "Write a revision",
+                    ("revision", "--branch", "BRANCH", "--autogenerate", "-m", "MESSAGE"),
+                ),
             )
         print("No new upgrade operations detected.", file=self._revisions.alembic.stdout)
         if ownership.kept:
             names = ", ".join(sorted(ownership.kept))
             print(
-                f"Left alone, since no model that is loaded has them: {names}",
+                f"Left alone because no loaded model has them: {names}",
                 file=self._revisions.alembic.stdout,
             )
 
     def differences(self) -> tuple[str, ...]:
-        """What autogenerate would do to take the database to the models that are loaded.
+        """Return what autogenerate would do to take the database to the loaded models.
 
-        :raises RevisionsError: env.py raised.
+        :raises RevisionsError: env.py raised an error.
         """
         branches = [models.component for models in self._models]
-        with self._revisions.told("The models cannot be compared", "See: bridge alembic check"):
+        see = Remedy("See", ("alembic", "check"))
+        with self._revisions.as_revisions_error("The models cannot be compared", see):
             return self._compared(self._ownership(branches))
 
     def _compared(self, ownership: Ownership) -> tuple[str, ...]:
         context = self._autogenerated(dict(_NEW_REVISION), ownership)
         found = context.generated_revisions[-1].upgrade_ops_list
-        return tuple(_words(op) for ops in found for op in ops.ops)
+        return tuple(_operation_text(op) for ops in found for op in ops.ops)
 
     # --- a new revision -------------------------------------------------------------------
 
     def new_revision(
         self, component: str, message: str, *, autogenerate: bool, rev_id: str | None = None
     ) -> tuple[Path, tuple[str, ...]]:
-        """Write the next revision of a branch into its own folder; what it depends on is set.
+        """Write the next revision of a branch into its own folder, with its dependencies.
 
         :param component: `CORE` or a module.
-        :returns: the file, and tables that are in the database, in no model, and left alone.
+        :returns: the file, and the tables of the database that no model has and that are left
+            alone.
         :raises RevisionsError: the branch has several heads, there are no models to compare with,
             or the database is behind.
         """
@@ -183,7 +196,7 @@ class Commands:
         if len(heads) > 1:
             raise RevisionsError(
                 f"The branch {component} has {len(heads)} heads: {', '.join(heads)}.",
-                help=f"Merge them: bridge alembic merge {' '.join(heads)} -m MESSAGE",
+                help=Remedy("Merge them", ("alembic", "merge", *heads, "-m", "MESSAGE")),
             )
         if module is None:
             label, folder, needed = config.alembic.label, self._revisions.folder_of(heads), []
@@ -191,7 +204,9 @@ class Commands:
             settings = config.modules[module]
             label, needed = settings.label, list(settings.depends_on)
             if settings.migrations is None:
-                raise RevisionsError(f"{component} has no folder.", help=settings.problem or "")
+                raise RevisionsError(
+                    f"The module {component} has no folder.", help=settings.problem or ""
+                )
             folder = settings.migrations
         depends = [
             head for other in needed for head in graph.heads_of(None if other == CORE else other)
@@ -204,20 +219,21 @@ class Commands:
             "depends_on": depends or None,
             "head": heads[0] if heads else "base",
             "branch_label": None if heads else label,
-            # Another branch may have begun at this revision.
+            # Another branch may begin at this revision.
             "splice": bool(heads) and not self._revisions.scripts[heads[0]].is_head,
         }
         template = Path(self._revisions.script.dir) / "script.py.mako"
         if not template.is_file():
             raise RevisionsError(
-                f"{template} is not there: Alembic writes new revisions from it.",
-                help="Take it from a folder that Alembic makes: alembic init ANOTHER_FOLDER",
+                f"{template} does not exist: Alembic writes new revisions from it.",
+                help="Copy it from a new folder of Alembic's: alembic init ANOTHER_FOLDER",
             )
         ownership = self._ownership([component])
         if autogenerate:
             self._check_comparable(component, heads)
         self._revisions.script.messaging_opts = {"quiet": True}
-        with self._revisions.told("The revision cannot be made", "See: bridge alembic --help"):
+        see = Remedy("See", ("alembic", "--help"))
+        with self._revisions.as_revisions_error("The revision cannot be created", see):
             path = self._generate(given, ownership)
         return path, tuple(sorted(ownership.kept))
 
@@ -227,8 +243,8 @@ class Commands:
         if not own_environment and all(models.component != component for models in self._models):
             if component != CORE and not config.modules[component].enabled:
                 raise RevisionsError(
-                    f"The module {component} is switched off, so its models are not loaded to "
-                    "compare the database with.",
+                    f"The module {component} is switched off, so its models are not loaded for a "
+                    "comparison with the database.",
                     help=f"Switch it on: module.{component}.enabled = true in {config.source}; or "
                     "leave out --autogenerate.",
                 )
@@ -242,7 +258,7 @@ class Commands:
             raise RevisionsError(
                 f"The database is not at the head of {component}, so it cannot be compared with "
                 "the models.",
-                help="Bring it there first: bridge dbupdate",
+                help=Remedy("Upgrade it first", _UPGRADE),
             )
 
     def _ownership(self, branches: Iterable[str]) -> Ownership:
@@ -266,7 +282,7 @@ class Commands:
         return Path(script.path)
 
     def _autogenerated(self, given: dict[str, Any], ownership: Ownership) -> RevisionContext:
-        """The operations that take the database to the models, of the branches at hand only."""
+        """Return the operations of these branches that take the database to the models."""
         alembic, script = self._revisions.alembic, self._revisions.script
         given = given | {"autogenerate": True}
         context = RevisionContext(
@@ -274,7 +290,7 @@ class Commands:
         )
 
         def compare(_rows: Any, migration: Any) -> list[Any]:
-            # "heads": Alembic would have every head of every script in the version table.
+            # "heads": else Alembic requires every head of every script in the version table.
             context.run_autogenerate("heads", migration)
             return []
 
@@ -302,11 +318,11 @@ class Commands:
         return tuple(found)
 
 
-def _words(op: Any) -> str:
-    """An operation for people: what it does to which table."""
+def _operation_text(op: Any) -> str:
+    """Return an operation for people: what it does to which table."""
     inner = getattr(op, "ops", None)
     if inner:
-        return ", ".join(_words(one) for one in inner)
+        return ", ".join(_operation_text(one) for one in inner)
     kind = type(op).__name__.removesuffix("Op")
     name = getattr(op, "column_name", None) or getattr(getattr(op, "column", None), "name", None)
     table = getattr(op, "table_name", None)

@@ -1,4 +1,4 @@
-"""Says in which files the trouble lies when Alembic cannot fit the scripts together."""
+"""The files that are at fault when Alembic cannot connect the scripts."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ class _Header:
 
 
 def diagnose(error: BaseException, locations: Mapping[Path, str]) -> str:
-    """Lines that name the files behind Alembic's complaint; empty where the error says enough.
+    """Return lines that name the files behind Alembic's error; empty where it says enough.
 
-    :param locations: the version locations, each with its owner as it is told.
+    :param locations: the version locations, each with its owner as messages name it.
     """
     headers = list(_headers(locations))
     lines = [
@@ -37,7 +37,7 @@ def diagnose(error: BaseException, locations: Mapping[Path, str]) -> str:
         *_shared(headers, "branch_labels", "The branch label"),
         *_missing(headers),
         *(
-            f"{header} has the id {name}, which stands for something else in Alembic."
+            f"{header} has the id {name}, which is a reserved word of Alembic's."
             for header in headers
             for name in header.values["revision"]
             if name in ("base", "head", "heads")

@@ -1,4 +1,4 @@
-"""What an application's `env.py` calls; it runs inside Alembic's own context."""
+"""The function that an application's `env.py` calls inside Alembic's own context."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ def run_environment(
 ) -> None:
     """Configure Alembic's context and run the migrations: the body of an ``env.py``.
 
-    Serves online, offline (``--sql``) and autogenerate. Uses the connection that bridge gives,
-    else one of its own; runs one transaction a revision; renders SQLite changes as batches.
+    It serves online, offline (``--sql``) and autogenerate. It uses bridge's connection, else one of
+    its own, runs each revision in a transaction, and renders SQLite changes as batches.
 
-    :param target_metadata: the models, for autogenerate; those that the configuration names
-        when None.
+    :param target_metadata: the models, for autogenerate; None for those that the configuration
+        names.
     :param options: more options for `alembic.context.configure`.
     """
     ini = context.config
@@ -76,7 +76,7 @@ def run_environment(
 
 
 def _callbacks(ini: AlembicIni, settings: Config, given: Any) -> tuple[Any, ...]:
-    """The app's own callbacks, and the one that writes the journal."""
+    """Return the app's own callbacks, and the one that writes the journal."""
     callbacks = tuple(given) if isinstance(given, list | tuple) else (given,) if given else ()
     if ini.attributes.get("recorded"):
         return callbacks
@@ -95,7 +95,7 @@ def _run_online(connection: Connection, options: dict[str, Any]) -> None:
 
 
 def _environment_url(ini: AlembicIni, settings: Config) -> URL:
-    """The URL that bridge gives; where plain `alembic` runs env.py, found as bridge finds it."""
+    """Return bridge's URL; under plain `alembic`, find it as bridge does."""
     given: URL | None = ini.attributes.get("url")
     if given is not None:
         return given
@@ -107,12 +107,15 @@ def _environment_url(ini: AlembicIni, settings: Config) -> URL:
         return relative_to(parse_url(text), settings.root)
     raise RevisionsError(
         f"No database is named: there is no database.url in {settings.source}.",
-        help="Give one: bridge --url URL alembic ..., BRIDGE_DATABASE_URL, or database.url",
+        help="Name one in database.url, in BRIDGE_DATABASE_URL or with bridge's option --url.",
     )
 
 
 def _include_name(ini: AlembicIni, settings: Config) -> Callable[[str | None, str, Any], bool]:
-    """Autogenerate must not propose to drop version tables, bridge's own and foreign ones."""
+    """Return the filter that hides version tables, bridge's own and foreign tables.
+
+    Without it, autogenerate would propose to drop them.
+    """
     hidden = {JOURNAL_TABLE, settings.alembic.version_table, "alembic_version", "migrate_version"}
     hidden |= ini.attributes.get("version_tables", set())
     foreign = settings.database.ignore_tables

@@ -1,4 +1,4 @@
-"""Loads what the configuration names as ``package.module:NAME``: models and foundations."""
+"""The objects that the configuration names as ``package.module:NAME``: models and foundations."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 
 
 def load_object(name: Any, config: Config) -> Any:
-    """The object that ``package.module:NAME`` stands for, the module where no NAME is given.
+    """Return the object that ``package.module:NAME`` stands for; the module without a NAME.
 
-    What is no name is taken as it is: an installed module may give the object itself.
+    Anything but a name is returned unchanged: an installed module may give the object itself.
 
     :raises HookError: it cannot be imported, or the module does not have it.
     """
@@ -42,8 +42,8 @@ def load_object(name: Any, config: Config) -> Any:
     except (Exception, SystemExit) as error:
         raise HookError(
             f"{name} of {config.source} cannot be loaded: {type(error).__name__}: {error}",
-            help="Write it as package.module:NAME, and let alembic.pythonpath name the folder "
-            "of the package where it is not installed.",
+            help="Write it as package.module:NAME. If the package is not installed, name its "
+            "folder in alembic.pythonpath.",
         ) from error
     return found
 
@@ -60,7 +60,7 @@ class Models:
 
     @property
     def metadata(self) -> tuple[sa.MetaData, ...]:
-        """The `MetaData` that the tables are in."""
+        """The `MetaData` objects of the tables."""
         return tuple({id(t.metadata): t.metadata for t in self.tables}.values())
 
     @property
@@ -70,12 +70,12 @@ class Models:
 
 
 def load_models(config: Config, *, modules: bool = True) -> tuple[Models, ...]:
-    """The models of the core and of every module that is on, in the configuration's order.
+    """Return the models of the core and of every module that is on, in the configuration's order.
 
-    Tables that a module names are its own, although the core's `MetaData` may have them too.
+    A table that a module names belongs to it, although the core's `MetaData` may have it too.
 
     :param modules: False for the core's alone.
-    :raises HookError: some cannot be loaded, or two components have one table.
+    :raises HookError: some cannot be loaded, or two components have the same table.
     """
     core = [table for name in config.alembic.models for table in _tables(name, config)]
     found = []
@@ -85,7 +85,7 @@ def load_models(config: Config, *, modules: bool = True) -> tuple[Models, ...]:
             if core and set(map(id, tables)) == set(map(id, core)):
                 raise HookError(
                     f"module.{module.name}.models and alembic.models of {config.source} are the "
-                    "same tables, so nobody can tell which of them are the module's.",
+                    "same tables, so bridge cannot know which of them are the module's.",
                     help="Name the module's own models: a list of them, or the Python module "
                     "that defines them.",
                 )
@@ -124,14 +124,14 @@ def _tables(name: Any, config: Config) -> Iterator[sa.Table]:
             yield from metadata.tables.values()
         else:
             raise HookError(
-                f"{name} of {config.source} is neither a MetaData nor has one.",
+                f"{name} of {config.source} is not a MetaData, and has none.",
                 help="Name the metadata of the models, package.module:metadata, or a list of "
-                "models, package.module:MODELS",
+                "models, package.module:MODELS.",
             )
 
 
 def _of_module(module: ModuleType) -> Any:
-    """A Python module's `metadata`, its list `MODELS`, else the models that it defines itself."""
+    """Return a Python module's `metadata`, its list `MODELS`, or the models that it defines."""
     for name in ("metadata", "MODELS"):
         if hasattr(module, name):
             return getattr(module, name)
@@ -148,7 +148,7 @@ def _of_module(module: ModuleType) -> Any:
 
 
 def load_foundations(name: Any, config: Config) -> Callable[[Connection], Any]:
-    """What lays default rows: a function of the app's, or one that inserts those of a mapping.
+    """Return the function that inserts default rows: the app's own, or one for a mapping.
 
     :raises HookError: it cannot be loaded, or is neither a function nor a mapping.
     """
@@ -159,20 +159,20 @@ def load_foundations(name: Any, config: Config) -> Callable[[Connection], Any]:
         raise HookError(
             f"{name} of {config.source} cannot be called.",
             help="Name a function that takes a connection, or a mapping from models to rows: "
-            "package.module:function",
+            "package.module:NAME",
         )
     return found  # type: ignore[no-any-return]
 
 
 def _insert(rows: Mapping[Any, Iterable[Mapping[str, Any]]], connection: Connection) -> None:
-    """The rows of each model or table, in the order of the mapping."""
+    """Insert the rows of each model or table, in the order of the mapping."""
     for model, values in rows.items():
         if isinstance(model, sa.Table):
             for row in values:
                 connection.execute(model.insert().values(**row))
             continue
-        # The table has just been made from this very model: here the ORM is right.
-        from sqlalchemy.orm import Session  # slow to import, and seldom wanted
+        # The table has just been created from this very model, so that the ORM fits it.
+        from sqlalchemy.orm import Session  # slow to import, and seldom needed
 
         with Session(bind=connection) as session:
             session.add_all([model(**row) for row in values])

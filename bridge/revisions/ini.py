@@ -1,4 +1,4 @@
-"""Alembic's own configuration, made from bridge's or from an existing `alembic.ini`."""
+"""Alembic's own configuration, created from bridge's or from an existing `alembic.ini`."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _TEMPLATE_URL = "driver://user:pass@localhost/dbname"
 
 
 def alembic_ini(config: Config, modules: Iterable[ModuleConfig]) -> AlembicIni:
-    """Alembic's own configuration, made in code from bridge's.
+    """Return Alembic's own configuration, created from bridge's.
 
     :param modules: those whose folders are version locations.
     :raises Exception: an existing ``alembic.ini`` or ``pyproject.toml`` cannot be read.
@@ -45,7 +45,7 @@ def alembic_ini(config: Config, modules: Iterable[ModuleConfig]) -> AlembicIni:
     if location:
         home = _located(location, base)
     elif (base / "env.py").is_file():
-        # Flask-Migrate's alembic.ini stands beside env.py and leaves the location out.
+        # Flask-Migrate's alembic.ini is beside env.py, and has no location.
         home = base
     else:
         raise CommandError(f"{alembic.config} has no script_location")
@@ -66,14 +66,14 @@ def alembic_ini(config: Config, modules: Iterable[ModuleConfig]) -> AlembicIni:
 
 
 def named_url(ini: AlembicIni) -> str | None:
-    """The database that an ``alembic.ini`` names, None where it names none.
+    """Return the database that an ``alembic.ini`` names, None where it names none.
 
-    :raises RevisionsError: it has a % that stands for nothing.
+    :raises RevisionsError: it has a % that is not doubled.
     """
     try:
         text = ini.get_alembic_option("sqlalchemy.url")
     except (InterpolationError, TypeError, ValueError):
-        # The complaint itself has a piece of the password.
+        # The error itself shows a part of the password.
         raise RevisionsError(
             "sqlalchemy.url in Alembic's configuration has a % that is not doubled.",
             help="Write each % of the URL twice: %%",
@@ -82,9 +82,10 @@ def named_url(ini: AlembicIni) -> str | None:
 
 
 def _located(text: str, base: Path) -> Path:
-    """A path of an alembic.ini, which may be ``package:folder``; relative to the file's folder.
+    """Return a path of an alembic.ini, which may be ``package:folder``.
 
-    Alembic itself takes it relative to the working directory, which need not be the app's.
+    A relative path belongs to the file's folder. Alembic itself starts at the working directory,
+    which need not be the app's.
     """
     path = Path(coerce_resource_to_filename(text))
     return path if path.is_absolute() or not (base / path).exists() else base / path

@@ -1,7 +1,7 @@
-"""The modules of an app: from `[module.NAME]` and from installed packages, put together.
+"""The modules of an app, from `[module.NAME]` and from installed packages.
 
-A package declares its module with an entry point of the group ``bridge.modules``, whose name is the
-module's and which leads to a `Module`, or to a function that returns one::
+A package declares its module with an entry point of the group ``bridge.modules``. The entry point
+has the module's name, and refers to a `Module` or to a function that returns one::
 
     [project.entry-points."bridge.modules"]
     likes = "gallery_likes.database:MODULE"
@@ -29,12 +29,12 @@ GROUP = "bridge.modules"
 
 @dataclass(frozen=True)
 class Module:
-    """What an installed package says of the module that it brings.
+    """A module as an installed package describes it.
 
-    An app's own `[module.NAME]` table wins, key by key.
+    The app's own `[module.NAME]` table takes precedence, key by key.
 
     :param migrations: the version location: a folder, or ``"package:folder"``.
-    :param label: the branch label; the module's name when None.
+    :param label: the branch label; None for the module's name.
     :param models: the `MetaData`, a list of models or tables, or ``"package.module:NAME"``.
     :param legacy: the module's old history, with the keys of a `[legacy.NAME]` table; the folder
         of a repository may be ``"package:folder"``.
@@ -55,12 +55,13 @@ class Module:
 
 
 def find_modules(config: Config) -> Config:
-    """The configuration with its modules complete: installed ones added, folders found, in order.
+    """Return the configuration with its modules complete and in order.
 
-    Modules stand after those that they depend on. A module that is off and cannot be used has its
-    `problem` set; of one that is on, that is raised when its scripts are read.
+    Each module follows those that it depends on. One that cannot be used has a `problem`; if it is
+    on, reading its scripts raises that.
 
-    :raises ConfigError: a dependency is unknown, in a circle or off; two have one label or folder.
+    :raises ConfigError: a dependency is unknown, in a circle or off; or two modules share a label
+        or folder.
     """
     modules, legacy = {}, dict(config.legacy)
     installed = {point.name: point.load for point in entry_points(group=GROUP)}
@@ -70,7 +71,7 @@ def find_modules(config: Config) -> Config:
             module = replace(module, enabled=True)
         if name in installed:
             declared = name in config.modules
-            module, own = _with_package(module, declared, installed[name], config)
+            module, own = _with_package(module, installed[name], config, declared=declared)
             if own is not None and module.legacy is None:
                 legacy.setdefault(name, own)
                 module = replace(module, legacy=name)
@@ -82,9 +83,13 @@ def find_modules(config: Config) -> Config:
 
 
 def _with_package(
-    module: ModuleConfig, declared: bool, load: Callable[[], Any], config: Config
+    module: ModuleConfig, load: Callable[[], Any], config: Config, *, declared: bool
 ) -> tuple[ModuleConfig, LegacyConfig | None]:
-    """What the app says, completed by what the package says."""
+    """Return the app's description of a module, completed by the package's.
+
+    :param load: loads the package's entry point.
+    :param declared: whether the app's configuration has a table for the module.
+    """
     entry = f"the entry point {module.name} of {GROUP}"
     try:
         found = load()
@@ -93,7 +98,7 @@ def _with_package(
     except (Exception, SystemExit) as error:
         return replace(module, problem=f"{entry} fails: {type(error).__name__}: {error}"), None
     if not isinstance(found, Module):
-        return replace(module, problem=f"{entry} is no bridge.Module, but {found!r}"), None
+        return replace(module, problem=f"{entry} is not a bridge.Module but {found!r}"), None
     own = None
     if found.legacy is not None:
         values = dict(found.legacy)
@@ -120,12 +125,12 @@ def _with_package(
 
 
 def _is_resource(location: object) -> bool:
-    """Whether it is ``package:folder``; a single letter before the colon is a drive."""
+    """Return whether a location is ``package:folder``; a single letter is a drive."""
     return isinstance(location, str) and len(location.partition(":")[0]) > 1 and ":" in location
 
 
 def _folder(resource: str) -> Path:
-    """The folder of ``package:folder``, without importing more than the package's parents.
+    """Return the folder of ``package:folder``, importing only the package's parents.
 
     :raises ConfigError: the package is not installed.
     """
@@ -137,14 +142,14 @@ def _folder(resource: str) -> Path:
     places = list(spec.submodule_search_locations or ()) if spec else []
     if not places:
         raise ConfigError(
-            f"{resource} is not there: the package {package} is not installed.",
+            f"{resource} does not exist: the package {package} is not installed.",
             help=f"Install {package}.",
         )
     return Path(places[0]) / folder
 
 
 def _located(module: ModuleConfig, config: Config) -> ModuleConfig:
-    """The module with its folder found, and with what is wrong with that."""
+    """Return the module with its folder, and with the problem where there is one."""
     module = replace(module, label=module.label or module.name)
     if module.resource is not None:
         try:
@@ -160,13 +165,13 @@ def _located(module: ModuleConfig, config: Config) -> ModuleConfig:
     if not module.migrations.is_dir():
         problem = module.problem or (
             f"module.{module.name}.migrations in {config.source} names {module.migrations}, which "
-            "is not there."
+            "does not exist."
         )
         return replace(module, present=False, problem=problem)
     return module
 
 
-# --- what modules say of each other -------------------------------------------------------
+# --- modules among each other -------------------------------------------------------------
 
 
 def _check_dependencies(modules: dict[str, ModuleConfig], config: Config) -> None:
@@ -189,7 +194,7 @@ def _check_dependencies(modules: dict[str, ModuleConfig], config: Config) -> Non
 
 
 def _in_order(modules: Mapping[str, ModuleConfig], config: Config) -> list[str]:
-    """Their names, each after those that it depends on."""
+    """Return the modules' names, each after those that it depends on."""
     ordered: list[str] = []
 
     def add(name: str, path: tuple[str, ...]) -> None:
@@ -197,7 +202,7 @@ def _in_order(modules: Mapping[str, ModuleConfig], config: Config) -> list[str]:
             circle = " -> ".join((*path[path.index(name) :], name))
             raise ConfigError(
                 f"The modules of {config.source} depend on each other in a circle: {circle}.",
-                help=f"Take one of them out of a depends_on in {config.source}.",
+                help=f"Remove one of them from a depends_on in {config.source}.",
             )
         if name in ordered or name in path:
             return
@@ -212,7 +217,7 @@ def _in_order(modules: Mapping[str, ModuleConfig], config: Config) -> list[str]:
 
 
 def _check_unique(modules: Mapping[str, ModuleConfig], config: Config) -> None:
-    """Branch labels and folders: of those that are on, each has its own."""
+    """Refuse a branch label or folder that two modules share, of those that are on."""
     folders: dict[Path, str] = {}
     taken = {config.alembic.label: "the core"} if config.alembic.label else {}
     for module in modules.values():
@@ -221,13 +226,13 @@ def _check_unique(modules: Mapping[str, ModuleConfig], config: Config) -> None:
         label, folder = module.label or module.name, module.migrations
         if label in taken:
             raise ConfigError(
-                f"The module {module.name} has the branch label {label}, as {taken[label]} has.",
+                f"The module {module.name} and {taken[label]} have the same branch label, {label}.",
                 help=f"Give it another: module.{module.name}.label in {config.source}",
             )
         if folder in folders:
             raise ConfigError(
-                f"The module {module.name} has the folder of {folders[folder]}, {folder}: nobody "
-                "can tell whose a revision in it is.",
+                f"The module {module.name} and {folders[folder]} have the same folder, {folder}: a "
+                "revision in it could belong to either.",
                 help=f"Give each a folder of its own: module.{module.name}.migrations in "
                 f"{config.source}",
             )

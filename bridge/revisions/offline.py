@@ -1,4 +1,4 @@
-"""Writes stamps and revisions as SQL, for a database that is not there."""
+"""Stamps and revisions as SQL, written without a database."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
 
 
 class OfflineRunner:
-    """Writes what a `Runner` would do, one step after the other.
+    """A writer of the SQL that a `Runner` would run, one step after the other.
 
-    :param rows: the revisions in the version table before the first of them.
-    :param revisions_without_files: revisions that only the journal knows, as the database has rows
-        of them.
+    :param rows: the revisions in the version table before the first step.
+    :param revisions_without_files: revisions that only the journal knows; the database has rows of
+        them.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class OfflineRunner:
 
     @property
     def start(self) -> str | None:
-        """A condition that the version table has these rows and no others, None without any."""
+        """The condition that the version table has exactly these rows; None without rows."""
         if not self._rows:
             return None
         these = self._table.c.version_num.in_(sorted(self._rows))
@@ -59,20 +59,20 @@ class OfflineRunner:
         )
 
     def stamp(self, revisions: Sequence[str]) -> str:
-        """Write the effective heads of what is there and `revisions`."""
+        """Return the SQL that writes the effective heads of the current rows and `revisions`."""
         after = set(self.graph.effective(self._rows | set(revisions)))
         name = self._table.c.version_num
-        # An earlier run may have left it there, without rows.
+        # An earlier run may have left the table without rows.
         statements: list[Any] = [sa.schema.CreateTable(self._table, if_not_exists=True)]
         if self._rows - after:
             statements.append(self._table.delete().where(name.in_(sorted(self._rows - after))))
-        for row in sorted(after - self._rows):
-            statements.append(self._table.insert().values(version_num=row))
+        new = sorted(after - self._rows)
+        statements.extend(self._table.insert().values(version_num=row) for row in new)
         self._rows = after
         return "".join(rendered(statement, self._dialect) for statement in statements)
 
     def upgrade(self, revision: str) -> str:
-        """Write one revision with its version row, through the application's env.py.
+        """Return the SQL of one revision with its version row, from the application's env.py.
 
         :raises RevisionsError: it needs a database, or it fails.
         """
@@ -84,7 +84,7 @@ class OfflineRunner:
 
         def steps(_heads: Any, _migration: Any) -> Any:
             ran.append(revision)
-            return [OneStep(directory.revision_map, script, True, self.graph)]
+            return [OneStep(directory.revision_map, script, self.graph, up=True)]
 
         alembic.attributes["recorded"] = True
         self._revisions.set_url(self._url)
@@ -93,11 +93,9 @@ class OfflineRunner:
         environment.configure = self._configuring(environment, sorted(before), output)
         folders = [Path(script.path).resolve().parent, Path(directory.dir).resolve()]
         try:
-            # No copy: every database is another one.
+            # There is no copy, so every database is out of bounds.
             with Guard("", None, None), environment:
                 directory.run_env()
-            if not ran:
-                raise RevisionsError("env.py runs no migrations when it is offline")
         except OutsideError as error:
             what = str(error).removeprefix(f"{SIGN}, and this uses ")
             raise RevisionsError(f"it connects to {what}{place(error, folders)}") from error
@@ -107,6 +105,8 @@ class OfflineRunner:
             raise RevisionsError(f"{said(error)}{place(error, folders)}") from error
         finally:
             del alembic.attributes["recorded"]
+        if not ran:
+            raise RevisionsError("env.py runs no migrations when it is offline")
         text = output.getvalue()
         if not before:
             text = text.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1)
@@ -115,7 +115,7 @@ class OfflineRunner:
     def _configuring(
         self, environment: EnvironmentContext, rows: Sequence[str], output: io.StringIO
     ) -> Callable[..., None]:
-        """What env.py calls to configure: Alembic's own, with SQL written as bridge wants it."""
+        """Return the `configure` that env.py calls: Alembic's own, with bridge's options."""
         configure = environment.configure
 
         def configured(_connection: Any = None, **given: Any) -> None:
@@ -126,7 +126,7 @@ class OfflineRunner:
                 "dialect_opts": {**(given.get("dialect_opts") or {}), "paramstyle": "named"},
                 "output_buffer": output,
                 "starting_rev": rows,
-                # SQLite's too is one transaction with its version row.
+                # On SQLite too, a revision and its row are one transaction.
                 "transactional_ddl": server_of(self._url).transactional_ddl,
                 "transaction_per_migration": True,
             }
@@ -137,13 +137,16 @@ class OfflineRunner:
                     f"env.py uses the version table {context.version_table}, and not "
                     f"{self._table.name} as the configuration says"
                 )
-            _write_ourselves(context)
+            _take_over_writing(context)
 
         return configured
 
 
-def _write_ourselves(context: Any) -> None:
-    """Instead of Alembic, which changes tabs, loses values and cannot end a trigger's body."""
+def _take_over_writing(context: Any) -> None:
+    """Write statements in place of Alembic.
+
+    Alembic changes tabs, loses values, and cannot end the body of a trigger.
+    """
     dialect = unescaped(context.dialect)
 
     def write(statement: Any, *_options: Any, **_more: Any) -> None:
@@ -151,7 +154,7 @@ def _write_ourselves(context: Any) -> None:
         context.impl.static_output(rendered(statement, dialect).rstrip("\n"))
 
     def execute(statement: Any, *values: Any, **named: Any) -> None:
-        """What revisions call on `op.get_bind()`."""
+        """Write what a revision executes on `op.get_bind()`."""
         rows = [*(values[0] if values and isinstance(values[0], list) else values), named]
         for row in [row for row in rows if row] or [None]:
             write(statement if row is None else _with_values(statement, row))

@@ -1,4 +1,4 @@
-"""Which tables a branch may touch when its next revision is generated from the models."""
+"""The tables that a branch may change when its next revision is generated from the models."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def made_by(scripts: Iterable[Path]) -> frozenset[str]:
-    """The tables that scripts create or rename to, read without running them."""
+    """Return the tables that scripts create or rename to; the scripts are not run."""
     return frozenset(name for path in scripts for name in _made_in(path))
 
 
@@ -37,11 +37,11 @@ def _made_in(path: Path) -> Iterable[str]:
 
 
 class Ownership:
-    """Tells for each table whether a change to it belongs to the branches at hand.
+    """The rule that says for each table whether a change to it belongs to some branches.
 
-    :param branches: the components whose revision is made: `CORE` or modules.
-    :param models: the tables in the models of each component that is loaded.
-    :param made: the tables that the scripts of each component make.
+    :param branches: the components whose revision is generated: `CORE` or modules.
+    :param models: the tables in the models of each loaded component.
+    :param made: the tables that the scripts of each component create.
     :param hidden: version tables, which belong to no branch although models may have them.
     """
 
@@ -55,10 +55,10 @@ class Ownership:
         self._branches = frozenset(branches)
         self._models, self._made, self._hidden = models, made, frozenset(hidden)
         self.kept: set[str] = set()
-        """Tables of no model that are not proposed to be dropped: no script at hand made them."""
+        """The tables of no model whose drop is not proposed: no known script created them."""
 
     def directive(self) -> Callable[..., None]:
-        """A hook `process_revision_directives` that leaves out what is of others."""
+        """Return a hook `process_revision_directives` that removes changes to other tables."""
 
         def process(_context: Any, _revision: Any, directives: list[Any]) -> None:
             for script in directives:
@@ -74,10 +74,10 @@ class Ownership:
         return process
 
     def _owns(self, table: str | None, dropped: Container[str | None]) -> bool:
-        """Whether the table is of the branches at hand.
+        """Return whether a table belongs to the branches.
 
-        A table of no model is dropped only by a branch whose own scripts made it: the model may be
-        missing because its module is off.
+        Only a branch whose own scripts created a table may drop it when no model has it: the model
+        may be missing because its module is off.
         """
         if table is None or table in self._hidden:
             return table is None
@@ -89,11 +89,11 @@ class Ownership:
             return True
         if table in dropped:
             self.kept.add(table)
-        # Where an env.py has models of its own, nobody here knows of a new table whose it is.
+        # An env.py may have models of its own; the owner of a new table is unknown then.
         return not makers and table not in dropped
 
 
 def _key(op: Any) -> str | None:
-    """The table that an operation is about, with its schema where it has one."""
+    """Return the table that an operation changes, with its schema where it has one."""
     name, schema = getattr(op, "table_name", None), getattr(op, "schema", None)
     return f"{schema}.{name}" if name and schema else name

@@ -1,7 +1,7 @@
 """The schemas at Alembic revisions, as `bridge check --record` keeps them. Pure.
 
-Beside the scripts, in a file for each kind of database: one line for each set of revisions that are
-applied, with what it changes of the line before.
+They are beside the scripts, in a file for each kind of database. A line stands for a set of applied
+revisions, and has what changes from the line before.
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 FOLDER = "recorded"
-"""In the folder that holds env.py."""
+"""The folder of the files, in the folder of env.py."""
 
 Schema = Mapping[str, Any]
 
 Heads = tuple[str, ...]
-"""Effective revisions: those that no other applied one descends from or depends on; sorted."""
+"""The applied revisions that no other applied one descends from or depends on, sorted."""
 
 
 def path_of(folder: Path, dialect: str) -> Path:
-    """The file for a kind of database, beside the env.py of this folder."""
+    """Return the file for a kind of database, beside the env.py of a folder."""
     return folder / FOLDER / f"{family(dialect)}.schema.jsonl"
 
 
 def written(schemas: Iterable[tuple[Heads, Schema]]) -> str:
-    """The text of a file with these schemas."""
+    """Return the text of a file with these schemas."""
     lines, before = [], apply_changes(())
     for heads, schema in schemas:
         line = {"revisions": list(heads), **schema_changes(before, schema)}
@@ -41,9 +41,9 @@ def written(schemas: Iterable[tuple[Heads, Schema]]) -> str:
 
 
 def read(text: str) -> dict[Heads, Schema]:
-    """The schemas from the text of a file, in its order.
+    """Return the schemas in the text of a file, in its order.
 
-    :raises ValueError: it is not one.
+    :raises ValueError: the text is not that of such a file.
     """
     found: dict[Heads, Schema] = {}
     schema: Schema = apply_changes(())

@@ -1,4 +1,4 @@
-"""Writes through Alembic: stamps, and runs one revision up or down."""
+"""Stamps, upgrades and downgrades through Alembic, one revision at a time."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from bridge.database.error_text import place, said
 from bridge.database.foreign_keys import checking_foreign_keys, foreign_keys_off
 from bridge.model.errors import AheadError, RevisionFailedError, VersionTableMismatchError
 from bridge.model.journal import JournalEntry
+from bridge.model.remedy import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -28,12 +29,12 @@ if TYPE_CHECKING:
 
 
 def recorder(revisions: Revisions, journal: Journal) -> Callable[..., None]:
-    """What Alembic is to call after each step, as `on_version_apply`: writes it into the journal.
+    """Return an `on_version_apply` callback for Alembic that writes each step into the journal.
 
-    It is called in the step's own transaction.
+    Alembic calls it in the step's own transaction.
     """
 
-    def record(*, ctx: Any, step: Any, heads: Any, run_args: Any) -> None:
+    def record(*, ctx: Any, step: Any, **_more: Any) -> None:
         if ctx.as_sql:
             return
         graph = revisions.graph
@@ -49,7 +50,7 @@ def recorder(revisions: Revisions, journal: Journal) -> Callable[..., None]:
 
 
 def entries_of_stamp(graph: Graph, stamped: Iterable[str]) -> list[JournalEntry]:
-    """The stamped revisions, and what of modules came with them."""
+    """Return the entries of stamped revisions, and of the modules' revisions that they imply."""
     ids = [revision for revision in stamped if graph.known(revision)]
     implied = graph.ancestors(ids) - set(ids)
     ids += sorted(revision for revision in implied if graph.module(revision) is not None)
@@ -57,13 +58,13 @@ def entries_of_stamp(graph: Graph, stamped: Iterable[str]) -> list[JournalEntry]
 
 
 def remembering(revisions: Revisions, revisions_without_files: Sequence[Revision]) -> Graph:
-    """The graph with revisions that only the journal knows; Alembic is told of these too."""
+    """Return the graph with revisions that only the journal knows, and add them to Alembic's."""
     graph = revisions.graph.remembering(revisions_without_files)
     gone = [revision.id for revision in graph.revisions.values() if revision.gone]
     for revision in graph.pending((), gone):
-        if revision.gone and revision.id not in revisions.told_to_alembic:
-            # Alembic must find the rows that it does not touch.
-            revisions.told_to_alembic.add(revision.id)
+        if revision.gone and revision.id not in revisions.added_to_alembic:
+            # Alembic must know the rows that it does not change.
+            revisions.added_to_alembic.add(revision.id)
             revisions.script.revision_map.add_revision(
                 AlembicRevision(revision.id, revision.down or None, revision.depends or None)
             )
@@ -71,7 +72,7 @@ def remembering(revisions: Revisions, revisions_without_files: Sequence[Revision
 
 
 def version_table(name: str) -> sa.Table:
-    """Alembic's version table, as Alembic makes it."""
+    """Return Alembic's version table, as Alembic creates it."""
     return sa.Table(
         name,
         sa.MetaData(),
@@ -83,16 +84,18 @@ def version_table(name: str) -> sa.Table:
 class OneStep(RevisionStep):
     """One revision up or down, with the rows that the version table has afterwards.
 
-    Alembic works these out from the neighbours of the revision alone, and stops at a KeyError where
-    one of them has no row because another branch depends on it. The graph knows.
+    Alembic derives these from the neighbours of the revision alone, and fails with a KeyError where
+    one of them has no row because another branch depends on it. Here the graph gives them.
     """
 
-    def __init__(self, revision_map: RevisionMap, script: Script, up: bool, graph: Graph) -> None:
+    def __init__(
+        self, revision_map: RevisionMap, script: Script, graph: Graph, *, up: bool
+    ) -> None:
         super().__init__(revision_map, script, up)
         self._graph = graph
 
     def _change(self, heads: Iterable[str]) -> tuple[list[str], list[str]]:
-        """The rows to take out and those to put in."""
+        """Return the rows to delete and those to insert."""
         before = set(heads)
         reached = self._graph.ancestors(before) - {self.revision.revision}
         if self.is_upgrade:
@@ -101,31 +104,37 @@ class OneStep(RevisionStep):
         return sorted(before - after), sorted(after - before)
 
     def should_create_branch(self, heads: set[str]) -> bool:
+        """Return whether an upgrade only inserts a row."""
         return self.is_upgrade and not self._change(heads)[0]
 
-    def should_merge_branches(self, heads: set[str]) -> bool:
+    def should_merge_branches(self, _heads: set[str]) -> bool:
+        """Return whether an upgrade replaces rows by one."""
         return self.is_upgrade
 
     def merge_branch_idents(self, heads: set[str]) -> tuple[list[str], str, str]:
+        """Return the rows to delete, the row to change, and its new value."""
         removed, _ = self._change(heads)
         return removed[1:], removed[0], self.revision.revision
 
     def should_delete_branch(self, heads: set[str]) -> bool:
+        """Return whether a downgrade only deletes a row."""
         return self.is_downgrade and not self._change(heads)[1]
 
-    def should_unmerge_branches(self, heads: set[str]) -> bool:
+    def should_unmerge_branches(self, _heads: set[str]) -> bool:
+        """Return whether a downgrade replaces a row by others."""
         return self.is_downgrade
 
     def unmerge_branch_idents(self, heads: set[str]) -> tuple[str, str, tuple[str, ...]]:
+        """Return the row to change, its new value, and the rows to insert."""
         _, added = self._change(heads)
         return self.revision.revision, added[0], tuple(added[1:])
 
 
 class Runner:
-    """Runs revisions on one database.
+    """The runner of revisions on one database.
 
-    :param revisions_without_files: revisions that only the journal knows, as the database has rows
-        of them.
+    :param revisions_without_files: revisions that only the journal knows; the database has rows of
+        them.
     """
 
     def __init__(
@@ -140,10 +149,10 @@ class Runner:
     # --- stamping -------------------------------------------------------------------------
 
     def stamp(self, connection: Connection, revisions: Sequence[str]) -> tuple[str, ...]:
-        """Write the effective heads of what is there and `revisions`; returns the rows.
+        """Write the effective heads of the current rows and `revisions`; return the rows.
 
-        Rows for both a revision and one that it depends on would wedge every later upgrade,
-        so such a pair is reduced, as Alembic itself does when it runs them.
+        Rows for both a revision and one that it depends on would block every later upgrade. Such a
+        pair is reduced, as Alembic itself does when it runs them.
 
         :raises AheadError: there is a row of another program.
         """
@@ -159,16 +168,19 @@ class Runner:
         return rows
 
     def _check_known(self, found: set[str]) -> None:
-        """Detecting has done so too, but legacy scripts may set up another program's tables."""
+        """Refuse unknown rows: legacy scripts may have created another program's tables."""
         unknown = sorted(row for row in found if not self.graph.known(row))
         if unknown:
             config = self._revisions.config
             raise AheadError(
                 f"The table {config.alembic.version_table} holds {', '.join(unknown)}, which this "
-                "code does not have: while the legacy versions ran, another program came to keep "
+                "code does not have: while the legacy versions ran, another program began to keep "
                 "its versions there.",
-                help="Name a table of the app's own in alembic.version_table of "
-                f"{config.source}, then run: bridge dbupdate",
+                help=Remedy(
+                    "Name a table of the app's own in alembic.version_table of "
+                    f"{config.source}, then run",
+                    ("dbupdate",),
+                ),
                 state_of_data="The legacy versions before it stay done; nothing is stamped.",
             )
 
@@ -177,7 +189,7 @@ class Runner:
     def upgrade(self, connection: Connection, revision: str, url: URL) -> None:
         """Run one revision through the application's env.py, in a transaction of its own.
 
-        :raises RevisionFailedError: the script raised, or on SQLite left broken foreign keys.
+        :raises RevisionFailedError: the script failed, or on SQLite left broken foreign keys.
         :raises VersionTableMismatchError: env.py wrote its version somewhere else.
         """
         self._run(connection, revision, url, up=True)
@@ -185,7 +197,7 @@ class Runner:
     def downgrade(self, connection: Connection, revision: str, url: URL) -> None:
         """Undo one revision through the application's env.py, in a transaction of its own.
 
-        :raises RevisionFailedError: the script raised, or on SQLite left broken foreign keys.
+        :raises RevisionFailedError: the script failed, or on SQLite left broken foreign keys.
         :raises VersionTableMismatchError: env.py wrote its version somewhere else.
         """
         self._run(connection, revision, url, up=False)
@@ -196,7 +208,7 @@ class Runner:
         record = recorder(self._revisions, self._journal)
 
         def steps(_heads: Any, migration: Any) -> Any:
-            step = OneStep(directory.revision_map, script, up, self.graph)
+            step = OneStep(directory.revision_map, script, self.graph, up=up)
             step.migration_fn = checking_foreign_keys(step.migration_fn, connection)
             migration.on_version_apply_callbacks = (*migration.on_version_apply_callbacks, record)
             return [step]
@@ -213,7 +225,7 @@ class Runner:
             raise RevisionFailedError(
                 f"The Alembic revision {revision} ({path}) failed: "
                 f"{said(error)}{place(error, [path.parent])}",
-                help="Mend what it complains of, then run: bridge dbupdate",
+                help=Remedy("Fix the error above, then run", ("dbupdate",)),
             ) from error
         finally:
             del alembic.attributes["connection"], alembic.attributes["recorded"]
@@ -223,12 +235,12 @@ class Runner:
     def transactional(self) -> bool:
         """Whether the last revision ran in one transaction with its version row.
 
-        So it is when env.py calls `run_environment`; another env.py may do as it likes.
+        That is known only when env.py calls `run_environment`.
         """
         return bool(self._revisions.alembic.attributes.get("ours"))
 
     def rows(self, connection: Connection) -> set[str]:
-        """What the version table says now; nothing where it is not there."""
+        """Return the rows of the version table; none where it does not exist."""
         name = self._revisions.config.alembic.version_table
         with connection.begin():
             if not sa.inspect(connection).has_table(name):
@@ -246,8 +258,9 @@ class Runner:
                 f"The revision {revision} ran, but the table {config.alembic.version_table} of the "
                 f"database does not say so (it holds {', '.join(sorted(rows)) or 'nothing'}): "
                 "env.py uses another version table, or another database.",
-                help="Let env.py call bridge.revisions.run_environment(), or use "
+                help="Call bridge.revisions.run_environment() in env.py, or use "
                 'config.attributes["connection"] and the same version_table as '
                 f"{config.source}.",
-                state_of_data=f"The revision {revision} has been run, where env.py connects to.",
+                state_of_data=f"The revision {revision} has been run on the database that env.py "
+                "connects to.",
             )

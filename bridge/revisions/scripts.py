@@ -14,6 +14,7 @@ from alembic.script import Script, ScriptDirectory
 from bridge.database.error_text import place, said
 from bridge.model.errors import ConfigError, RevisionsError
 from bridge.model.graph import Graph, Revision
+from bridge.model.remedy import Remedies, Remedy
 from bridge.revisions.diagnosis import diagnose
 from bridge.revisions.ini import alembic_ini, named_url
 
@@ -26,26 +27,32 @@ if TYPE_CHECKING:
     from bridge.model.config import Config, ModuleConfig
 
 
-class Revisions:
-    """The Alembic scripts of the core and of every module whose folder is there.
+_SCRIPT_REMEDIES = (
+    Remedy("Fix the script."),
+    Remedy("Or see", ("alembic", "history", "--verbose")),
+)
 
-    Modules that are switched off are read too: their rows must be understood, while their
-    heads are no targets. Of those, one that cannot be read is left out and told in `broken`.
+
+class Revisions:
+    """The Alembic scripts of the core and of every module whose folder exists.
+
+    Modules that are switched off are read too: their rows must be known, while their heads are no
+    targets. One of them that cannot be read is left out, and `broken` says why.
     """
 
     def __init__(self, config: Config) -> None:
         self.config = config
         self.broken: dict[str, str] = {}
-        self.told_to_alembic: set[str] = set()
-        """Revisions without a file that its map of the scripts has been given."""
+        self.added_to_alembic: set[str] = set()
+        """The revisions without files that Alembic's map of the scripts has been given."""
 
     @cached_property
     def alembic(self) -> AlembicIni:
-        """Alembic's own configuration, made in code from bridge's.
+        """Alembic's own configuration, created from bridge's.
 
         :raises RevisionsError: an existing ``alembic.ini`` cannot be read.
         """
-        with self.told("The Alembic configuration cannot be read"):
+        with self.as_revisions_error("The Alembic configuration cannot be read"):
             return alembic_ini(self.config, self._modules)
 
     @cached_property
@@ -57,16 +64,18 @@ class Revisions:
         modules = self.config.modules.values()
         for module in modules:
             if module.enabled and (module.problem or not module.present):
-                help = f"module.{module.name}.enabled = false in {self.config.source}"
-                help = f"Put it right, or switch it off: {help}"
+                switch = f"module.{module.name}.enabled = false in {self.config.source}"
+                remedies = [Remedy(f"Fix that, or switch the module off: {switch}")]
                 if module.migrations is not None and not module.present:
-                    help += (
-                        "; if it is new, write its first revision, which makes the folder: "
-                        f"bridge revision --branch {module.name} -m MESSAGE"
+                    remedies.append(
+                        Remedy(
+                            "If it is new, write its first revision, which creates the folder",
+                            ("revision", "--branch", module.name, "-m", "MESSAGE"),
+                        )
                     )
                 raise ConfigError(
                     f"The module {module.name} is switched on and cannot be used: {module.problem}",
-                    help=help,
+                    help=remedies,
                 )
         return [module for module in modules if module.present]
 
@@ -90,19 +99,26 @@ class Revisions:
     def _read_without_broken(
         self, off: Sequence[ModuleConfig], error: RevisionsError
     ) -> ScriptDirectory:
-        """What is on, with as many of the modules that are off as can be read beside it."""
+        """Read what is on, with as many of the modules that are off as possible."""
         good = [module for module in self._modules if module.enabled]
         self._read_only(good)
         for module in off:
-            try:
-                self._read_only([*good, module])
-            except RevisionsError as trouble:
-                self.broken[module.name] = trouble.message
-            else:
+            problem = self._problem_with([*good, module])
+            if problem is None:
                 good.append(module)
+            else:
+                self.broken[module.name] = problem
         if not self.broken:
             raise error
         return self._read_only(good)
+
+    def _problem_with(self, modules: list[ModuleConfig]) -> str | None:
+        """Return why the scripts of these modules cannot be read; None if they can."""
+        try:
+            self._read_only(modules)
+        except RevisionsError as error:
+            return error.message
+        return None
 
     def _read_only(self, modules: list[ModuleConfig]) -> ScriptDirectory:
         self._modules = modules
@@ -110,8 +126,9 @@ class Revisions:
         return self._read()
 
     def _read(self) -> ScriptDirectory:
-        with self.told("The Alembic scripts cannot be read"), warnings.catch_warnings():
-            # Alembic only warns of a revision id that two files share and of a missing one.
+        what = "The Alembic scripts cannot be read"
+        with self.as_revisions_error(what), warnings.catch_warnings():
+            # Alembic only warns about a revision id that two files share, and about a missing one.
             warnings.filterwarnings("error", message="Revision .* is present more than once")
             warnings.filterwarnings("error", message="Revision .* is not present")
             script = ScriptDirectory.from_config(self.alembic)
@@ -119,9 +136,9 @@ class Revisions:
             return script
 
     def files(self) -> list[str]:
-        """What the scripts are read from: the version locations and an existing ``alembic.ini``.
+        """Return the places that are read: the version locations and an existing ``alembic.ini``.
 
-        None of them when Alembic reads folders below the version locations too.
+        The list is empty when Alembic reads folders below the version locations too.
         """
         if self.alembic.get_alembic_boolean_option("recursive_version_locations"):
             return []
@@ -130,11 +147,11 @@ class Revisions:
 
     @property
     def url(self) -> str | None:
-        """The database that an existing ``alembic.ini`` names, None where it names none."""
+        """The database that an existing ``alembic.ini`` names; None where it names none."""
         return named_url(self.alembic) if self.config.alembic.config else None
 
     def folder_of(self, heads: Sequence[str]) -> Path:
-        """Where the core's next revision belongs: beside its head."""
+        """Return the folder of the core's next revision: that of its head."""
         if heads:
             return Path(self.scripts[heads[0]].path).parent
         modules = {module.migrations for module in self._modules}
@@ -143,20 +160,20 @@ class Revisions:
 
     @property
     def folder(self) -> Path:
-        """The folder that holds env.py."""
+        """The folder of env.py."""
         return Path(self.script.dir)
 
     def check_environment(self) -> None:
-        """Whether the scripts can be run at all, before anything is written.
+        """Check that the scripts can be run at all, before anything is written.
 
         :raises RevisionsError: there is no env.py.
         """
         path = self.folder / "env.py"
         if not path.is_file():
             raise RevisionsError(
-                f"{path} is not there: Alembic runs revisions through it.",
-                help="Let alembic.script_location name the folder that holds env.py; a new one has "
-                "two lines: from bridge.revisions import run_environment, and run_environment()",
+                f"{path} does not exist: Alembic runs revisions through it.",
+                help="Name the folder of env.py in alembic.script_location. A new one has two "
+                "lines: from bridge.revisions import run_environment, and run_environment()",
             )
 
     # --- the graph ------------------------------------------------------------------------
@@ -164,17 +181,17 @@ class Revisions:
     @cached_property
     def scripts(self) -> dict[str, Script]:
         """Every script by its revision id."""
-        with self.told("The Alembic scripts do not fit together"):
+        with self.as_revisions_error("The Alembic scripts do not fit together"):
             return {script.revision: script for script in self.script.walk_revisions()}
 
     @cached_property
     def graph(self) -> Graph:
-        """The scripts as deciding sees them.
+        """The graph of the scripts.
 
-        :raises RevisionsError: alembic.targets names what is not there, or what is on needs a
-            module that is off.
+        :raises RevisionsError: alembic.targets names an unknown revision, or a revision that is on
+            needs a module that is off.
         """
-        with self.told("A dependency of an Alembic script cannot be found"):
+        with self.as_revisions_error("A dependency of an Alembic script cannot be found"):
             found = [self._described(script) for script in self.scripts.values()]
         modules = self.config.modules
         graph = Graph(found, off=self.config.off, order=tuple(modules))
@@ -211,7 +228,7 @@ class Revisions:
         )
 
     def owner(self, path: Path) -> str | None:
-        """The module whose folder holds a file, None for the core."""
+        """Return the module whose folder has a file, None for the core."""
         parent = str(path.parent)
         if parent not in self._owners:
             above = {parent, *map(str, path.resolve().parents)}
@@ -229,32 +246,39 @@ class Revisions:
         return {m.name: m.migrations.resolve() for m in self._modules if m.migrations}
 
     def resolve(self, name: str) -> set[str]:
-        """The ids that a revision id, part of one, or ``BRANCH@head`` stands for.
+        """Return the ids that a revision id, part of one, or ``BRANCH@head`` stands for.
 
         :raises RevisionsError: there is no such revision.
         """
         missing = f"There is no Alembic revision {name}"
-        help = f"Change alembic.targets in {self.config.source}; see: bridge alembic heads"
-        with self.told(missing, help):
+        remedies = (
+            Remedy(f"Change alembic.targets in {self.config.source}."),
+            Remedy("See which there are", ("alembic", "heads")),
+        )
+        with self.as_revisions_error(missing, remedies):
             found = {script.revision for script in self.script.get_revisions(name) if script}
         if not found:
-            raise RevisionsError(f"{missing}.", help=help)
+            raise RevisionsError(f"{missing}.", help=remedies)
         return found
 
-    # --- telling --------------------------------------------------------------------------
+    # --- errors ---------------------------------------------------------------------------
 
     def locations(self) -> list[Path]:
-        """Every folder that may hold a script, env.py's first."""
+        """Return every folder that may have a script, env.py's first."""
         alembic = self.config.alembic
         folders = [alembic.script_location, *alembic.version_locations]
         folders += [module.migrations for module in self.config.modules.values()]
         return [folder.resolve() for folder in folders if folder is not None]
 
     @contextmanager
-    def told(
-        self, what: str, help: str = "Mend the script, or see: bridge alembic history --verbose"
+    def as_revisions_error(
+        self, what: str, remedies: Remedies = _SCRIPT_REMEDIES
     ) -> Iterator[None]:
-        """Whatever Alembic or a script raises while it is read, as one kind of error."""
+        """Turn whatever Alembic or a script raises while it is read into one kind of error.
+
+        :param what: the beginning of the message.
+        :raises RevisionsError: any error was raised.
+        """
         try:
             yield
         except (RevisionsError, ConfigError):
@@ -262,10 +286,10 @@ class Revisions:
         except (Exception, SystemExit) as error:
             why = diagnose(error, self._places())
             text = f"{what}: {said(error)}{place(error, self.locations())}"
-            raise RevisionsError(text + (f"\n{why}" if why else ""), help=help) from error
+            raise RevisionsError(text + (f"\n{why}" if why else ""), help=remedies) from error
 
     def _places(self) -> dict[Path, str]:
-        """The version locations that are being read, each with its owner for people."""
+        """Return the version locations that are being read, each with its owner for people."""
         if "alembic" not in self.__dict__:
             return {}
         places = {
@@ -274,9 +298,9 @@ class Revisions:
         return places | {m.migrations: f"module {m.name}" for m in self._modules if m.migrations}
 
     def set_url(self, url: URL) -> None:
-        """Let env.py and revisions read the URL, as some do."""
+        """Give env.py and revisions the URL, which some of them read."""
         self.alembic.attributes["url"] = url
-        # ConfigParser takes % for interpolation.
+        # ConfigParser uses % for interpolation.
         text = url.render_as_string(hide_password=False)
         self.alembic.set_main_option("sqlalchemy.url", text.replace("%", "%%"))
 

@@ -751,8 +751,9 @@ def test_alembics_complaint_is_an_error_of_bridges(project: Project, old: Databa
     assert (result.exit_code, result.stderr) == (
         8,
         "Error [revisions-invalid] alembic upgrade nowhere: Can't locate revision identified by "
-        "'nowhere'\nState of the data: See: bridge status\nWhat to do: See: bridge alembic "
-        "--help\n",
+        "'nowhere'\nState of the data: What the command did before the error may be in the "
+        "database.\nWhat to do: See: bridge alembic --help\n"
+        "See where the database stands: bridge status\n",
     )
 
 

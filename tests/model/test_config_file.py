@@ -672,7 +672,9 @@ def test_a_target_that_no_script_has(project: Project, target: str) -> None:
     message, help = refused(project, RevisionsError)
     # The rest is Alembic's own, and of its version.
     assert message.startswith(f"There is no Alembic revision {target}: ")
-    assert help == f"Change alembic.targets in {project.file}; see: bridge alembic heads"
+    assert help == (
+        f"Change alembic.targets in {project.file}.\nSee which there are: bridge alembic heads"
+    )
 
 
 def test_a_script_that_does_not_load(project: Project) -> None:
@@ -680,7 +682,7 @@ def test_a_script_that_does_not_load(project: Project) -> None:
     assert refused(project, RevisionsError) == (
         "The Alembic scripts cannot be read: ModuleNotFoundError: No module named "
         f"'nothing_of_this_name'\nAt: {path}, line 1",
-        "Mend the script, or see: bridge alembic history --verbose",
+        "Fix the script.\nOr see: bridge alembic history --verbose",
     )
 
 
@@ -690,20 +692,20 @@ def test_a_script_that_does_not_load(project: Project) -> None:
         (
             "no_such_module_at_all:lay",
             "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module_at_all'",
-            "Write it as package.module:NAME, and let alembic.pythonpath name the folder of the "
-            "package where it is not installed.",
+            "Write it as package.module:NAME. If the package is not installed, name its folder "
+            "in alembic.pythonpath.",
         ),
         (
             "string:lay",
             "cannot be loaded: AttributeError: module 'string' has no attribute 'lay'",
-            "Write it as package.module:NAME, and let alembic.pythonpath name the folder of the "
-            "package where it is not installed.",
+            "Write it as package.module:NAME. If the package is not installed, name its folder "
+            "in alembic.pythonpath.",
         ),
         (
             "string:digits",
             "cannot be called.",
             "Name a function that takes a connection, or a mapping from models to rows: "
-            "package.module:function",
+            "package.module:NAME",
         ),
     ],
 )
@@ -728,8 +730,8 @@ def test_models_that_are_none_stop_a_run_before_it_begins(project: Project, tmp_
     with pytest.raises(HookError) as caught:
         project.bridge(f"sqlite:///{file}").dbupdate()
     assert told(caught.value) == (
-        f"string:digits of {project.file} is neither a MetaData nor has one.",
+        f"string:digits of {project.file} is not a MetaData, and has none.",
         "Name the metadata of the models, package.module:metadata, or a list of models, "
-        "package.module:MODELS",
+        "package.module:MODELS.",
     )
     assert not file.exists()

@@ -360,7 +360,9 @@ def test_modules_are_listed_without_a_database(app: App) -> None:
 
 def test_one_branch_label_for_two_is_named(app: App, sqlite_database: Database) -> None:
     app.module("tags", label="likes")
-    with pytest.raises(ConfigError, match="tags has the branch label likes, as the module likes"):
+    with pytest.raises(
+        ConfigError, match="tags and the module likes have the same branch label, likes"
+    ):
         app.bridge()
     app.module("tags", label="tags")
     write_revision(app.folder("tags"), "tags1", label="likes")
@@ -372,7 +374,7 @@ def test_one_branch_label_for_two_is_named(app: App, sqlite_database: Database) 
 
 def test_one_folder_for_two_is_named(app: App) -> None:
     app.module("tags", migrations=str(app.folder("likes")))
-    with pytest.raises(ConfigError, match="tags has the folder of the module likes"):
+    with pytest.raises(ConfigError, match="tags and the module likes have the same folder"):
         app.bridge()
 
 
@@ -396,8 +398,8 @@ def test_a_name_that_alembic_keeps_for_itself_is_told(app: App, sqlite_database:
     """Alembic itself stops at an assertion without a word."""
     write_revision(app.folder("tags"), "head", "tags1")
     assert refused(app.bridge(sqlite_database), RevisionsError).endswith(
-        f"\n{app.folder('tags')}/head.py (module tags) has the id head, which stands for something "
-        "else in Alembic."
+        f"\n{app.folder('tags')}/head.py (module tags) has the id head, which is a reserved "
+        "word of Alembic's."
     )
 
 
@@ -487,10 +489,10 @@ def test_an_uninstalled_module_is_dormant(app: App, site: Path, sqlite_database:
             "1 / 0",
             "the entry point gifts of bridge.modules fails: ZeroDivisionError: division by zero",
         ),
-        ("'gifts'", "the entry point gifts of bridge.modules is no bridge.Module, but 'gifts'"),
+        ("'gifts'", "the entry point gifts of bridge.modules is not a bridge.Module but 'gifts'"),
         (
             "Module('gallery_nothing:migrations')",
-            "gallery_nothing:migrations is not there: the package gallery_nothing is not "
+            "gallery_nothing:migrations does not exist: the package gallery_nothing is not "
             "installed.",
         ),
         (
@@ -611,7 +613,7 @@ def test_the_first_revision_of_all_has_the_cores_label(tmp_path: Path) -> None:
 
 def test_a_missing_template_is_told(app: App, sqlite_database: Database) -> None:
     (app.root / "alembic/script.py.mako").unlink()
-    with pytest.raises(RevisionsError, match=r"script\.py\.mako is not there"):
+    with pytest.raises(RevisionsError, match=r"script\.py\.mako does not exist"):
         app.bridge(sqlite_database).revision("likes", "more")
 
 
@@ -680,7 +682,7 @@ def test_autogenerate_wants_models_and_a_database_at_the_head(
         app.bridge(sqlite_database).revision("core", "more", autogenerate=True)
     assert (caught.value.message, caught.value.help) == (
         "The database is not at the head of core, so it cannot be compared with the models.",
-        "Bring it there first: bridge dbupdate",
+        "Upgrade it first: bridge dbupdate",
     )
     app.bridge(sqlite_database).dbupdate()
     with pytest.raises(RevisionsError) as caught:
@@ -718,8 +720,9 @@ def test_alembic_says_who_understands_the_row_of_a_module_that_is_gone(
     with pytest.raises(RevisionsError) as caught:
         app.bridge(sqlite_database).alembic(["upgrade", "heads"])
     assert caught.value.help == (
-        "See: bridge alembic --help. Of a module whose files are gone, only bridge dbupdate "
-        "understands rows."
+        "See: bridge alembic --help\n"
+        "To upgrade past rows of a module without files: bridge dbupdate\n"
+        "See where the database stands: bridge status"
     )
 
 

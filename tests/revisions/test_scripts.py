@@ -302,7 +302,7 @@ def test_without_env_py_nothing_is_run(scripts: Path, sqlite_database: Database)
     with pytest.raises(RevisionsError) as caught:
         make_bridge(scripts, sqlite_database).dbupdate()
     assert caught.value.message == (
-        f"{scripts / 'env.py'} is not there: Alembic runs revisions through it."
+        f"{scripts / 'env.py'} does not exist: Alembic runs revisions through it."
     )
     assert caught.value.state_of_data == "The database is unchanged."
 
@@ -459,9 +459,9 @@ def test_autogenerate_leaves_version_tables_and_foreign_tables_alone(
     assert "No new upgrade operations detected." in capsys.readouterr().out
     sqlite_database.execute("CREATE TABLE surplus (id INTEGER PRIMARY KEY)")
     bridge.alembic(["check"])
-    assert "Left alone, since no model that is loaded has them: surplus" in capsys.readouterr().out
+    assert "Left alone because no loaded model has them: surplus" in capsys.readouterr().out
     sqlite_database.execute("DROP TABLE first")
-    with pytest.raises(RevisionsError, match="is not what the models are: CreateTable first"):
+    with pytest.raises(RevisionsError, match="differs from the models: CreateTable first"):
         bridge.alembic(["check"])
 
 
