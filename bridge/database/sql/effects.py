@@ -86,20 +86,20 @@ _OBJECTS = frozenset(
 
 # --- queries ------------------------------------------------------------------------------
 
-_SPATIAL = re.compile(r"(ADD|DROP)GEOMETRY(COLUMN|TABLE)|(CREATE|POPULATE)_\w+")
+_SPATIAL = r"(ADD|DROP)GEOMETRY(COLUMN|TABLE)|(CREATE|POPULATE)_\w+"
 
 # What functions do besides.
 _FUNCTIONS = {
-    "sqlite": ((_SPATIAL, SCHEMA), (re.compile("LOAD_EXTENSION"), SETTINGS)),
+    "sqlite": ((_SPATIAL, SCHEMA), ("LOAD_EXTENSION", SETTINGS)),
     "postgresql": (
-        (re.compile(r"NEXTVAL|SETVAL|LO_\w+|DBLINK_EXEC"), ROWS),
+        (r"NEXTVAL|SETVAL|LO_\w+|DBLINK_EXEC", ROWS),
         (_SPATIAL, SCHEMA),
-        (re.compile("SET_CONFIG"), SETTINGS),
-        (re.compile(r"PG_(TRY_)?ADVISORY_\w+"), LOCKS),
+        ("SET_CONFIG", SETTINGS),
+        (r"PG_(TRY_)?ADVISORY_\w+", LOCKS),
     ),
     "mysql": (
-        (re.compile("NEXTVAL|SETVAL"), ROWS),
-        (re.compile("GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS"), LOCKS),
+        ("NEXTVAL|SETVAL", ROWS),
+        ("GET_LOCK|RELEASE_LOCK|RELEASE_ALL_LOCKS", LOCKS),
     ),
 }
 
@@ -110,7 +110,7 @@ def _in_passing(words: Sequence[str], family: str) -> set[str]:
     for word, following in pairs(words):
         if following == "(":
             name = word.strip('"`').upper()
-            found |= {e for pattern, e in _FUNCTIONS[family] if pattern.fullmatch(name)}
+            found |= {e for pattern, e in _FUNCTIONS[family] if re.fullmatch(pattern, name)}
         elif (word == "FOR" and following in ("UPDATE", "SHARE", "NO", "KEY")) or (
             (word, following) == ("LOCK", "IN")
         ):
