@@ -123,7 +123,7 @@ def test_a_database_is_dropped_whoever_is_connected(place: Scratch) -> None:
     engine = place.create()
     if not server_of(engine).is_server:
         pytest.skip("a file has no sessions")
-    other = sa.create_engine(engine.url, poolclass=sa.pool.NullPool)
+    other = sa.create_engine(engine.url, poolclass=sa.pool.NullPool, future=True)
     with other.connect() as connection:
         assert connection.exec_driver_sql("SELECT 1").scalar() == 1
         connection.rollback()  # on MariaDB, a transaction keeps the tables that it has used
@@ -182,7 +182,7 @@ def test_sizes_and_rows_are_told(place: Scratch) -> None:
 
 def test_the_present_moment_is_told_in_utc(place: Scratch) -> None:
     engine = place.create()
-    with connect(engine) as connection:
+    with connect(engine) as connection, connection.begin():
         connection.exec_driver_sql("CREATE TABLE moments (at TIMESTAMP NULL)")
         now = server_of(connection).utc_now
         connection.exec_driver_sql(f"INSERT INTO moments VALUES ({now})")
