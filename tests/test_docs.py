@@ -23,6 +23,7 @@ from click.testing import CliRunner
 from sqlalchemy.engine import make_url
 from support.legacy_projects import ONCE
 from support.projects import timeless
+from support.warm import BridgePopen
 
 from bridge.cli.commands.develop import WITH_PLUGINS
 from bridge.cli.errors import InternalError
@@ -370,7 +371,24 @@ def gallery(tmp_path: Path) -> Path:
     return folder
 
 
-def run(folder: Path, *command: str) -> str:
+BRIDGE = Path(sys.executable).with_name("bridge")
+# What a shell has no part in.
+PLAIN = re.compile(r"bridge ([^|<>;&$`]*?)( 2> /dev/null)?")
+
+
+def run_line(folder: Path, line: str) -> str:
+    """The output of a line of a transcript, in the folder."""
+    plain = PLAIN.fullmatch(line)
+    if not plain:
+        return run(folder, "bash", "-c", line)
+    errors = subprocess.DEVNULL if plain[2] else subprocess.STDOUT
+    command = (sys.executable, str(BRIDGE), *shlex.split(plain[1]))
+    return run(folder, *command, popen=BridgePopen, stderr=errors)
+
+
+def run(
+    folder: Path, *command: str, popen: Any = subprocess.Popen, stderr: int = subprocess.STDOUT
+) -> str:
     """The output of a command in a folder, with this environment's bridge in the PATH."""
     environment = {
         name: value
@@ -379,30 +397,31 @@ def run(folder: Path, *command: str) -> str:
         and not name.startswith("PYTEST_")
     }
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    done = subprocess.run(
+    with popen(
         command,
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
+        stderr=stderr,
         encoding="utf-8",
-    )
-    assert done.returncode == 0, done.stdout
-    return done.stdout.replace(str(folder), SHOWN_FOLDER)
+    ) as process:
+        output: str = process.communicate()[0]
+    assert process.returncode == 0, output
+    return output.replace(str(folder), SHOWN_FOLDER)
 
 
 @pytest.mark.parametrize(
     "page", ["README.md", "docs/administrator.md", "docs/ci.md", "docs/developer.md"]
 )
 def test_a_page_shows_what_the_commands_print(page: str, gallery: Path) -> None:
-    run(gallery, "bridge", "runtime", "make")  # its progress is on no page
+    run_line(gallery, "bridge runtime make")  # its progress is on no page
     transcripts = [b.text for b in blocks(ROOT / page) if b.language == "console"]
     assert transcripts
 
     shown, printed = "".join(transcripts), ""
     for command in re.findall(r"(?m)^\$ (.+)$", shown):
-        printed += f"$ {command}\n{run(gallery, 'bash', '-c', command)}"
+        printed += f"$ {command}\n{run_line(gallery, command)}"
 
     assert timeless(printed) == timeless(shown)
 
@@ -418,7 +437,9 @@ def test_an_example_in_python_runs(block: Block, gallery: Path) -> None:
         options = ["-q", "-p", "no:cacheprovider", "-W", "error"]
         assert "passed" in run(gallery, sys.executable, "-m", "pytest", *options, "test_example.py")
     else:
-        output = run(gallery, sys.executable, "-W", "error", "test_example.py")
+        code = "import runpy, warnings; warnings.simplefilter('error')"
+        code += "; runpy.run_path('test_example.py', run_name='__main__')"
+        output = run(gallery, sys.executable, "-c", code, popen=BridgePopen)
         # It prints errors too.
         assert ("upgraded" in output) == (".dbupdate(" in block.text)
 

@@ -25,6 +25,7 @@ from support.projects import (
     write_shop,
     write_versions,
 )
+from support.warm import BridgePopen
 
 from bridge import __version__
 
@@ -503,7 +504,7 @@ def test_interrupted(project: Project, old: Database, monkeypatch: pytest.Monkey
 def typed(project: Project, database: Database, answer: str, *command: str) -> tuple[int, str]:
     """`bridge dbupdate` on a terminal, where somebody types `answer`: status and what it shows."""
     ours, theirs = pty.openpty()
-    process = subprocess.Popen(
+    process = BridgePopen(
         [sys.executable, "-m", "bridge", *(command or ("dbupdate",)), "--url", database.url],
         cwd=project.root,
         stdin=theirs,

@@ -15,8 +15,14 @@ from pathlib import Path
 from typing import Any
 
 from support.databases import Database
+from support.warm import run_warm
 
 HERE = Path(__file__).parent
+# The worker's interpreter imports the same file by itself.
+COUNTED = (
+    f"import runpy; runpy.run_path({str(HERE / 'sitecustomize.py')!r});"
+    " runpy.run_module('bridge', run_name='__main__', alter_sys=True)"
+)
 
 
 @dataclass
@@ -89,11 +95,11 @@ class Harness:
         if kill_at is not None:
             environment |= {"FAULT_COUNT": str(self._count), "FAULT_AT": str(kill_at)}
             environment["FAULT_ONLY"] = self._only
-        return subprocess.run(
+        return run_warm(
             [
                 sys.executable,
-                "-m",
-                "bridge",
+                "-c",
+                COUNTED,
                 "dbupdate",
                 "--yes",
                 "--legacy",
@@ -103,9 +109,6 @@ class Harness:
             ],
             cwd=self._folder,
             env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
             stdin=subprocess.DEVNULL,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +13,7 @@ import sqlalchemy as sa
 from support.databases import Database, SQLiteDatabase
 from support.legacy_projects import ONCE
 from support.projects import TOP, Project
+from support.warm import run_warm
 
 pytestmark = ONCE
 
@@ -93,13 +93,8 @@ def test_an_error_of_the_disk_stops_the_run_and_the_next_one_goes_on(
     undisturbed, database = (old_database(tmp_path / f"{name}.db") for name in ("one", "two"))
     sample.bridge(undisturbed).dbupdate()
     arguments = ["dbupdate", "--yes", "--no-backup", "--url", database.url]
-    done = subprocess.run(
-        [sys.executable, "-c", FILE_SIZE, str(kilobytes * 1024), *arguments],
-        cwd=sample.root,
-        env={**os.environ},
-        capture_output=True,
-        text=True,
-        check=False,
+    done = run_warm(
+        [sys.executable, "-c", FILE_SIZE, str(kilobytes * 1024), *arguments], cwd=sample.root
     )
     assert done.returncode in (4, 7, 8), done.stderr
     assert "disk I/O error" in done.stderr

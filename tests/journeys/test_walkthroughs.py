@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from support.legacy_projects import ONCE
 from support.projects import copy_project
-from test_docs import DOCS, blocks, run, timeless
+from test_docs import DOCS, blocks, run_line, timeless
 
 pytestmark = ONCE
 
@@ -63,7 +63,7 @@ def test_a_walk_through_does_what_it_shows(name: str, page: str, tmp_path: Path)
         elif block.language == "console":
             shown += block.text
             for command in re.findall(r"(?m)^\$ (.+)$", block.text):
-                output = run(project.root, "bash", "-c", command)
+                output = run_line(project.root, command)
                 printed += f"$ {command}\n{output}"
     assert shown
     assert same(printed, known) == same(shown, known)

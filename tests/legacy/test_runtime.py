@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from support.legacy_projects import CREATE_NOTES, ONCE, LegacyProject
+from support.warm import BridgePopen
 
 from bridge.legacy import runtime
 from bridge.legacy.runtime import (
@@ -364,7 +365,7 @@ class Small:
 
     def start(self) -> subprocess.Popen[str]:
         arguments = [self.wheels, self.locked, self.folder]
-        return subprocess.Popen(
+        return BridgePopen(
             [sys.executable, "-c", SMALL, *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -130,6 +130,14 @@ class BridgePopen(WarmPopen):
     modules = COMMAND_LINE
 
 
+def run_warm(arguments: Sequence[Any], **given: Any) -> subprocess.CompletedProcess[str]:
+    """As `subprocess.run` of a Python that uses bridge, with all output as text."""
+    piped = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "encoding": "utf-8"}
+    with BridgePopen(arguments, **(piped | given)) as process:
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(arguments, process.returncode, output, errors)
+
+
 def worker_popen(arguments: Sequence[str], **given: Any) -> Any:
     """What takes the place of `subprocess.Popen` where a legacy worker is started.
 
@@ -178,8 +186,12 @@ def _become(request: Mapping[str, Any]) -> None:
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     first, *rest = request["arguments"]
-    while first == "-Wignore":
-        warnings.simplefilter("ignore")
+    while first in ("-Wignore", "-u"):
+        if first == "-u":
+            for stream in (sys.stdout, sys.stderr):
+                stream.reconfigure(write_through=True)  # type: ignore[union-attr]
+        else:
+            warnings.simplefilter("ignore")
         first, *rest = rest
     if first == "-c":
         sys.argv, sys.path[0] = ["-c", *rest[1:]], ""
@@ -188,7 +200,7 @@ def _become(request: Mapping[str, Any]) -> None:
         sys.argv, sys.path[0] = rest, request["folder"]
         runpy.run_module(rest[0], run_name="__main__", alter_sys=True)
     else:
-        sys.argv, sys.path[0] = request["arguments"], str(Path(first).parent)
+        sys.argv, sys.path[0] = [first, *rest], str(Path(first).parent)
         runpy.run_path(first, run_name="__main__")
 
 

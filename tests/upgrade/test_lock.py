@@ -23,6 +23,7 @@ from support.alembic_projects import CLASSIC_ENV, OUR_ENV
 from support.databases import MARIADB_LOCK, Database
 from support.legacy_projects import ONCE
 from support.projects import Project, copy_project, invoke, write_shop, write_versions
+from support.warm import BridgePopen
 
 from bridge.model.errors import (
     AheadError,
@@ -141,7 +142,7 @@ def start(project: Project) -> Iterator[Callable[[Database], subprocess.Popen[st
     started: list[subprocess.Popen[str]] = []
 
     def start(database: Database) -> subprocess.Popen[str]:
-        process = subprocess.Popen(
+        process = BridgePopen(
             [sys.executable, "-u", "-m", "bridge", "dbupdate", "--yes", "--no-backup"],
             cwd=project.root,
             env={**os.environ, "BRIDGE_DATABASE_URL": database.url},

@@ -6,7 +6,6 @@ import contextlib
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,6 +26,7 @@ from support.projects import (
     write_shop,
     write_versions,
 )
+from support.warm import run_warm
 
 import bridge.database.row_counts
 import bridge.upgrade.rehearsal_copy
@@ -320,10 +320,9 @@ def test_what_a_killed_rehearsal_left_is_removed_by_the_next_and_nothing_else(
     app = project.bridge(old)
     with app.engine() as engine, copied(engine, app.config, print):
         at_work = left_overs(old)
-        done = subprocess.run(
+        done = run_warm(
             [sys.executable, "-c", KILLED, str(project.file)],
             env={**os.environ, "BRIDGE_DATABASE_URL": old.url},
-            capture_output=True,
         )
         assert (done.returncode, len(at_work)) == (-signal.SIGKILL, 1), done.stderr
         assert len(left_overs(old)) == 2
