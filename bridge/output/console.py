@@ -16,8 +16,9 @@ from bridge.output.redaction import Hide, scrubbed
 from bridge.output.writer import Part, Writer
 
 if TYPE_CHECKING:
-    from bridge.model.remedy import render, typed
+    pass
 from bridge.model.errors import BridgeError
+from bridge.model.remedy import render, typed
 
 
 class Output:
