@@ -78,6 +78,17 @@ def test_errors_are_told_with_the_apps_own_commands(
     assert (result.exit_code, type(result.exception)) == (5, SystemExit)
     assert "gmg db alembic stamp" in result.stderr
     assert "bridge alembic" not in result.stderr
+
+
+def test_data_is_not_taken_for_a_command(shop: Project, sqlite_database: Database) -> None:
+    """What somebody has written stays as it is, also where it reads like a command."""
+    shop.replace("alembic/versions/shop_notes.py", "A note", "The bridge status column: a note")
+    app = app_of(bridge.click.group(shop.file, url=sqlite_database.url))
+    for arguments in (["graph"], ["graph", "--json"], ["plan"], ["alembic", "history"]):
+        found = invoke(app, "db", *arguments)
+        assert found.exit_code == 0, found.output
+        assert "gmg db status" not in found.output
+    assert "The bridge status column" in invoke(app, "db", "graph").output
     document = json.loads(invoke(app, "db", "dbupdate", "--json").stdout)
     assert "gmg db alembic stamp" in document["error"]["help"]
     # A group's own command, and one inside a group.

@@ -440,8 +440,9 @@ def test_a_defect_of_bridges_own_is_told_without_a_traceback(
         "",
         "Error [internal] bridge met something that it did not foresee: ZeroDivisionError: "
         "division by zero\n"
-        "State of the data: Finished steps stay done; see: bridge status\n"
-        "What to do: Run it again with --debug, and report what it prints.\n",
+        "State of the data: Finished steps stay done.\n"
+        "What to do: Run it again with --debug, and report what it prints.\n"
+        "See where the database stands: bridge status\n",
     )
     assert (
         "\nZeroDivisionError: division by zero\n"
@@ -471,9 +472,11 @@ def test_interrupted_in_a_step(
     monkeypatch.setattr("bridge.legacy.client.LegacyClient.run", interrupt)
     result = project.run("dbupdate", url=old)
     assert result.exit_code == 130
-    assert timeless(result.stderr).startswith(
+    restore = f"bridge restore {backup_of(old)}"
+    assert timeless(result.stderr) == (
         "Error [interrupted] Interrupted in the step 'legacy shop 3'.\n"
-        f"State of the data: {state} The backup from before: bridge restore {backup_of(old)}\n"
+        f"State of the data: {state}\n"
+        f"What to do: Run it again: bridge dbupdate\nOr restore the backup: {restore}\n"
     )
 
 
@@ -492,9 +495,10 @@ def test_interrupted(project: Project, old: Database, monkeypatch: pytest.Monkey
         130,
         "",
         "Error [interrupted] Interrupted.\n"
-        "State of the data: Finished steps stay done, the one that was running may be half done; "
-        "see: bridge status\n"
-        "What to do: Run it again: bridge dbupdate\n",
+        "State of the data: Finished steps stay done, the one that was running may be half "
+        "done.\n"
+        "What to do: Run it again: bridge dbupdate\n"
+        "See where the database stands: bridge status\n",
     )
 
 

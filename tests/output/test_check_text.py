@@ -10,6 +10,7 @@ from support.checks import AT, FAILURE, INDEX, LICENCE, empty, green, odd, red
 
 from bridge.model.checks import Checked, Finding, Kind, Proof
 from bridge.model.difference import Difference
+from bridge.model.remedy import Remedy
 from bridge.output.check_text import (
     CheckText,
     folded,
@@ -186,7 +187,7 @@ def test_a_password_is_taken_out_before_it_is_escaped() -> None:
     hidden = scrubbed(checked, lambda text: text.replace(word, "***"))
 
     assert hidden.proofs[0].findings == (
-        Finding("failed ***", "***", "***", tuple(
+        Finding("failed ***", "***", (Remedy("***"),), tuple(
             Difference(name, "other", name, "***", "***", "***") for name in ("one", "two")
         )),
     )  # fmt: skip
