@@ -318,7 +318,7 @@ class Bridge:
         """Prove every upgrade path on each kind of database, on databases of its own.
 
         :param urls: servers on which databases may be made and dropped.
-        :param progress: is told of each proof.
+        :param progress: is notified of each proof.
         :param sqlite: whether SQLite is one of the kinds.
         :param jobs: how many kinds are worked on at once; None for as many as there are
             processors.
@@ -406,7 +406,7 @@ class Bridge:
         What writes to the database waits for the end of another run, as `dbupdate` does.
 
         :param with_plugins: load the models of every module that is on, too.
-        :param progress: is told who is waited for.
+        :param progress: is notified who is waited for.
         :raises LockedError: another run did not end in time.
         :raises RevisionsError: Alembic's own error.
         """

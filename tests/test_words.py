@@ -1,22 +1,23 @@
-"""Words that pages do not say: the table in CONTRIBUTING.md."""
+"""Words that messages, docstrings and pages do not say: the table in CONTRIBUTING.md."""
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.legacy_projects import ONCE
 
+import bridge
+
 pytestmark = ONCE
 
 ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = Path(bridge.__file__).parent
 CONTRIBUTING = ROOT / "CONTRIBUTING.md"
-# CONTRIBUTING.md names the words, so it says them. docs/cli.md is made from the code.
-PAGES = sorted(
-    {ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")}
-    - {ROOT / "docs" / "cli.md"}
-)
+PAGES = sorted({ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.md")})
 
 
 def words_not_said() -> list[str]:
@@ -29,10 +30,29 @@ def words_not_said() -> list[str]:
 WORDS = re.compile(rf"\b(?:{'|'.join(map(re.escape, words_not_said()))})\b", re.IGNORECASE)
 
 
+def texts(path: Path) -> Iterator[tuple[int, str]]:
+    """Every text in a module, docstrings and messages alike, with its line."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.lineno, node.value
+
+
 def test_the_table_is_read() -> None:
     assert {"mend", "cut short", "goes on in"} <= {*words_not_said()}
     assert WORDS.search("Nothing is cut  short") is None
     assert WORDS.search("It was Cut short.")
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_a_module_says_none_of_them(path: Path) -> None:
+    said = [
+        (line, match[0])
+        for line, text in texts(path)
+        for match in WORDS.finditer(" ".join(text.split()))
+    ]
+    assert said == []
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -63,7 +63,7 @@ class Heads:
             yield from differing(
                 "schema at the heads",
                 "The schema at the heads is not that of a new install",
-                "Write a revision that makes both the same, or mend the one that does not.",
+                "Write a revision that makes both the same, or fix the one that does not.",
                 compare(self.fresh, schema),
             )
         yield from dangling("the heads", schema)

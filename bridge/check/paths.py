@@ -79,7 +79,7 @@ class PathRunner:
     """Runs legacy histories up to their ends, on one kind of database, and on to the heads.
 
     :param snapshots: the files with old databases of this kind.
-    :param progress: is told what takes long.
+    :param progress: is notified what takes long.
 
     `schemas` has what each version of each repository leaves, `changed` the tables that it made or
     changed.

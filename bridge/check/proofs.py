@@ -15,7 +15,7 @@ from bridge.project import Project
 
 
 class Proofs:
-    """Who is told of the proofs on one kind of database.
+    """Who is notified of the proofs on one kind of database.
 
     :param name: of that kind, for people.
     """

@@ -30,7 +30,7 @@ class Prover:
 
     :param name: of that kind, for people.
     :param snapshots: the files with old databases of this kind.
-    :param progress: is told of each proof as it ends.
+    :param progress: is notified of each proof as it ends.
     """
 
     def __init__(
@@ -104,7 +104,7 @@ class Prover:
                 found += differing(
                     f"base {name} {version}",
                     f"{', '.join(revisions)} does not make what {name} {version} is",
-                    f"Mend upgrade() of {', '.join(revisions)}, or the stamp map: a database "
+                    f"Fix upgrade() of {', '.join(revisions)}, or the stamp map: a database "
                     "that is stamped with it has what the legacy version has.",
                     compare(expected, restrict_to(expected, made)),
                 )

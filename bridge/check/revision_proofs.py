@@ -191,7 +191,7 @@ class _Undone(_Pass):
         self._applied.found[revision] += differing(
             f"downgrade {revision}",
             f"{revision} undone does not leave what was there before it",
-            f"Mend the downgrade() of {revision}.",
+            f"Fix the downgrade() of {revision}.",
             compare(before, schema),
         )
 

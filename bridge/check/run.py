@@ -20,7 +20,7 @@ from bridge.upgrade.lock import locked
 def run(project: Project, engine: Engine, plan: Plan, progress: Progress | None = None) -> None:
     """Run a plan as `dbupdate` does, on a database that may be lost.
 
-    :param progress: is told of each step when what it did is committed.
+    :param progress: is notified of each step when what it did is committed.
     :raises BridgeError: a step failed, or would have used another database.
     """
     quiet = Progress()

@@ -39,7 +39,7 @@ class CheckOptions:
     :param sqlite: whether SQLite is one of the kinds of database.
     :param jobs: how many kinds are worked on at once; None for as many as there are processors.
     :param record: write down the schema at each revision, for `verify` and for later checks.
-    :param progress: is told of each proof.
+    :param progress: is notified of each proof.
     """
 
     sqlite: bool = True
@@ -100,7 +100,7 @@ def in_own_process(
 
 
 class _Kept(Progress):
-    """A progress that keeps what it is told, and passes it on where there is another one."""
+    """A progress that keeps what it is notified of, and passes it on where there is another one."""
 
     def __init__(self, progress: Progress | None = None) -> None:
         self._progress = progress or Progress()

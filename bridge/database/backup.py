@@ -41,7 +41,7 @@ _NAME = re.compile(
 def wanted(engine: Engine, config: Config, asked: bool | None) -> bool:
     """Return whether a backup is made: as the caller says, else always of SQLite files.
 
-    Never of a SQLite database in memory, or of a file that is not there.
+    Never of a SQLite database in memory, or of a file that does not exist.
     """
     if server_of(engine).is_server:
         return config.backup.servers if asked is None else asked

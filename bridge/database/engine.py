@@ -73,7 +73,7 @@ def connect(engine: Engine) -> Iterator[Connection]:
     file = sqlite_file(engine.url)
     if file is not None and not file.parent.is_dir():
         raise DatabaseError(
-            f"The folder {file.parent} of the SQLite file {file.name} is not there.",
+            f"The folder {file.parent} of the SQLite file {file.name} does not exist.",
             help="Create the folder, or correct the database URL.",
             state_of_data="There is no database yet.",
         )

@@ -56,7 +56,7 @@ class HistoryRecorder:
 
     :param python: the interpreter of the legacy runtime.
     :param snapshots: files with old databases of this kind, whose rows are tried too.
-    :param progress: is told of each version.
+    :param progress: is notified of each version.
     """
 
     def __init__(

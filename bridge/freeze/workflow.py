@@ -114,7 +114,7 @@ def _freeze(project: Project, options: FreezeOptions) -> Freeze:
     if refused:
         raise FreezeError(
             "Ported versions do something else than the scripts:\n" + "\n".join(refused),
-            help="Mend these files, then run it again.",
+            help="Fix these files, then run it again.",
             state_of_data="Nothing is sealed.",
         )
     sealed = tuple(

@@ -27,7 +27,7 @@ class InitOptions:
     :param pythonpath: folders with what the scripts import.
     :param requirements: packages that the scripts import.
     :param setup: ``module:function`` that prepares the legacy scripts' process.
-    :param progress: is told of each database on which something runs.
+    :param progress: is notified of each database on which something runs.
     """
 
     root: Path | str | None = None

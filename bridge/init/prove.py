@@ -131,7 +131,7 @@ def stamp_with_equal_revisions(
         raise InitError(
             "The app has an Alembic history, and none of its revisions makes the schema that "
             f"the legacy history leaves. The nearest:{nearest}",
-            help="Write a revision that mends the difference, or mend the one that should be "
+            help="Write a revision that fixes the difference, or fix the one that should be "
             "equal; then run bridge init again. Or write bridge.toml by hand.",
             state_of_data=NOTHING_WRITTEN,
         )

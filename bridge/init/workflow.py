@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 _HELP = (
     "Folders with what the scripts import: --pythonpath DIR. Packages: --requirement PACKAGE. What "
-    "must be done before they run: --setup MODULE:FUNCTION. Mend other mistakes in the scripts."
+    "must be done before they run: --setup MODULE:FUNCTION. Fix other mistakes in the scripts."
 )
 
 

@@ -188,7 +188,7 @@ class LegacyClient:
 
         :param before: the version that the database is at, None without a row.
         :raises LegacyError: the script failed.
-        :raises CannotResume: an earlier run was cut short, and it is not known where.
+        :raises CannotResume: an earlier run was interrupted, and it is not known where.
         """
         if self._process is None:
             self._restart(step, before)

@@ -64,7 +64,7 @@ def state_after_failure(step: RunLegacy, before: int | None, remains: Remains) -
             "stays and is written down: the next run goes on behind it."
         )
     if untracked:
-        kept = f"{kept}. bridge cannot go on in the middle of version {step.version}: {untracked}"
+        kept = f"{kept}. bridge cannot resume in the middle of version {step.version}: {untracked}"
     return (
         f"{kept}, but {were} of version {step.version} had run before the one that failed and may "
         "have stayed: they are committed one by one. Put back a backup before you run it again, or "

@@ -153,7 +153,7 @@ def is_recorded(frozen: Frozen | None, dialect: str, version: int) -> bool:
 
 
 def _cut_short(state: State, repository: str) -> bool:
-    """Whether a run was cut short in a version that did not run live: so it goes on."""
+    """Whether a run was interrupted in a version that did not run live: so it goes on."""
     its = (state.interrupted or "").startswith(f"legacy {repository} ")
     return its and state.interrupted_method in ("replay", "ported")
 

@@ -1,4 +1,4 @@
-"""Old databases on scratch servers: the versions that they are at, and their rows taken out."""
+"""Old databases on scratch servers: the versions that they are at, and their rows removed."""
 
 from __future__ import annotations
 

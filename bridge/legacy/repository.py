@@ -104,12 +104,12 @@ def _read_cfg(path: Path) -> configparser.ConfigParser:
         parser.read_string(decode(path.read_bytes()), source=str(path))
     except OSError:
         raise RepositoryInvalidError(
-            f"{path} is not there, so {path.parent} is not a sqlalchemy-migrate repository.",
+            f"{path} does not exist, so {path.parent} is not a sqlalchemy-migrate repository.",
             help="Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/.",
         ) from None
     except configparser.Error as error:
         raise RepositoryInvalidError(
-            f"{path} cannot be read: {error}", help="Mend the file."
+            f"{path} cannot be read: {error}", help="Fix the file."
         ) from None
     return parser
 

@@ -54,7 +54,7 @@ class LegacyRunner:
     :param connections: of the database; replayed and ported versions run on them.
     :param states: of each repository that is in the database.
     :param worker: how live versions run.
-    :param progress: is told that a legacy runtime is made, which takes long.
+    :param progress: is notified that a legacy runtime is made, which takes long.
     """
 
     def __init__(

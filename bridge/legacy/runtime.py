@@ -91,10 +91,10 @@ def find_runtime(config: Config) -> Runtime:
 def ready_runtime(
     config: Config, *, wheels: Path | None = None, progress: Progress | None = None
 ) -> Runtime:
-    """The runtime, made first where it is a private one that is not there yet.
+    """The runtime, made first where it is a private one that does not exist yet.
 
     :param wheels: a folder of wheels to install from, without a network.
-    :param progress: is told that one is made, which takes long.
+    :param progress: is notified that one is made, which takes long.
     :raises LegacyRuntimeError: it cannot be made, or the configured one does not serve.
     """
     progress = progress or Progress()

@@ -56,7 +56,7 @@ class ScratchUpgrade:
     :param targets: the version of each repository at which it ends; other repositories are absent.
     :param start: a database to begin with; None for a new one, in which every repository is just
         before its first version.
-    :param progress: is told what takes long.
+    :param progress: is notified what takes long.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What a check proved and found, as it is told: verdict, table, findings once each, JSON. Pure."""
+"""The report of a check: verdict, table, findings once each, JSON. Pure."""
 
 from __future__ import annotations
 

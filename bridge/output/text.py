@@ -180,7 +180,9 @@ def status_rows(state: State, pending: int | None, command: str) -> list[tuple[s
         for row in state.unclaimed_rows
     ]
     if state.interrupted:
-        rows.append(("Cut short", f"in the step '{state.interrupted}'; the next run goes on in it"))
+        rows.append(
+            ("Interrupted", f"in the step '{state.interrupted}'; the next run resumes in it")
+        )
     rows += [("Most like", str(found)) for found in state.nearest]
     rows.append(("Pending", _pending_words(pending, command)))
     return rows
@@ -266,7 +268,7 @@ def step_words(step: Step) -> tuple[str, str, str]:
     if isinstance(step, Stamp):
         return "stamp", ", ".join(step.revisions), "the hand-over to Alembic"
     if isinstance(step, SetVersion):
-        number = "row taken out" if step.version is None else str(step.version)
+        number = "row removed" if step.version is None else str(step.version)
         return "set legacy", f"{step.repository} {number}", "running nothing"
     if isinstance(step, Upgrade | Downgrade):
         remark = ": ".join(part for part in (step.branch, step.doc) if part)

@@ -113,7 +113,7 @@ class Generator:
                     begin = self._beginning(at)
                     if begin is None:
                         error.help = (
-                            "Mend what it complains of. If the first version needs tables that are "
+                            "Fix the error above. If the first version needs tables that are "
                             "there already, take in an old database to begin with: "
                             "bridge snapshot import FILE"
                         )

@@ -98,7 +98,7 @@ def _checked(state: State, source: Path, engine: Engine) -> State:
         )
     elif problem is None and state.interrupted:
         problem = ResumeError(
-            f"An upgrade was cut short in the middle of the step '{state.interrupted}'.",
+            f"An upgrade was interrupted in the middle of the step '{state.interrupted}'.",
             help="Let it come to its end there: bridge dbupdate. Then dump it again.",
         )
     if problem is not None:

@@ -60,7 +60,7 @@ def classify(
         or check_versions(enabled, tables)
         or check_stamps(enabled, known, reached, graph)
     )
-    # What a fresh install had made when it was cut short is bridge's own.
+    # What a fresh install had made when it was interrupted is bridge's own.
     if finding is None and tables and not current and not facts.interrupted:
         finding = check_managed(enabled, facts, tables, graph, config)
     dormant = any(module.switch != "on" and module.current for module in modules)

@@ -35,7 +35,7 @@ def locked(engine: Engine, timeout: float, notify: Callable[[str], None]) -> Ite
     """Hold the lock of the database behind `engine`; nobody writes to it meanwhile.
 
     :param timeout: for how many seconds to wait for another run's end.
-    :param notify: is told once who is waited for.
+    :param notify: is notified once who is waited for.
     :raises LockedError: the other run did not end in time.
     :raises LockLostError: the lock cannot be held, because of a pooler.
     :raises DatabaseError: the database cannot be reached, or refuses the lock.
@@ -67,13 +67,13 @@ def _wait(
             )
     if not lock.is_idle():
         notify(
-            f"Waiting for a statement of an earlier run{_named(_holder(engine))}: that run was cut "
-            "short, and the database still works on it."
+            f"Waiting for a statement of an earlier run{_named(_holder(engine))}: that run was "
+            "interrupted, and the database still works on it."
         )
         if not _retry_until(lock.is_idle, end):
             raise LockedError(
                 f"A statement of an earlier run{_named(_holder(engine))} still runs in the "
-                f"database, though that run was cut short. It did not end within {timeout:g} s.",
+                f"database, though that run was interrupted. It did not end within {timeout:g} s.",
                 help="Wait for its end, or wait longer: --lock-timeout SECONDS",
                 state_of_data="This run has changed nothing; the statement may still change it.",
             )

@@ -36,7 +36,7 @@ def make_plan(state: State, graph: Graph, config: Config) -> Plan:
         raise state.problem
     if state.interrupted and state.interrupted.startswith("downgrade "):
         raise InconsistentError(
-            f"A run was cut short in the middle of the step '{state.interrupted}': some of what "
+            f"A run was interrupted in the middle of the step '{state.interrupted}': some of what "
             "the revision had made is gone, and some is not.",
             help=[
                 Remedy("Finish removing the module", ("modules", "remove", "NAME")),
@@ -60,13 +60,13 @@ def check_interrupted(plan: Plan, statement: int) -> None:
         return
     if not {*plan.state.unfinished} & {name_in_journal(step) for step in plan.steps}:
         raise ResumeError(
-            "No step of this database is known to be cut short in its middle, so there is no "
-            "statement to go on with.",
+            "No step of this database is known to have been interrupted in its middle, so there is "
+            "no statement to resume at.",
             help=Remedy("Run", ("dbupdate",)),
         )
     if statement != 1:
         raise ResumeError(
-            "The statements of the step that was cut short are not written down, so it can only "
+            "The statements of the step that was interrupted are not written down, so it can only "
             "run again as a whole.",
             help=Remedy("Undo what it has changed, then run", ("resume", "--from-statement", "1")),
         )

@@ -49,7 +49,7 @@ def copied(
 ) -> Iterator[tuple[Engine, Guard]]:
     """Copy the database as it is at one moment; give the copy, and what holds a run to it.
 
-    :param notify: is told what is being done.
+    :param notify: is notified what is being done.
     :raises RehearsalError: no copy can be made, or what works on it could reach the database.
     :raises DatabaseError: the database cannot be read.
     """
@@ -119,7 +119,7 @@ def _copy_file(engine: Engine, folder: Path, notify: Callable[[str], None]) -> t
     source = sqlite_file(engine.url)
     path = folder / (source.name if source else "copy.db")
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    # To connect to a file that is not there would make it.
+    # To connect to a file that does not exist would make it.
     if source is None or source.exists():
         check_room(engine, folder)
         _say(engine, notify)

@@ -34,7 +34,7 @@ class RunOptions:
     """How a plan is run.
 
     :param confirm: is shown the plan before the first write; False stops the run.
-    :param progress: is told of each step.
+    :param progress: is notified of each step.
     :param backup: whether to make one before the first write; None for what the configuration
         says, which is always for a SQLite file.
     :param lock_timeout: for how many seconds to wait for another run's end.

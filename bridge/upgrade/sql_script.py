@@ -131,7 +131,7 @@ def _write_script(project: Project, plan: Plan, url: URL, options: RunOptions) -
     :param url: names the kind of the database, which is not looked at.
     :raises NotReplayableError: legacy versions have no SQL that is known; all are named.
     :raises NotOfflineError: Alembic revisions need a database; all are named.
-    :raises ResumeError: an earlier run was cut short in the middle of a step.
+    :raises ResumeError: an earlier run was interrupted in the middle of a step.
     :raises DriftError: the schema is not the one that is to be stamped.
     """
     _check(plan, project.histories, options.accept_drift)
@@ -143,7 +143,7 @@ def _write_script(project: Project, plan: Plan, url: URL, options: RunOptions) -
 def _check(plan: Plan, histories: Mapping[str, Frozen], patterns: Sequence[str]) -> None:
     if plan.state.interrupted:
         raise ResumeError(
-            f"A run was cut short in the middle of the step '{plan.state.interrupted}', and a "
+            f"A run was interrupted in the middle of the step '{plan.state.interrupted}', and a "
             "script cannot go on there.",
             help=_HOW_TO_RUN,
         )

@@ -79,7 +79,7 @@ def test_what_does_not_hold_is_told_without_a_traceback(run: pytest.Pytester, ap
     assert result.parseoutcomes()["failed"] == 1
     result.stdout.fnmatch_lines(
         ["*core 14 is core_base*", "base core 14: core_base does not make what core 14 is.*",
-         "*media_entries.state*", "*What to do: Mend upgrade() of core_base*"]
+         "*media_entries.state*", "*What to do: Fix upgrade() of core_base*"]
     )  # fmt: skip
     result.stdout.no_fnmatch_line("*Traceback*")
 

@@ -155,7 +155,7 @@ def test_what_cannot_be_made_is_told_and_the_files_are_for_mending(
     assert result.exit_code == 8
     assert "the base revisions are not right there:\n  table notes\n" in result.stdout
     assert "expected (unlogged), found none" in result.stdout
-    assert "Mend by hand: alembic_migrations/versions/notes_base.py." in result.stdout
+    assert "Fix by hand: alembic_migrations/versions/notes_base.py." in result.stdout
     assert "op.create_table" in app.root.joinpath(
         "alembic_migrations/versions/notes_base.py"
     ).read_text(encoding="utf-8")

@@ -217,6 +217,6 @@ def test_a_damage_that_only_the_backup_finds_stops_the_run(sample: Project, tmp_
 def test_a_folder_that_is_not_there_is_told(sample: Project, tmp_path: Path) -> None:
     result = sample.run("dbupdate", "--yes", url=f"sqlite:///{tmp_path}/no/media.db")
     assert result.exit_code == 4
-    assert f"The folder {tmp_path}/no of the SQLite file media.db is not there." in result.stderr
+    assert f"The folder {tmp_path}/no of the SQLite file media.db does not exist." in result.stderr
     assert "There is no database yet." in result.stderr
     assert not (tmp_path / "no").exists()

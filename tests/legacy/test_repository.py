@@ -131,7 +131,7 @@ def test_a_folder_without_migrate_cfg_is_no_repository(tmp_path: Path) -> None:
     with pytest.raises(RepositoryInvalidError) as caught:
         read_repository(config.legacy["core"], config)
     assert caught.value.message == (
-        f"{tmp_path}/legacy/migrate.cfg is not there, so {tmp_path}/legacy is not a "
+        f"{tmp_path}/legacy/migrate.cfg does not exist, so {tmp_path}/legacy is not a "
         "sqlalchemy-migrate repository."
     )
     assert "folder that holds migrate.cfg and versions/" in caught.value.help

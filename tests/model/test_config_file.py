@@ -27,7 +27,7 @@ def project(tmp_path: Path) -> Project:
 
 
 def told(error: BridgeError) -> tuple[str, str]:
-    """What an error says happened and what mends it; a mistake in a file costs no data."""
+    """What an error says happened and what fixes it; a mistake in a file costs no data."""
     assert error.state_of_data == UNCHANGED
     return error.message, error.help
 
@@ -582,7 +582,7 @@ def test_a_repository_without_its_migrate_cfg(project: Project) -> None:
     cfg = project.root / "legacy/shop/migrate.cfg"
     cfg.unlink()
     assert refused(project, RepositoryInvalidError) == (
-        f"{cfg} is not there, so {cfg.parent} is not a sqlalchemy-migrate repository.",
+        f"{cfg} does not exist, so {cfg.parent} is not a sqlalchemy-migrate repository.",
         REPOSITORY_HELP,
     )
 
@@ -594,7 +594,7 @@ def test_a_repository_without_its_migrate_cfg(project: Project) -> None:
             "repository_id=Shop\n",
             "{cfg} cannot be read: File contains no section headers.\n"
             "file: '{cfg}', line: 1\n'repository_id=Shop\\n'",
-            "Mend the file.",
+            "Fix the file.",
         ),
         (
             "[settings]\nrepository_id=Shop\n",

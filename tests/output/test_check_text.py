@@ -131,7 +131,7 @@ rows likes: Rows were lost: 3 of 40.
 failed legacy core 6: The step legacy core 6 failed: column "state" does not exist
   SQL: UPDATE media SET state = 'public' WHERE state IS NULL
   on PostgreSQL: from core 5
-  What to do: Mend legacy_migrations/core/versions/006_states.py, then: bridge freeze
+  What to do: Fix legacy_migrations/core/versions/006_states.py, then: bridge freeze
 
 Accepted:
   schema ix_media_created (MariaDB: from core 0..14; core 14, likes 0..3)

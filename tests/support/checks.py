@@ -63,7 +63,7 @@ FAILURE = Finding(
     "failed legacy core 6",
     'The step legacy core 6 failed: column "state" does not exist\n'
     "SQL: UPDATE media SET state = 'public' WHERE state IS NULL",
-    "Mend legacy_migrations/core/versions/006_states.py, then: bridge freeze",
+    "Fix legacy_migrations/core/versions/006_states.py, then: bridge freeze",
 )
 INDEX = Finding(
     "schema ix_media_created",

@@ -450,7 +450,7 @@ OPEN_HELP = (
 def test_a_folder_that_is_not_there(project: Project, tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     assert refused(project, f"sqlite:///{folder}/x.db") == (
-        f"The folder {folder} of the SQLite file x.db is not there.",
+        f"The folder {folder} of the SQLite file x.db does not exist.",
         "Create the folder, or correct the database URL.",
         "There is no database yet.",
     )

@@ -343,7 +343,7 @@ def test_nobody_runs_while_a_statement_of_a_killed_run_is_still_running(
     [note] = told.notes
     assert re.match(
         rf"Waiting for a statement of an earlier run \(process {holder.pid} of .*, in the step "
-        r"'legacy shop 2'\): that run was cut short, and the database still works on it\.$",
+        r"'legacy shop 2'\): that run was interrupted, and the database still works on it\.$",
         note,
     )
     assert marked(on_server) == 0

@@ -1,4 +1,4 @@
-"""A step that was cut short on a database that commits each change of the schema by itself."""
+"""A step that was interrupted on a database that commits each change of the schema by itself."""
 
 from __future__ import annotations
 
@@ -378,7 +378,9 @@ def test_where_nothing_was_cut_short_there_is_nothing_to_go_on_with(
     scripts: Path, database: Database
 ) -> None:
     write_revision(scripts, "one")
-    with pytest.raises(ResumeError, match="No step of this database is known to be cut short"):
+    with pytest.raises(
+        ResumeError, match="No step of this database is known to have been interrupted"
+    ):
         bridge(scripts, database).dbupdate(from_statement=2)
     assert database.rows() == {}
 

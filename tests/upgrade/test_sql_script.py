@@ -627,6 +627,6 @@ def test_a_step_that_was_cut_short_is_no_beginning_of_a_script(
     error = refused(project.bridge(database))
     assert isinstance(error, ResumeError)
     assert error.message == (
-        "A run was cut short in the middle of the step 'upgrade three', and a script cannot go on "
-        "there."
+        "A run was interrupted in the middle of the step 'upgrade three', and a script cannot go "
+        "on there."
     )

@@ -31,7 +31,7 @@ WITH_PLUGINS = "--with-plugins"
 )
 @click.option("-m", "--message", required=True, help="What the revision does, in a few words.")
 @click.option("--autogenerate", is_flag=True, help="Fill it with what the models have more.")
-@click.option("--rev-id", help="The revision's id; made up where it is not given.")
+@click.option("--rev-id", help="The revision's id; generated where none is given.")
 @common
 def revision(bridge: Bridge, output: Output, branch: str, message: str, **options: Any) -> None:
     """Write a new Alembic revision into the folder of its branch."""
@@ -120,7 +120,7 @@ class _FreezeOptions(TypedDict):
     multiple=True,
     metavar="SNAPSHOT",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="An old database, a SQLite file or a dump, whose rows are taken besides made up ones.",
+    help="An old database, a SQLite file or a dump, whose rows are taken besides generated ones.",
 )
 @click.option("--check", is_flag=True, help="Write nothing: what is sealed must be as it was, and, "
               "with --scratch-url, be recorded again.")  # fmt: skip

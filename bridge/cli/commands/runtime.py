@@ -52,7 +52,7 @@ def show(bridge: Bridge, output: Output) -> None:
 )
 @common
 def make(bridge: Bridge, output: Output, wheels: Path | None) -> None:
-    """Make the environment now, where it is not there yet."""
+    """Make the environment now, where it does not exist yet."""
     ready = ready_runtime(bridge.config, wheels=wheels, progress=output.progress())
     output.pairs([("Origin", ready.origin), ("Python", str(ready.python)), ("Ready", "yes")])
 

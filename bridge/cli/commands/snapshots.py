@@ -25,7 +25,7 @@ from bridge.output.snapshot_text import print_imported, print_snapshot, print_sn
 
 @click.group(cls=GroupWithDefault, default="list")
 def snapshot() -> None:
-    """Old databases as files, to try upgrades with: made up, or an administrator's."""
+    """Old databases as files, to try upgrades with: generated, or an administrator's."""
 
 
 @snapshot.command("list")

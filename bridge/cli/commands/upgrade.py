@@ -198,7 +198,7 @@ def history(bridge: Bridge, output: Output, limit: int) -> None:
 @lock_option
 @common
 def resume(bridge: Bridge, output: Output, yes: bool, **options: Unpack[RunOptions]) -> None:
-    """Go on with an upgrade that was cut short in the middle of a step.
+    """Go on with an upgrade that was interrupted in the middle of a step.
 
     Only where dbupdate has said that it cannot go on by itself: on MySQL and MariaDB, which commit
     each change of the schema by itself, and after legacy versions that run statement by statement.

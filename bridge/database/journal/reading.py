@@ -28,7 +28,7 @@ def read_journal(connection: Connection) -> tuple[JournalEntry, ...]:
 
 
 def read_interrupted(connection: Connection) -> str | None:
-    """The step of which statements are written down: it was cut short; the table must be there."""
+    """Return the interrupted step, whose statements are written down; the table must exist."""
     names = sa.select(JOURNAL.c.name).where(JOURNAL.c.step == STEP).order_by(JOURNAL.c.id.desc())
     found: str | None = connection.execute(names.limit(1)).scalar()
     return found

@@ -125,5 +125,5 @@ class Journal:
             yield JOURNAL.insert().values({**self.common, **own, "at": now})
 
     def forget_statements(self, connection: Connection) -> None:
-        """Take out the records of statements: of steps that are done, or that nobody will run."""
+        """Remove the records of statements: of steps that are done, or that nobody will run."""
         connection.execute(JOURNAL.delete().where(JOURNAL.c.step == STEP))

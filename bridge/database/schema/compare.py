@@ -201,7 +201,7 @@ def _matched(table: str, part: str, old: list[Item], new: list[Item]) -> Iterato
 def _pairs(
     old: list[Item], new: list[Item], same: Callable[[Item], Any]
 ) -> Iterator[tuple[Item, Item]]:
-    """The pairs of which `same` says the same, and not None; they are taken out of the lists."""
+    """The pairs of which `same` says the same, and not None; they are removed from the lists."""
     for item in list(old):
         key = same(item)
         other = next((other for other in new if key is not None and same(other) == key), None)

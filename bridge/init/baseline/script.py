@@ -1,6 +1,6 @@
 """The text of a first revision, from what was seen on one or several kinds of database. Pure.
 
-What is the same everywhere is written once. A difference is told where it is: in a name, in an
+What is the same everywhere is written once. A difference is reported where it is: in a name, in an
 argument, else in a statement or a whole table.
 """
 

@@ -236,6 +236,6 @@ def load_ported(path: Path) -> Callable[[Connection], Any]:
     except (Exception, SystemExit) as error:
         raise LegacyError(
             f"The ported version {path} cannot be loaded: {type(error).__name__}: {error}",
-            help="Mend the file: it needs a function upgrade(connection).",
+            help="Fix the file: it needs a function upgrade(connection).",
         ) from error
     return upgrade

@@ -55,7 +55,7 @@ class Capture:
         self.at_work = False
 
     def as_dict(self) -> dict[str, Any]:
-        """Return what the parent is told of the version."""
+        """Return what the parent learns of the version."""
         statements = [self.times.put(found.sql) for found in self.found if found.kept]
         return {
             "statements": statements,

@@ -11,7 +11,7 @@ functions that take a session, as MediaGoblin has it. Protocol, one JSON object 
          "journal": null or {"table", "common": what each row has in it}, "recorder": whether each
          statement is recorded, so that a later run can resume, "guard": null or {"arguments"},
          "capture": null or {"moment": where the clock stands still}}; the first of the URLs whose
-         driver is installed is taken
+         driver is installed is used
     out  {"event": "loading", "script"} for each script, then {"event": "loaded", "scripts": N}
          or {"event": "problems", "problems": [...]}
     in   {"run": [NAME, VERSION], "before": the version in its row, null without a row, "name": the

@@ -32,7 +32,7 @@ class SingleTransaction:
     :param script: whether it is sqlalchemy-migrate's. Such a one may commit each statement by
         itself, as there: `NotSingleTransaction` is raised. A function's work and its row are one by
         definition, so what stands against that is its error.
-    :param capture: is told what is kept and what is rolled back.
+    :param capture: is notified what is kept and what is rolled back.
     """
 
     DIALECTS = ("sqlite", "postgresql")

@@ -22,7 +22,7 @@ class StatementWatch:
     """The statements of scripts: counts those that write and tells the parent of each.
 
     :param engine: of the database that is upgraded.
-    :param capture: is told of each, where a history is recorded.
+    :param capture: is notified of each, where a history is recorded.
     """
 
     def __init__(self, channel: Channel, engine: Any, capture: Capture | None) -> None:

@@ -25,9 +25,9 @@ from bridge.upgrade.execute.state_of_data import StateOfData
 class ExecuteOptions:
     """How the steps of a plan are run.
 
-    :param progress: is told of each step.
+    :param progress: is notified of each step.
     :param backup: make one before the first write, where there is something to lose.
-    :param from_statement: where the step stands in which an earlier run was cut short.
+    :param from_statement: where the step stands in which an earlier run was interrupted.
     :param guard: holds the process that runs legacy scripts to this database.
     :param accepted: patterns of the names of differences that do not stop a stamp.
     :param each: commit each step by itself, for whoever looks at what it did.

@@ -162,7 +162,7 @@ class Recorder(Watcher):
         self._writer.undo(connection)
 
     def stop_tracking(self, why: str) -> None:
-        """Write nothing down any more: a later run cannot go on in the middle of this step."""
+        """Write nothing down any more: a later run cannot resume in the middle of this step."""
         self._writer.stop_tracking(why)
 
     def run(self, cursor: Cursor, call: Call) -> Answer:

@@ -123,7 +123,7 @@ class Writer:
         self._forget()
 
     def stop_tracking(self, why: str) -> None:
-        """Write nothing down any more: a later run cannot go on in the middle of this step."""
+        """Write nothing down any more: a later run cannot resume in the middle of this step."""
         if not self.on:
             return
         self.on, self.untracked = False, why
@@ -155,7 +155,7 @@ class Writer:
     def _with_tables(self, session: Session, rows: Any) -> list[dict[str, Any]]:
         """Return the rows to write; before them the tables that have changed.
 
-        Where each row commits by itself, what is told is what was there.
+        Where each row commits by itself, what is reported is what was there.
         """
         self.look(session)
         written = [*self._failures, *self._reads, *rows]
