@@ -78,6 +78,15 @@ def test_errors_are_told_with_the_apps_own_commands(
     assert (result.exit_code, type(result.exception)) == (5, SystemExit)
     assert "gmg db alembic stamp" in result.stderr
     assert "bridge alembic" not in result.stderr
+    document = json.loads(invoke(app, "db", "dbupdate", "--json").stdout)
+    assert "gmg db alembic stamp" in document["error"]["help"]
+    # A group's own command, and one inside a group.
+    result = invoke(app, "db", "modules")
+    assert "reviews" in result.output
+    result = invoke(app, "db", "modules", "remove", "reviews")
+    assert "Run it again with --yes: gmg db modules remove reviews --yes" in result.stderr
+    result = invoke(app, "db", "alembic", "--with-plugins", "heads")
+    assert "shop_stock" in result.output
 
 
 def test_data_is_not_taken_for_a_command(shop: Project, sqlite_database: Database) -> None:
@@ -89,15 +98,6 @@ def test_data_is_not_taken_for_a_command(shop: Project, sqlite_database: Databas
         assert found.exit_code == 0, found.output
         assert "gmg db status" not in found.output
     assert "The bridge status column" in invoke(app, "db", "graph").output
-    document = json.loads(invoke(app, "db", "dbupdate", "--json").stdout)
-    assert "gmg db alembic stamp" in document["error"]["help"]
-    # A group's own command, and one inside a group.
-    result = invoke(app, "db", "modules")
-    assert "reviews" in result.output
-    result = invoke(app, "db", "modules", "remove", "reviews")
-    assert "Run it again with --yes: gmg db modules remove reviews --yes" in result.stderr
-    result = invoke(app, "db", "alembic", "--with-plugins", "heads")
-    assert "shop_stock" in result.output
 
 
 # --- Flask ------------------------------------------------------------------------------------
