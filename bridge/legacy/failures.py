@@ -61,7 +61,7 @@ def state_after_failure(step: RunLegacy, before: int | None, remains: Remains) -
     if remains.recorded and not untracked:
         return (
             f"{kept}; {were} of version {step.version} had run before. What is committed of it "
-            "stays and is written down: the next run goes on behind it."
+            "stays and is written down: the next run resumes behind it."
         )
     if untracked:
         kept = f"{kept}. bridge cannot resume in the middle of version {step.version}: {untracked}"

@@ -456,7 +456,7 @@ def test_a_defect_of_bridges_own_is_told_without_a_traceback(
         ("", "The database is unchanged. What 'legacy shop 3' had done is rolled back."),
         (
             "# VACUUM",
-            "Statements of 'legacy shop 3' that had run may have stayed: put back a backup before "
+            "Statements of 'legacy shop 3' that had run may have stayed: restore a backup before "
             "you run it again, or undo them by hand.",
         ),
     ],

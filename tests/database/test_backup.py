@@ -464,10 +464,10 @@ PASSWORD = "the server's own password"
 @pytest.mark.parametrize(
     ("dialect", "program", "words", "status", "said", "help"),
     [
-        ("postgresql", "pg_dump", PASSWORD, 3, "pg_dump failed: ***", "Mend"),
-        ("mariadb", "mariadb-dump", PASSWORD, 3, "mariadb-dump failed: ***", "Mend"),
+        ("postgresql", "pg_dump", PASSWORD, 3, "pg_dump failed: ***", "Fix"),
+        ("mariadb", "mariadb-dump", PASSWORD, 3, "mariadb-dump failed: ***", "Fix"),
         ("mariadb", "mariadb-dump", "", 0, "is not whole: its last line is missing", "Try again"),
-        ("postgresql", "pg_dump", "", 0, "pg_restore failed: ", "Mend"),
+        ("postgresql", "pg_dump", "", 0, "pg_restore failed: ", "Fix"),
         ("postgresql", "pg_dump", "aborting because of server version mismatch", 1,
          "server version mismatch", "Install pg_dump of the server's version"),
     ],

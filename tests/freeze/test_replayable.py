@@ -47,4 +47,4 @@ def ran(
     ],
 )
 def test_the_first_reason_is_given(empty: Ran, filled: Ran | str, reason: str | None) -> None:
-    assert why_not(empty, filled, {"notes"}) == reason
+    assert why_not(empty, filled, {"notes"}, "sqlite") == reason

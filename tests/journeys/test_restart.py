@@ -150,7 +150,7 @@ UNDONE = f"{STAMPED}What the revision shop_notes had done is rolled back."
 UNTOUCHED = f"{STAMPED}'upgrade shop_notes' has changed nothing."
 KEPT = (
     f"{STAMPED}What 'upgrade shop_notes' had changed before stays and is written down: the next "
-    "run goes on behind it."
+    "run resumes behind it."
 )
 
 # The statement at which it ends; the how many-th one that begins so; what is told then, and what of

@@ -268,7 +268,7 @@ def test_models_that_are_made_in_part_are_told(
         sample.bridge(database).dbupdate()
     assert caught.value.state_of_data == (
         "What 'create the models' tables' had changed before stays and is written down: the next "
-        "run goes on behind it."
+        "run resumes behind it."
     )
     assert set(database.rows()) == {"a"}
 

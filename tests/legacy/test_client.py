@@ -422,7 +422,8 @@ def test_an_answer_that_breaks_off_is_the_worker_s_end(
     )
     assert error.state_of_data == "The database is unchanged."
     assert error.help == (
-        "Run again with --debug to see all that it printed. See what is there now: bridge status"
+        "Run it again with --debug to see all that it printed.\n"
+        "See where the database stands now: bridge status"
     )
 
 

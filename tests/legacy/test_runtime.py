@@ -310,7 +310,7 @@ def test_what_cannot_be_installed_is_told_and_leaves_nothing(tmp_path: Path, cac
     assert any("No matching distribution found for" in line for line in rest)
     assert caught.value.help == (
         "Without a network, fetch the wheels elsewhere with the same Python "
-        f"(pip download -r {LOCKED} -d WHEELS) and run: bridge runtime make --wheels WHEELS. "
+        f"(pip download -r {LOCKED} -d WHEELS) and run: bridge runtime make --wheels WHEELS\n"
         "Or name an environment that has sqlalchemy-migrate: legacy_python"
     )
     assert [path.name for path in cache.iterdir()] == [f"{find_runtime(config).folder.name}.lock"]

@@ -34,6 +34,7 @@ from bridge.database.guard import OutsideError
 from bridge.database.integrity import list_tables
 from bridge.model.errors import BridgeError, LegacyError, RehearsalError, RevisionFailedError
 from bridge.model.progress import Progress
+from bridge.model.remedy import WITHOUT_BACKUP, Remedy
 from bridge.model.results import Rows
 from bridge.model.steps import Step
 from bridge.output.rehearsal_text import changed_tables
@@ -634,18 +635,18 @@ def test_a_copy_that_cannot_be_made_is_told(
     project.write("file", "")
     project.configure("backup", 'folder = "file"')
     assert refused(project, sqlite_old).help == (
-        "Let backup.folder in the configuration name another folder, then run: "
-        "bridge dbupdate --rehearse"
+        "Let backup.folder in the configuration name another folder.\n"
+        "Then run: bridge dbupdate --rehearse"
     )
     project.replace("bridge.toml", '"file"', '"folder"')
     monkeypatch.setattr(bridge.upgrade.rehearsal_copy, "check_room", no_room)
-    assert refused(project, sqlite_old).help == "Make room; then run: bridge dbupdate --rehearse"
+    assert refused(project, sqlite_old).help == "Make room.\nThen run: bridge dbupdate --rehearse"
     assert not (project.root / "folder").exists()
 
 
 def no_room(*_arguments: Any) -> None:
     raise bridge.upgrade.rehearsal_copy.BackupError(
-        "No room.", help="Make room, or run it without a backup: x"
+        "No room.", help=[Remedy("Make room."), WITHOUT_BACKUP]
     )
 
 

@@ -284,8 +284,11 @@ def test_a_schema_that_has_changed_since_is_told(
     assert expected == (
         "Expected: the tables as they were after statement 4, CREATE TABLE second (id INTEGER)."
     )
-    assert "bridge resume --from-statement 4 (or 5 if that one is done too)" in caught.value.help
-    assert "bridge restore BACKUP" in caught.value.help
+    assert caught.value.help == (
+        "Restore a backup from before: bridge restore BACKUP\n"
+        "Or look at the tables, and name the statement at which the step resumes; those before it "
+        "count as done (5 if statement 4 is done too): bridge resume --from-statement 4"
+    )
     assert database.contents()[0] == before
 
 
@@ -354,7 +357,7 @@ def test_what_cannot_be_written_down_is_told(
     )
     with pytest.raises(RevisionFailedError) as caught:
         bridge(scripts, database).dbupdate()
-    assert f"cannot resume in the middle of it, because {why}: put back a backup" in (
+    assert f"cannot resume in the middle of it, because {why}: restore a backup" in (
         caught.value.state_of_data
     )
     with pytest.raises(ResumeError, match=f"how far it came is not known, because {why}"):

@@ -372,7 +372,7 @@ def test_models_are_in_the_script_and_default_rows_are_left_to_the_next_run(
     told = Told()
     run_script(database, bridge.sql(starts=["base"], progress=told), tmp_path)
     assert told.notes == [
-        f"The hook {name}:lay is Python, which no script can call: run bridge dbupdate afterwards."
+        f"The hook {name}:lay is Python, which no script can call: run dbupdate afterwards."
     ]
     assert database.rows()["a"] == []
     status = bridge.status()

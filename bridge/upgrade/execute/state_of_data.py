@@ -88,7 +88,7 @@ class StateOfData:
         if self.transactional_ddl and transactional:
             return f"{self.so_far()} What '{step}' had done is rolled back."
         left = (
-            f"Statements of '{step}' that had run may have stayed: put back a backup before "
+            f"Statements of '{step}' that had run may have stayed: restore a backup before "
             "you run it again, or undo them by hand."
             if self.transactional_ddl
             else self._resumes_in(step)

@@ -285,7 +285,6 @@ APART = ("database/servers/", "database/sql/", "legacy/worker/")
 ASKING = {
     "database/dump/__init__.py": 1,  # the dumpers
     "database/guard.py": 1,  # loaded by the worker's process
-    "database/journal/table.py": 1,  # a type in SQLAlchemy's words
     "database/schema/__init__.py": 1,  # the readers of schemas
     "database/schema/mysql.py": 1,  # what MariaDB says in other words
     "database/schema/tokens.py": 1,  # a grammar

@@ -17,8 +17,8 @@ LEGACY, STAMP, REVISION, MODELS = (
 )  # fmt: skip
 UNCHANGED = "The database is unchanged."
 RESUMES = (
-    "What 'upgrade r1' had changed before stays and is written down: the next run goes on behind "
-    "it."
+    "What 'upgrade r1' had changed before stays and is written down: the next run resumes "
+    "behind it."
 )
 
 
@@ -65,7 +65,7 @@ def test_what_is_not_committed_is_forgotten() -> None:
         (
             state("mysql", recorder=recorder(2, "it calls a procedure")),
             LEGACY,
-            "What 'legacy app 3' had changed before may have stayed, and bridge cannot go on in "
+            "What 'legacy app 3' had changed before may have stayed, and bridge cannot resume in "
             "the middle of it, because it calls a procedure: restore a backup before you run it "
             "again, or undo it by hand.",
         ),
@@ -114,8 +114,8 @@ def test_after_a_revision(dialect: str, transactional: bool, words: str) -> None
             state("mariadb"),
             LEGACY,
             True,
-            "What 'legacy app 3' had changed before stays and is written down: the next run goes "
-            "on behind it.",
+            "What 'legacy app 3' had changed before stays and is written down: the next run "
+            "resumes behind it.",
         ),
         (
             state("mariadb"),
