@@ -14,17 +14,19 @@ import socket
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
 
 from bridge.database.journal.statements.names import STEP
-from bridge.database.journal.statements.recorder import Recorder
 from bridge.database.servers import server_named
 from bridge.model.journal import JournalEntry
 from bridge.model.names import JOURNAL_TABLE
+
+if TYPE_CHECKING:
+    from bridge.database.journal.statements.recorder import Recorder
 
 
 class _LongText(sa.Text):
