@@ -272,7 +272,7 @@ def _written(kind: TypeEngine[Any]) -> Iterator[str]:
 def _valid(source: str) -> bool:
     try:
         return isinstance(evaluated(source), TypeEngine)
-    except (SyntaxError, NameError, AttributeError, TypeError, ValueError, SQLAlchemyError):
+    except Exception:
         return False
 
 
