@@ -8,7 +8,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableMapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +17,13 @@ from bridge.cli.groups import LazyCommands
 from bridge.cli.main import COMMANDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
     from bridge.api import Bridge
     from bridge.project import Database
 
     Source = Bridge | Path | str | Callable[[], Bridge]
-    """A `Bridge`, a configuration file, or a function that gives the one to use."""
+    """A `Bridge`, a configuration file, or a function that returns a `Bridge`."""
 
 
 def group(
@@ -32,8 +33,8 @@ def group(
 
     Their messages say what to type on the application's command line.
 
-    :param config: asked when a command runs, so that the application may read its settings first.
-    :param url: the database, or a function that gives it; the configuration's own when None.
+    :param config: read when a command runs, after the application has read its settings.
+    :param url: the database, or a function that returns it; None for the configuration's own.
     """
     return click.Group(
         name,
@@ -45,27 +46,27 @@ def group(
 def commands(
     config: Source, *, url: Database | Callable[[], Database] | None = None
 ) -> MutableMapping[str, click.Command]:
-    """Return the same commands by their names, for those that are to stand in another group."""
+    """Return the same commands by their names, for an existing group."""
     return _AppCommands(config, url)
 
 
 class _AppCommands(LazyCommands):
-    """bridge's commands, each imported and bound to an application when it is asked for."""
+    """The commands, each imported and bound to an application on demand."""
 
     def __init__(self, config: Source, url: Database | Callable[[], Database] | None) -> None:
-        # An app that has bridge in its own command line is past the beginning.
+        # An app that has bridge in its own command line does not need `init` any more.
         super().__init__({name: place for name, place in COMMANDS.items() if name != "init"})
         self._config, self._url = config, url
 
     def load(self, name: str) -> click.Command:
         """Import a command and bind it."""
-        # SQLAlchemy and all that runs an upgrade, 0.2 s: for whoever calls a command.
+        # Costs 0.2 s: SQLAlchemy, and all that runs an upgrade.
         from bridge.cli.common import bound
 
         return bound(super().load(name), self._bridge)
 
     def _bridge(self) -> Bridge:
-        # As costly as in `load`; by now it is there.
+        # As costly as in `load`, which has imported it already.
         from bridge.api import Bridge
 
         config, url = self._config, self._url

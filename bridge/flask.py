@@ -20,7 +20,7 @@ from bridge.model.names import JOURNAL_TABLE
 
 
 class Migrations:
-    """bridge for a Flask application.
+    """The extension for a Flask application.
 
     ::
 
@@ -29,8 +29,8 @@ class Migrations:
         Migrations(app, db)
 
     The configuration is `config`, or the nearest ``bridge.toml`` at or above the application's
-    folder, or the keyword arguments, as `bridge.Bridge` takes them; without any of these a folder
-    ``migrations`` that Flask-Migrate has made is taken as it is.
+    folder, or the keyword arguments of `bridge.Bridge`. Without any of these it is the folder
+    ``migrations`` of Flask-Migrate.
 
     :param db: the `SQLAlchemy` object of Flask-SQLAlchemy.
     """
@@ -62,7 +62,7 @@ class Migrations:
         )
 
     def bridge(self) -> Bridge:
-        """bridge on the application's database; inside its context.
+        """Return the `Bridge` of the application; call it inside the application's context.
 
         :raises ConfigMissingError: there is no configuration and no folder of Flask-Migrate's.
         """
@@ -84,7 +84,7 @@ class Migrations:
                 raise ConfigMissingError(
                     f"There is no {FILE_NAME} in {root} or above it, and no {folder} of "
                     "Flask-Migrate's.",
-                    help="Write one, or give Migrations its tables as arguments.",
+                    help="Write one, or pass its tables to Migrations as arguments.",
                 ) from None
             return Bridge(
                 url=engine, root=folder.parent, alembic={"config": str(folder / "alembic.ini")}

@@ -1,4 +1,4 @@
-"""The configuration that init writes: first with staged paths, at the end as `bridge.toml`."""
+"""The configuration that init writes: first with staged paths, finally as `bridge.toml`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from bridge.model.app_tables import app_tables
 from bridge.model.config_file import FILE_NAME, parse
 from bridge.model.errors import RepositoryInvalidError
 from bridge.model.names import CORE
+from bridge.model.remedy import Remedy
 from bridge.model.state import Facts
 from bridge.revisions.hooks import load_models
 from bridge.revisions.modules import find_modules
@@ -27,11 +28,11 @@ ALEMBIC_VERSION = "alembic_version"
 
 
 class Configuration:
-    """The configuration of an app, as the files of its legacy repositories give it.
+    """The configuration of an app, derived from the files of its legacy repositories.
 
     :param legacy: the folders of the repositories; the first is the app's own, the others become
         modules.
-    :raises RepositoryInvalidError: a folder is no repository.
+    :raises RepositoryInvalidError: a folder is not a repository.
     :raises InitError: a file that would be written exists.
     :raises HookError: the models cannot be loaded.
     """
@@ -42,7 +43,9 @@ class Configuration:
         try:
             files = [read_files(path) for path in legacy]
         except RepositoryInvalidError as error:
-            error.help = "Let --legacy name the folder that holds migrate.cfg and versions/."
+            error.remedies = (
+                Remedy("Name the folder that has migrate.cfg and versions/ with --legacy."),
+            )
             error.state_of_data = NOTHING_WRITTEN
             raise
         identities = [one["repository_id"] for one in files]
@@ -121,12 +124,12 @@ class Configuration:
 
     @property
     def _home(self) -> Path:
-        """The folder in which env.py is at the end."""
+        """The final folder of env.py."""
         existing = self.staging.existing
         return existing.home if existing else self.staging.root / FOLDER
 
     def places(self) -> list[tuple[Path, Path]]:
-        """Return each file or folder that is moved at the end, and where it goes."""
+        """Return each file or folder to move at the end, and its final place."""
         staging, existing = self.staging, self.staging.existing
         toml = [(staging.top / FILE_NAME, staging.root / FILE_NAME)]
         if existing is None:
@@ -144,7 +147,7 @@ class Configuration:
     # --- using it before it is written ----------------------------------------------------
 
     def staged_tables(self) -> dict[str, Any]:
-        """Return the tables with the folders in which the files are until all is proved."""
+        """Return the tables with the folders where the files are until everything is proved."""
         tables = {name: dict(table) for name, table in self._tables.items()}
         tables["alembic"].pop("config", None)
         tables["alembic"]["script_location"] = str(self.staging.folder)
@@ -166,13 +169,13 @@ class Configuration:
     # --- what the history shows -----------------------------------------------------------
 
     def rename_version_table(self) -> None:
-        """Give the app a version table of its own: a library has that of Alembic's usual name."""
+        """Give the app its own version table, because a library uses Alembic's default name."""
         self._shared = True
         self._tables["alembic"]["version_table"] = f"{self.core}_{ALEMBIC_VERSION}"
         self.config = self._read()
 
     def stamp_with(self, revisions: Sequence[str]) -> None:
-        """Let the last version of each repository equal these revisions."""
+        """Map the last version of each repository to these revisions."""
         for settings in self._tables["legacy"].values():
             settings["stamp"] = {version: list(revisions) for version in settings["stamp"]}
 
@@ -183,7 +186,7 @@ class Configuration:
         return configuration_text(self._tables, self._comments())
 
     def _comments(self) -> dict[str, list[str]]:
-        """Return what stands above the tables and keys."""
+        """Return the comments above the tables and keys."""
         existing = self.staging.existing
         comments = {
             "": ["Written by bridge init. Paths are relative to this file."],
@@ -208,7 +211,7 @@ class Configuration:
                 f'The closed sqlalchemy-migrate history "{repository.repository_id}".'
             ]
             comments[f"legacy.{name}.stamp"] = [
-                "What a version equals: a database there is stamped with these Alembic revisions."
+                "A database at this version is stamped with these Alembic revisions."
             ]
             if repository.first > 1:
                 comments[f"legacy.{name}.bring_up_with"] = [
@@ -220,7 +223,7 @@ class Configuration:
 
 
 def _import_roots(repository: Path) -> Iterator[Path]:
-    """Yield the folder from which the package around a repository is imported, if there is one."""
+    """Yield the folder from which the package around a repository is imported, if any."""
     folder = repository.parent
     if (folder / "__init__.py").is_file():
         while (folder / "__init__.py").is_file():

@@ -1,4 +1,4 @@
-"""The base revisions, drafted from what a legacy history leaves on each database."""
+"""The base revisions, drafted from the result of a legacy history on each database."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Draft:
         self.configuration = configuration
         self.results = results
         self.seen: dict[int, Observed] = {}
-        """What was seen, by the place of a result among `results`."""
+        """What was seen, by the index of a result in `results`."""
         self.rows: dict[str, LegacyRows] = {}
         """By table, the rows that the history inserts."""
         self.inserted: dict[str, Rows] = {}
@@ -63,14 +63,14 @@ class Draft:
 
     @property
     def observed(self) -> dict[str, Observed]:
-        """What was seen, by dialect: of two servers of one kind, on the first."""
+        """What was seen, by dialect; of two servers of one kind, the first counts."""
         first: dict[str, Observed] = {}
         for seen in self.seen.values():
             first.setdefault(seen.dialect, seen)
         return first
 
     def _read_rows(self, table: str) -> None:
-        """Read the rows that the history inserts, and whether the revision can do that too."""
+        """Read the rows that the history inserts, and decide whether the revision can, too."""
         found = {
             seen.dialect: self.values(number, table)
             for number, seen in self.seen.items()
@@ -91,7 +91,7 @@ class Draft:
             self.inserted[table] = Rows(types, tuple(next(iter(found.values()))))
 
     def values(self, number: int, table: str, engine: Engine | None = None) -> list[Row]:
-        """Return the rows at the end of the history, or in a database that should be like it."""
+        """Return the rows at the end of the history, or in a database to compare with it."""
         engine = engine or self.results[number].engine
         assert engine is not None
         return read_rows(engine, self.seen[number], table, self._sources)
@@ -118,7 +118,7 @@ class Draft:
         self.write()
 
     def _part(self, name: str, before: set[str]) -> Part:
-        """Return what came with a repository; what came with none of them is the app's own."""
+        """Return what a repository creates; the app's own has what none of them creates."""
         core, own = self.configuration.core, set()
         for number, seen in self.seen.items():
             owners = self.results[number].owners
@@ -128,8 +128,8 @@ class Draft:
         tables = {thing.partition(" ")[2] for thing in own if thing.startswith("table ")}
         repository = self.configuration.repositories[name]
         doc = (
-            "A database from those days is stamped with this revision and never runs it; a new one "
-            "starts here. bridge init has written it from what the history leaves on "
+            "An old database is stamped with this revision and never runs it; a new one starts "
+            "here. bridge init wrote it from the result of the history on "
             f"{', '.join(_labels(dialect) for dialect in self.observed)}."
         )
         return Part(

@@ -1,4 +1,4 @@
-"""An Alembic history that an app has already: where it is, and what its revisions make."""
+"""An app's existing Alembic history: its place, and what its revisions create."""
 
 from __future__ import annotations
 
@@ -37,11 +37,12 @@ _FILES = ("alembic.ini", "migrations/alembic.ini")
 
 @dataclass(frozen=True)
 class Existing:
-    """An Alembic configuration that an app has already.
+    """An app's existing Alembic configuration.
 
     :param home: the folder of its env.py.
-    :param locations: its version locations; a first revision belongs into the first.
-    :param revisions: those that it has.
+    :param locations: its version locations; a first revision goes into the first of them.
+    :param revisions: the ids of its revisions.
+    :param url: whether it names a database.
     """
 
     config: Path
@@ -52,7 +53,7 @@ class Existing:
 
     @property
     def foreign_environment(self) -> bool:
-        """Whether its env.py does not look like one that uses bridge's connection."""
+        """Whether its env.py does not seem to use bridge's connection."""
         text = ""
         with suppress(OSError, UnicodeDecodeError):
             text = (self.home / "env.py").read_text(encoding="utf-8")
@@ -92,7 +93,10 @@ def pyproject(root: Path) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Candidate:
-    """What an upgrade from nothing has applied at some time, and how that differs from the end."""
+    """The revisions that a new install has applied at some time, and the differences.
+
+    :param differences: from the end of the legacy history.
+    """
 
     revisions: tuple[str, ...]
     differences: tuple[Difference, ...]
@@ -112,7 +116,7 @@ def candidates(
 
 
 class _Watch(Progress):
-    """Compares a database after each revision."""
+    """A receiver of progress that compares the database after each revision."""
 
     def __init__(
         self, project: Project, engine: Engine, end: Schema, app_tables: AppTables
@@ -121,8 +125,8 @@ class _Watch(Progress):
         self._end, self._app_tables = end, app_tables
         self.found: list[Candidate] = []
 
-    def done(self, step: Step, seconds: float) -> None:
-        """Look at what the revision has made."""
+    def done(self, step: Step, _seconds: float) -> None:
+        """Compare the database after a revision."""
         if isinstance(step, Upgrade):
             differences = compare(self._end, schema_of(self._engine, self._app_tables))
             current = detect(self._project, self._engine).current

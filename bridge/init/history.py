@@ -1,4 +1,4 @@
-"""Legacy histories run live, from nothing to their last versions, on scratch databases."""
+"""Legacy histories, run live from nothing to their last versions on scratch databases."""
 
 from __future__ import annotations
 
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 class HistoryResult:
     """A database at the end of the history, on one kind of server.
 
-    :param error: why the history does not run there; then there is no `engine`.
-    :param owners: with which repository each thing came that a schema document names.
+    :param error: why the history does not run there; `engine` is None then.
+    :param owners: the repository that created each thing of the schema document.
     """
 
     place: Scratch
@@ -49,19 +49,19 @@ class HistoryResult:
 
     @property
     def dialect(self) -> str:
-        """The kind of database, as frozen histories call it."""
+        """The kind of database as frozen histories name it."""
         return family(self.place.name)
 
 
 @dataclass
 class History:
-    """What is to be run.
+    """A legacy history to run.
 
     :param python: the interpreter of the legacy runtime.
     :param steps: every version of every repository, in the order of an upgrade.
-    :param app_tables: which tables are the app's.
-    :param snapshots: old databases of any kind. The oldest of a kind is begun with where the very
-        first version does not run, because it needs tables that no version makes.
+    :param app_tables: the rule that says which tables are the app's.
+    :param snapshots: old databases of any kind. Where the first version needs tables that no
+        version creates, the run starts from the oldest of its kind.
     """
 
     python: Path
@@ -73,7 +73,7 @@ class History:
     histories: Mapping[str, Frozen] = field(default_factory=dict)
 
     def run(self, place: Scratch) -> HistoryResult:
-        """Run it on a new database.
+        """Run the history on a new database.
 
         :raises LegacyPreflightError: scripts cannot be loaded.
         :raises DatabaseError: there can be no scratch database.
@@ -93,7 +93,7 @@ class History:
         put_under_control(engine, self.repositories.values())
         versions = {name: r.first - 1 for name, r in self.repositories.items()}
         try:
-            self._climb(engine, versions, owners)
+            self._run_versions(engine, versions, owners)
         except LegacyPreflightError:
             raise
         except LegacyError:
@@ -106,11 +106,13 @@ class History:
             found, engine = min(old, key=lambda one: sorted(one[0].values()))
             delete_rows(engine, self.app_tables)
             owners.clear()
-            self._climb(engine, versions | found, owners)
+            self._run_versions(engine, versions | found, owners)
         return engine
 
-    def _climb(self, engine: Engine, versions: dict[str, int], owners: dict[str, str]) -> None:
-        """Run the versions above `versions`, which go up; what comes with each is its own."""
+    def _run_versions(
+        self, engine: Engine, versions: dict[str, int], owners: dict[str, str]
+    ) -> None:
+        """Run the versions above `versions`, and update `versions` and `owners`."""
         steps = [step for step in self.steps if step.version > versions[step.repository]]
         states = [
             LegacyState(repository, versions[name], repository.repository_id)
@@ -132,7 +134,7 @@ class History:
 
 
 def schema_of(engine: Engine, app_tables: AppTables) -> Schema:
-    """Return the schema document of what is the app's."""
+    """Return the schema document of the app's tables."""
     with connect(engine) as connection, connection.begin():
         whole = read_schema(connection)
     names = [*whole["tables"], *whole.get("views", {}), *whole.get("sequences", {})]
@@ -140,5 +142,5 @@ def schema_of(engine: Engine, app_tables: AppTables) -> Schema:
 
 
 def names_in(schema: Schema) -> list[str]:
-    """Return what is in a schema document: ``table users``, ``view active``, ..."""
+    """Return the names in a schema document: ``table users``, ``view active``, ..."""
     return [f"{kind.removesuffix('s')} {name}" for kind, names in schema.items() for name in names]

@@ -1,4 +1,4 @@
-"""What is left for the developer after `bridge init`: lines to write, and commands to run."""
+"""The developer's next steps after `bridge init`: lines to write, and commands to run."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bridge.database.secrets import shown
 from bridge.database.url import SCRATCH_VARIABLE, parse_url
 from bridge.init.templates import ENV
 from bridge.model.config_file import FILE_NAME
+from bridge.model.remedy import typed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,15 +41,15 @@ def left_to_write(configuration: Configuration) -> Iterator[str]:
 def next_commands(options: InitOptions, *, models_differ: bool) -> Iterator[str]:
     """Yield the commands that come next."""
     if models_differ:
-        new = "--url sqlite:///new.db"
-        yield f"bridge dbupdate {new}"
-        yield f"bridge revision {new} --branch core --autogenerate -m MESSAGE"
-    # Not the servers that the next command finds where this one has found them.
+        new = ("--url", "sqlite:///new.db")
+        yield typed(("dbupdate", *new))
+        yield typed(("revision", *new, "--branch", "core", "--autogenerate", "-m", "MESSAGE"))
+    # The next command finds the servers of the environment variable by itself.
     known = {parse_url(text) for text in os.environ.get(SCRATCH_VARIABLE, "").split()}
     urls = [url for url in map(parse_url, options.urls) if url not in known]
-    servers = "".join(f" --scratch-url {shown(url)}" for url in urls)
-    files = "".join(f" --seed-from {path}" for path in options.snapshots)
-    yield f"bridge freeze{servers}{'' if options.sqlite else ' --no-sqlite'}{files}"
-    for path in options.snapshots:  # a check begins with it, too
-        yield f"bridge snapshot import {path}{servers}"
-    yield f"bridge check{servers}"
+    servers = [word for url in urls for word in ("--scratch-url", shown(url))]
+    files = [word for path in options.snapshots for word in ("--seed-from", str(path))]
+    yield typed(("freeze", *servers, *([] if options.sqlite else ["--no-sqlite"]), *files))
+    for path in options.snapshots:  # a check starts from it, too
+        yield typed(("snapshot", "import", str(path), *servers))
+    yield typed(("check", *servers))

@@ -1,4 +1,4 @@
-"""What `bridge init` is asked for."""
+"""The options of `bridge init`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class InitOptions:
-    """Where the app is, on what its history runs, and what its scripts need.
+    """The place of the app, the databases for its history, and the needs of its scripts.
 
     :param root: the folder of the app; the working directory if None.
     :param models: ``package.module:NAME`` of the app's `MetaData`.
     :param urls: servers on which databases may be created and dropped.
-    :param sqlite: whether the history is run on SQLite.
-    :param snapshots: old databases. Where the first version needs tables that no version makes,
+    :param sqlite: whether to run the history on SQLite.
+    :param snapshots: old databases. Where the first version needs tables that no version creates,
         the run starts from the oldest.
-    :param pythonpath: folders with what the scripts import.
+    :param pythonpath: folders with modules that the scripts import.
     :param requirements: packages that the scripts import.
     :param setup: ``module:function`` that prepares the legacy scripts' process.
-    :param progress: is notified of each database on which something runs.
+    :param progress: receives a line for each database on which something runs.
     """
 
     root: Path | str | None = None

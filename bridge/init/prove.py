@@ -1,4 +1,4 @@
-"""Tries revisions on new databases: the base revisions, or those that an app already has."""
+"""Trials of revisions on new databases: of the base revisions, or of an app's own."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bridge.init.history import HistoryResult, names_in, schema_of
 from bridge.init.staging import NOTHING_WRITTEN
 from bridge.model.errors import BridgeError, InitError
 from bridge.model.init_result import Tried
+from bridge.model.remedy import Remedy
 from bridge.output.difference_text import difference_lines
 from bridge.project import Project
 from bridge.upgrade.run import RunOptions, dbupdate
@@ -31,16 +32,16 @@ if TYPE_CHECKING:
 
 
 class Prover:
-    """Applies the base revisions to new databases, and to those at the end of the history."""
+    """A trial of the base revisions on new databases, and on those at the end of the history."""
 
     def __init__(self, draft: Draft, progress: Progress) -> None:
         self._draft, self._configuration = draft, draft.configuration
         self._progress = progress
         self.models: tuple[str, ...] | None = None
-        """In what the models differ from the base revisions; None where none are named."""
+        """The differences between the models and the base revisions; None without models."""
 
     def prove(self) -> list[Tried]:
-        """Try the base revisions on each database; write tables that differ there as SQL."""
+        """Try the base revisions on each database, and write tables that differ as SQL."""
         tried = self._try_all()
         different = {
             (seen.dialect, one.table)
@@ -78,7 +79,7 @@ class Prover:
             result.place.drop(new)
 
     def _compared(self, tried: Tried, number: int, new: Engine) -> Tried:
-        """Compare what the base revisions have made with the end of the history."""
+        """Compare the result of the base revisions with the end of the history."""
         draft, made = self._draft, schema_of(new, self._configuration.app_tables)
         rows = {
             table
@@ -99,7 +100,7 @@ class Prover:
         return tuple(sorted(names_in(schema_of(new, self._configuration.app_tables))))
 
     def _changed_by_hand_over(self, engine: Engine, end: Observed) -> tuple[Difference, ...]:
-        """Hand over the database at the end of the history; return what that changes."""
+        """Hand over the database at the end of the history, and return what that changes."""
         dbupdate(self._project(engine), options=RunOptions(backup=False))
         return compare(end.schema, schema_of(engine, self._configuration.app_tables))
 
@@ -122,17 +123,22 @@ def stamp_with_equal_revisions(
         tried.append(Tried(name, result.seconds, result.error, drafted=False))
         if result.engine is None:
             continue
-        progress.notify(f"Trying the revisions that are there on {name}.")
+        progress.notify(f"Trying the existing revisions on {name}.")
         found = _candidates_on(configuration, result, result.engine)
         fits = [c.revisions for c in found if all(one.own for one in c.differences)]
         equal = fits if equal is None else [one for one in equal if one in fits]
         nearest += _nearest(found, name)
     if not equal:
         raise InitError(
-            "The app has an Alembic history, and none of its revisions makes the schema that "
-            f"the legacy history leaves. The nearest:{nearest}",
-            help="Write a revision that fixes the difference, or fix the one that should be "
-            "equal; then run bridge init again. Or write bridge.toml by hand.",
+            "The app has an Alembic history, and none of its revisions has the schema at the end "
+            f"of the legacy history. The nearest:{nearest}",
+            help=[
+                Remedy(
+                    "Write a revision that removes the difference, or fix the one that should "
+                    "be equal. Then run it again."
+                ),
+                Remedy("Or write bridge.toml by hand."),
+            ],
             state_of_data=NOTHING_WRITTEN,
         )
     configuration.stamp_with(equal[0])
@@ -158,7 +164,7 @@ def _candidates_on(
 
 
 def _nearest(found: Sequence[Candidate], name: str) -> str:
-    """Return the revisions that differ least, and in what, a line each."""
+    """Return the revisions that differ least, with a line for each difference."""
     nearest = min(found, key=lambda one: sum(not d.own for d in one.differences))
     lines = difference_lines(d for d in nearest.differences if not d.own)
     head = f"{', '.join(nearest.revisions)} on {name}:"

@@ -1,4 +1,4 @@
-"""The folder in which init writes everything, beside the app's files, until it is proved."""
+"""The folder beside the app's files in which init writes everything until it is proved."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from bridge.init.existing import Existing, find_existing, pyproject
 from bridge.init.templates import ENV, TEMPLATE
 from bridge.model.config_file import FILE_NAME
 from bridge.model.errors import InitError
+from bridge.model.remedy import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -29,7 +30,7 @@ class Staging:
 
     :param root: the folder of the app.
     :param top: the temporary folder.
-    :param existing: the Alembic configuration that the app already has.
+    :param existing: the app's existing Alembic configuration.
     """
 
     root: Path
@@ -38,7 +39,7 @@ class Staging:
 
     @property
     def folder(self) -> Path:
-        """The folder with env.py and the revisions."""
+        """The staged folder with env.py and the revisions."""
         return self.top / FOLDER
 
     @property
@@ -60,9 +61,9 @@ class Staging:
             raise _files_exist_error(self.root, names)
 
     def move(self, places: Sequence[tuple[Path, Path]]) -> tuple[str, ...]:
-        """Move all files to where they belong, or none; return their names.
+        """Move all files to their final places, or none; return their names.
 
-        :param places: each file or folder, and where it goes.
+        :param places: each file or folder, and its final place.
         :raises InitError: a file exists there, or the folder cannot be written.
         """
         for cache in self.top.rglob("__pycache__"):
@@ -78,11 +79,11 @@ class Staging:
         try:
             for staged, final in places:
                 final.parent.mkdir(parents=True, exist_ok=True)
-                os.rename(staged, final)
+                staged.rename(final)
                 moved.append((staged, final))
         except OSError as error:
             for staged, final in moved:
-                os.rename(final, staged)
+                final.rename(staged)
             raise InitError(
                 f"{error.filename2 or error.filename} cannot be written: {error.strerror}",
                 help="Make the folder writable, then run it again.",
@@ -96,12 +97,12 @@ def stage(root: Path) -> Iterator[Staging]:
     """Yield a temporary folder in the folder of an app that does not use bridge yet.
 
     :raises InitError: the app has a configuration, or a folder for revisions that is not Alembic's.
-    :raises RevisionsError: the Alembic history that the app has cannot be read.
+    :raises RevisionsError: the app's existing Alembic history cannot be read.
     """
     if "bridge" in pyproject(root).get("tool", {}):
         raise _files_exist_error(root, ["[tool.bridge] in pyproject.toml"])
     existing = find_existing(root)
-    # In the folder of the app, so that one rename moves what is complete into place.
+    # In the folder of the app, so that one rename moves each complete file into place.
     top = Path(tempfile.mkdtemp(prefix=".bridge-init-", dir=root))
     try:
         staging = Staging(root, top, existing)
@@ -116,8 +117,10 @@ def stage(root: Path) -> Iterator[Staging]:
 
 def _files_exist_error(root: Path, names: Sequence[str]) -> InitError:
     return InitError(
-        f"In {root} there is already: {', '.join(names)}.",
-        help="bridge init begins where bridge is not used yet, and overwrites nothing. Move that "
-        "away, or go on with it: bridge status",
+        f"{root} has already: {', '.join(names)}.",
+        help=[
+            Remedy("Move that away: it is not overwritten."),
+            Remedy("Or continue with it", ("status",)),
+        ],
         state_of_data=NOTHING_WRITTEN,
     )

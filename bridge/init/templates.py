@@ -17,7 +17,7 @@ from bridge.revisions import run_environment
 
 run_environment()
 """
-"""What an env.py needs."""
+"""The text of a minimal env.py."""
 
 TEMPLATE = '''\
 """${message}
@@ -52,13 +52,13 @@ _NO_NAME |= {"versions", "sqlalchemy", "the"}
 
 
 def fit_names(found: Iterable[tuple[str, Path]]) -> list[str]:
-    """A name for each repository, from its id, else from its folders."""
+    """Return a name for each repository, from its id, else from its folders."""
     names: list[str] = []
     for identity, path in found:
         texts = [identity, *reversed(path.parts)]
         fit = next(filter(None, map(_fit, texts)), "app")
         if fit == CORE and names:
-            fit = "app"  # a module cannot be called so
+            fit = "app"  # a module cannot have the core's name
         name, number = fit, 1
         while name in names:
             number += 1
@@ -76,22 +76,23 @@ def _fit(text: str) -> str:
 
 
 def configuration_text(tables: Mapping[str, Any], comments: Mapping[str, Sequence[str]]) -> str:
-    """`bridge.toml`: the tables, each under its comment.
+    """Return the text of `bridge.toml`: the tables, each below its comment.
 
-    :param comments: by the name of a table, the lines above it; by ``table.key``, those above a
-        key, or at the end of the table where it has no such key.
+    :param comments: by the name of a table, the lines above it; by ``table.key``, the lines above
+        the key, or at the end of a table without it.
     """
     lines = [f"# {line}" for line in comments.get("", ())]
     for name, values in _flat(tables):
         lines += ["", *(f"# {line}" for line in comments.get(name, ())), f"[{name}]"]
-        told = set()
+        commented = set()
         for key, value in values.items():
             lines += [f"# {line}" for line in comments.get(f"{name}.{key}", ())]
-            told.add(f"{name}.{key}")
+            commented.add(f"{name}.{key}")
             lines.append(f"{key} = {_toml(value)}")
         for other, texts in comments.items():
             table, _, key = other.rpartition(".")
-            if table == name and other not in told and key not in values and f"{name}." in other:
+            missing = other not in commented and key not in values
+            if table == name and missing and f"{name}." in other:
                 lines += [f"# {line}" for line in texts]
     return "\n".join(lines) + "\n"
 

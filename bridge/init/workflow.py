@@ -1,6 +1,6 @@
 """`bridge init`: from legacy repositories to a configuration and base revisions that are proved.
 
-Everything is written into a folder beside the app's files first, and moved when it is complete.
+Everything is written into a folder beside the app's files first, and moved once it is complete.
 """
 
 from __future__ import annotations
@@ -26,28 +26,39 @@ from bridge.legacy.sequence import every_version
 from bridge.model.config_file import FILE_NAME
 from bridge.model.errors import InitError, LegacyPreflightError
 from bridge.model.init_result import InitResult
+from bridge.model.remedy import Remedy
 from bridge.output.redaction import redacted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HELP = (
-    "Folders with what the scripts import: --pythonpath DIR. Packages: --requirement PACKAGE. What "
-    "must be done before they run: --setup MODULE:FUNCTION. Fix other mistakes in the scripts."
+_SCRIPT_REMEDIES = (
+    Remedy("Name folders with modules that the scripts import: --pythonpath DIR"),
+    Remedy("Name packages that they import: --requirement PACKAGE"),
+    Remedy("Name a function to call before they run: --setup MODULE:FUNCTION"),
+    Remedy("Fix other mistakes in the scripts."),
+)
+
+_DATABASE_REMEDIES = (
+    Remedy("Name servers: --scratch-url URL"),
+    Remedy(
+        "If the first version needs tables that no version creates, start from an old database: "
+        "--seed-from FILE"
+    ),
 )
 
 
 def init(legacy: Sequence[Path | str], options: InitOptions | None = None) -> InitResult:
     """Write `bridge.toml` and the base revisions of an app that has legacy repositories.
 
-    What is written is tried on new databases. If it is not right there, it is written all the
-    same, for the developer to fix: `InitResult.proved` says so.
+    The revisions are tried on new databases. If they are not right there, they are written
+    nevertheless, for the developer to fix: `InitResult.proved` is False then.
 
     :param legacy: the folders of the repositories; the first is the app's own, the others become
         modules.
-    :raises InitError: something is there already, the history runs on no database, or no revision
-        that is there equals its end.
-    :raises RepositoryInvalidError: a folder is no repository.
+    :raises InitError: a file exists already, the history runs on no database, or no existing
+        revision equals its end.
+    :raises RepositoryInvalidError: a folder is not a repository.
     :raises LegacyPreflightError: the scripts cannot be loaded.
     :raises HookError: the models cannot be loaded.
     """
@@ -107,7 +118,7 @@ def _run_history(
         try:
             result = history.run(place)
         except LegacyPreflightError as error:
-            error.help = _HELP
+            error.remedies = _SCRIPT_REMEDIES
             error.state_of_data = NOTHING_WRITTEN
             raise
         results.append(result)
@@ -117,9 +128,8 @@ def _run_history(
     if not engines:
         errors = "".join(f"\n{result.place.name}: {result.error}" for result in results)
         raise InitError(
-            f"The history runs on none of the databases that were given.{errors}",
-            help=f"{_HELP} Give servers as --scratch-url URL. If its first version needs "
-            "tables that no version makes, begin with an old database: --seed-from FILE",
+            f"The history runs on none of the given databases.{errors}",
+            help=[*_SCRIPT_REMEDIES, *_DATABASE_REMEDIES],
             state_of_data=NOTHING_WRITTEN,
         )
     if any(sa.inspect(engine).has_table(ALEMBIC_VERSION) for engine in engines):

@@ -49,10 +49,6 @@ class BridgeError(Exception):
         """The remedies as they are printed."""
         return render(self.remedies)
 
-    @help.setter
-    def help(self, given: Remedies) -> None:
-        self.remedies = as_remedies(given)
-
     def as_dict(self, program: str = "bridge") -> dict[str, Any]:
         """Return the JSON object that `--json` prints under the key ``error``.
 

@@ -1,6 +1,6 @@
-"""Decides which texts of a database are to be scrubbed, and what stands in their place.
+"""The choice of the texts of a database to scrub, and their replacements.
 
-Numbers, dates, truth values and UUIDs of the database's own types stay: only text is scrubbed.
+Only text is scrubbed: numbers, dates, truth values and UUIDs of the database's own types stay.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 FEW = 20
-"""How many words a column may have to be taken for one of a list, as a status is."""
+"""The most different words of a column that is taken for a list of values, such as a status."""
 
 REPEATED = 3
-"""How often each of them must be there on the average."""
+"""How often each of these words must occur on average."""
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z_ .-]{0,31}")
 
@@ -40,18 +40,18 @@ _TEXT = re.compile(
 
 _BINARY = re.compile(r"bytea|(var)?binary|\w*blob")
 
-# What has text in it that cannot be told from how the type is written.
+# Types with text in them that are not named as text.
 _OTHER = re.compile(r"xml|hstore|tsvector|inet|cidr|macaddr|record|geometry|geography|ltree|cube")
 
 
 class Anonymizer:
-    """Scrubs the texts of one database; the key is a new one each time.
+    """The scrubber of the texts of one database, with a new key each time.
 
-    :param own: tables that are bridge's, Alembic's or sqlalchemy-migrate's, and stay as they are.
-    :param keep: columns, as ``TABLE.COLUMN``, that are to stay.
+    :param own: tables of bridge, Alembic or sqlalchemy-migrate, which stay as they are.
+    :param keep: the columns to keep, as ``TABLE.COLUMN``, each with the reason.
     :raises ConfigError: there is no such column.
 
-    `kept` has the columns that stay, each with why; `count` how many texts were replaced.
+    `kept` has the kept columns, each with the reason; `count` is the number of replaced texts.
     """
 
     def __init__(
@@ -82,11 +82,11 @@ class Anonymizer:
                     self.kept[name] = reason
                     words.update(_texts(connection, table, column))
         for name in self._server.large_objects(connection):
-            self.kept[name] = "what is in it cannot be scrubbed"
+            self.kept[name] = "its content cannot be scrubbed"
         self._scrubber = Scrubber(secrets.token_bytes(32), words)
 
-    def blamed(self, message: str) -> list[str]:
-        """The scrubbed columns that a database means with its complaint."""
+    def columns_in(self, message: str) -> list[str]:
+        """Return the scrubbed columns that a database's error message refers to."""
         named = {
             (table.name, column)
             for table in self._tables.values()
@@ -98,8 +98,11 @@ class Anonymizer:
         named |= {(t, c) for t, c in of_table if mentions(message, c)}
         return self._names(named) or self._names(of_table)
 
-    def linking(self, pairs: Collection[tuple[str, str]]) -> list[str]:
-        """The scrubbed columns of the foreign keys that lead from one table to another."""
+    def columns_between(self, pairs: Collection[tuple[str, str]]) -> list[str]:
+        """Return the scrubbed columns of the foreign keys from one table to another.
+
+        :param pairs: the two tables of each key.
+        """
         return self._names(
             end
             for table in self._tables.values()
@@ -115,7 +118,7 @@ class Anonymizer:
         return sorted(f"{table}.{column}" for table, column in {*columns} & self._scrubbed)
 
     def text(self, table: str, column: str, text: str) -> str:
-        """What stands in place of a text of a column."""
+        """Return the replacement of a text in a column."""
         if table == JOURNAL_TABLE and column == "details":
             return _without_people(text)
         if (table, column) not in self._scrubbed:
@@ -127,7 +130,7 @@ class Anonymizer:
     # --- what is scrubbed -----------------------------------------------------------------
 
     def _why_kept(self, connection: Connection, table: Table, column: Column) -> str | None:
-        """Why a column stays, empty where there is nothing in it that could be scrubbed."""
+        """Return why a column is kept; empty where it has nothing that could be scrubbed."""
         kind = column.type
         if column.labels:
             return "its type has a list of values"
@@ -135,27 +138,27 @@ class Anonymizer:
             if not _any(connection, table, column, "text"):
                 return "it is binary" if _any(connection, table, column, "blob") else ""
         elif not _TEXT.match(kind):
-            said = "it is binary" if _BINARY.match(kind) else f"it is of the type {kind}"
+            reason = "it is binary" if _BINARY.match(kind) else f"its type is {kind}"
             unknown = _BINARY.match(kind) or _OTHER.match(kind)
-            return said if unknown and _any(connection, table, column) else ""
+            return reason if unknown and _any(connection, table, column) else ""
         for rule in table.rules:
-            # That it is JSON, which it stays.
+            # A rule that it is JSON still holds afterwards.
             if rule.text and column.name in rule.columns and "json_valid" not in rule.text.lower():
-                return f"a rule is about it: {' '.join(rule.text.split())[:60]}"
+                return f"a rule refers to it: {' '.join(rule.text.split())[:60]}"
         if _is_list(connection, table, column):
-            return "few words, each there several times"
+            return "few words, each several times"
         return None
 
 
 def _default(column: Column, syntax: str) -> list[str]:
-    """The words in a default: who reads the schema knows them."""
+    """Return the words in a default, which every reader of the schema knows."""
     return literals(column.default or "", syntax) + (
         [column.default] if column.default and _WORD.fullmatch(column.default) else []
     )
 
 
 def _without_people(text: str) -> str:
-    """What the journal says of a run, without who ran it."""
+    """Return the journal's details of a run without the host and the user."""
     try:
         details = json.loads(text)
     except ValueError:
@@ -181,7 +184,7 @@ def _any(connection: Connection, table: Table, column: Column, sort: str | None 
 
 
 def _is_list(connection: Connection, table: Table, column: Column) -> bool:
-    """Whether a column has few words, each of them several times, as a status has."""
+    """Return whether a column has few words, each several times, like a status."""
     if column.type.endswith("[]"):
         return False
     c, of = _column(table, column)

@@ -1,4 +1,4 @@
-"""Snapshots as files: where they are, their first lines, and what makes them the same each time."""
+"""Snapshots as files: their places, their first lines, and how they stay reproducible."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ UNCHANGED = "No database is changed, and no file written."
 
 @dataclass(frozen=True)
 class SnapshotFile:
-    """Where a snapshot is made, and the file that it becomes.
+    """The file of a new snapshot, and the servers to make it on.
 
     :param urls: servers on which databases may be created and dropped.
     :param folder: None for the one that the configuration names.
-    :param name: of the file; None for one made of the versions.
-    :param force: put it in the place of one that exists.
+    :param name: of the file; None for one that is made of the versions.
+    :param force: replace an existing file.
     """
 
     urls: Sequence[URL | str] = ()
@@ -45,28 +45,28 @@ class SnapshotFile:
         """Return the path of the file.
 
         :param folder: the one that the configuration names.
-        :param default: the name, where none was given.
-        :raises ConfigError: the name that was given is not a file's.
+        :param default: the name for a file that was given none.
+        :raises ConfigError: the given name is not a file name.
         :raises SnapshotError: the file exists already.
         """
         if self.name is not None and (not self.name.strip(".") or re.search(r"[/\\\0]", self.name)):
             raise ConfigError(
-                f"{self.name!r} is not a file's name.", help="Give one without a folder."
+                f"{self.name!r} is not a file name.", help="Give a name without a folder."
             )
         ending = servers_of_family(kind)[0].snapshot_ending
         name = (self.name or default).removesuffix(ending)
         path = Path(folder if self.folder is None else self.folder) / f"{name}{ending}"
         if path.exists() and not self.force:
             raise SnapshotError(
-                f"{path} is there already.",
-                help="Name another one with --name, or put this one in its place with --force.",
+                f"{path} exists already.",
+                help="Give another name with --name, or replace the file with --force.",
                 state_of_data=UNCHANGED,
             )
         return path
 
 
 def list_snapshots(folder: Path) -> tuple[Snapshot, ...]:
-    """Return the old databases in a folder by their names, also those that bridge did not write.
+    """Return the old databases in a folder, sorted by name; bridge need not have written them.
 
     :raises DatabaseError: one cannot be read.
     """
@@ -92,8 +92,8 @@ def header(versions: Mapping[str, int], revisions: Sequence[str], label: str) ->
 
 
 def read_header(path: Path) -> tuple[dict[str, int] | None, tuple[str, ...]]:
-    """Return the versions and revisions that the first line names; None where bridge wrote none."""
-    with open(path, "rb") as stream:
+    """Return the versions and revisions of the first line; None without a line of bridge's."""
+    with path.open("rb") as stream:
         found = _HEADER.match(stream.readline(10_000).decode("utf-8", "replace"))
     if found is None:
         return None, ()
@@ -110,13 +110,13 @@ def read_header(path: Path) -> tuple[dict[str, int] | None, tuple[str, ...]]:
     return versions, revisions
 
 
-# --- the same each time -------------------------------------------------------------------
+# --- reproducible content -----------------------------------------------------------------
 
 
 def with_sorted_rows(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield a script of pg_dump's with the rows of each table in one order.
+    """Yield the lines of a pg_dump script with the rows of each table sorted.
 
-    They stand in the order in which the server found a place for them.
+    pg_dump writes them in the order in which the server stored them.
     """
     rows: list[bytes] | None = None
     for line in lines:
@@ -142,48 +142,53 @@ _MOMENT = re.compile(
     rb"|(?<![\w.-])(\d{10})(\.\d+)?(?![\w-])"
 )
 
-_ALWAYS = datetime(2002, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
+_FIXED = datetime(2002, 2, 3, 4, 5, 6, tzinfo=timezone.utc)
 
 _ZONES = timedelta(hours=14)
 
 _QUARTER = timedelta(minutes=15).total_seconds()
 
 
-def without_its_time(lines: Iterable[bytes], since: float, until: float) -> Iterator[bytes]:
-    """Yield lines with the times of this very run as one that is always the same.
+def with_fixed_times(lines: Iterable[bytes], since: float, until: float) -> Iterator[bytes]:
+    """Yield lines with one fixed time in place of every time of this run.
 
-    Versions put them into rows, in whatever zone.
+    Legacy versions insert the current time, in any time zone.
+
+    :param since: the beginning of the run, in seconds since 1970.
+    :param until: the end of the run, in seconds since 1970.
     """
     begin, end = (datetime.fromtimestamp(moment, timezone.utc) for moment in (since, until))
 
-    def settled(found: re.Match[bytes]) -> bytes:
+    def fixed(found: re.Match[bytes]) -> bytes:
         text = (found[1] or found[3]).decode()
         fraction = found[2] or found[4] or b""
         try:
-            always = _always(text, begin, end)
+            replacement = _fixed_time(text, begin, end)
         except ValueError:
-            always = None
-        # Without the zeros at its end, a fraction may be of any length.
-        return found[0] if always is None else always.encode() + (fraction and b".000000")
+            replacement = None
+        if replacement is None:
+            return found[0]
+        # A fraction without its final zeros has any length.
+        return replacement.encode() + (fraction and b".000000")
 
     for line in lines:
-        yield _MOMENT.sub(settled, line)
+        yield _MOMENT.sub(fixed, line)
 
 
-def _always(text: str, begin: datetime, end: datetime) -> str | None:
-    """Return the time that stands for one between the two, written alike; None for any other.
+def _fixed_time(text: str, begin: datetime, end: datetime) -> str | None:
+    """Return the fixed time in the format of a time between the two; None for any other time.
 
-    :raises ValueError: it is no time.
+    :raises ValueError: the text is not a time.
     """
     second = timedelta(seconds=1)
     if text.isdigit():
         moment = datetime.fromtimestamp(int(text), timezone.utc)
         now = begin - second <= moment <= end + second
-        return str(int(_ALWAYS.timestamp())) if now else None
+        return str(int(_FIXED.timestamp())) if now else None
     moment = datetime.fromisoformat(text).replace(tzinfo=timezone.utc)
     if len(text) == len("2002-02-03"):
         now = begin - _ZONES - timedelta(days=1) < moment < end + _ZONES
-        return _ALWAYS.strftime("%Y-%m-%d") if now else None
+        return _FIXED.strftime("%Y-%m-%d") if now else None
     zone = timedelta(seconds=round((moment - begin).total_seconds() / _QUARTER) * _QUARTER)
     now = abs(zone) <= _ZONES and begin - second <= moment - zone <= end + second
-    return _ALWAYS.strftime(f"%Y-%m-%d{text[10]}%H:%M:%S") if now else None
+    return _FIXED.strftime(f"%Y-%m-%d{text[10]}%H:%M:%S") if now else None

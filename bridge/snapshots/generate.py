@@ -1,4 +1,4 @@
-"""Generates old databases: runs legacy versions on a scratch database, with rows put in between."""
+"""Generated old databases: legacy versions run on a scratch database, and rows between them."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bridge.database.servers import family
 from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.errors import BridgeError, ConfigError, LegacyError, LegacyPreflightError
+from bridge.model.remedy import Remedy
 from bridge.model.results import standing
 from bridge.snapshots.files import list_snapshots
 from bridge.upgrade.detect import detect
@@ -25,11 +26,21 @@ if TYPE_CHECKING:
     from bridge.project import Project
 
 
+_FIRST_VERSION_FAILS = (
+    Remedy("Fix the error above."),
+    Remedy(
+        "If the first version needs tables that no version creates, import an old database to "
+        "start from",
+        ("snapshot", "import", "FILE"),
+    ),
+)
+
+
 @dataclass(frozen=True)
 class Filling:
-    """The rows that a generated database has.
+    """The rows of a generated database.
 
-    :param rows: how many each table has at least.
+    :param rows: the least number of rows in each table.
     :param plain: ordinary rows only, no edge values.
     """
 
@@ -40,7 +51,7 @@ class Filling:
 def with_required(project: Project, at: Mapping[str, int]) -> dict[str, int]:
     """Return these versions, with those of other repositories that they require.
 
-    :raises ConfigError: there are no such versions, or no upgrade comes by them together.
+    :raises ConfigError: there are no such versions, or no upgrade reaches them together.
     """
     found: dict[str, int] = {}
     wanted = dict(at)
@@ -51,7 +62,7 @@ def with_required(project: Project, at: Mapping[str, int]) -> dict[str, int]:
             names = ", ".join(project.repositories) or "none"
             raise ConfigError(
                 f"There is no legacy repository {name}; there are: {names}.",
-                help="See: bridge status",
+                help=Remedy("See", ("status",)),
             )
         if version not in repository.versions:
             raise ConfigError(
@@ -63,9 +74,9 @@ def with_required(project: Project, at: Mapping[str, int]) -> dict[str, int]:
             for other, needed in others.items() if number <= version else ():
                 if other in at and at[other] < needed:
                     raise ConfigError(
-                        f"No upgrade comes by {name} {version} and {other} {at[other]}: "
+                        f"No upgrade reaches {name} {version} and {other} {at[other]} together: "
                         f"{name} {number} requires {other} {needed}.",
-                        help=f"Give a later one: --at {other}={needed}",
+                        help=f"Give a later version: --at {other}={needed}",
                     )
                 if other not in at and needed > max(found.get(other, 0), wanted.get(other, 0)):
                     wanted[other] = needed
@@ -79,10 +90,10 @@ def with_required(project: Project, at: Mapping[str, int]) -> dict[str, int]:
 
 
 class Generator:
-    """Makes old databases.
+    """A generator of old databases.
 
-    :param folder: with snapshots: where the first version needs tables that no version makes, the
-        oldest of them is the start.
+    :param folder: a folder with snapshots. Where the first version needs tables that no version
+        creates, the oldest of them is the start.
     """
 
     def __init__(self, project: Project, place: Scratch, folder: Path, progress: Progress) -> None:
@@ -90,51 +101,53 @@ class Generator:
         self._folder, self._progress = folder, progress
 
     def generate(self, at: Mapping[str, int], filling: Filling) -> Engine:
-        """Make a database at these versions, filled on the way as far as its versions let us.
+        """Create a database at these versions, with rows between them as far as they allow it.
 
-        :param at: a version of each repository that is in it.
+        :param at: the version of each repository in it.
         :raises LegacyError: a version fails.
         """
-        # What stops at edge values may run over ordinary rows; else over the scripts' own alone.
+        # A version that fails on edge values may run on ordinary rows, else on the scripts' own.
         fillings = ["plain", "none"] if filling.plain else ["edge", "plain", "none"]
-        begin: ScratchStart | None = None
-        repositories = {name: self._project.repositories[name] for name in at}
+        start: ScratchStart | None = None
         while True:
-            upgrade = ScratchUpgrade(self._project, self._place, at, begin, self._progress)
+            upgrade = ScratchUpgrade(self._project, self._place, at, start, self._progress)
             try:
                 with upgrade:
                     self._upgrade(upgrade, filling, fillings[0])
-                return upgrade.engine
             except LegacyPreflightError:
                 raise
             except LegacyError as error:
-                told = " ".join(" ".join(error.message.splitlines()[:2]).split())
-                if all(upgrade.versions[n] < r.first for n, r in repositories.items()):
-                    begin = self._beginning(at)
-                    if begin is None:
-                        error.help = (
-                            "Fix the error above. If the first version needs tables that are "
-                            "there already, take in an old database to begin with: "
-                            "bridge snapshot import FILE"
-                        )
+                if self._is_at_the_beginning(upgrade):
+                    start = self._oldest_snapshot(at)
+                    if start is None:
+                        error.remedies = _FIRST_VERSION_FAILS
                         raise
-                    self._progress.notify(
-                        f"It begins with an old database: {standing(begin[1].versions)}."
-                    )
+                    versions = standing(start[1].versions)
+                    self._progress.notify(f"Starting from an old database: {versions}.")
                 elif len(fillings) == 1:
                     raise
                 else:
                     del fillings[0]
-                    others = "ordinary rows" if fillings[0] == "plain" else "no generated rows"
-                    self._progress.notify(f"{told}\nOnce more, with {others} on the way.")
-                    if begin is not None:
-                        begin = self._beginning(at)
+                    self._notify_of_another_try(error, fillings[0])
+                    start = None if start is None else self._oldest_snapshot(at)
                 self._place.drop(upgrade.engine)
+            else:
+                return upgrade.engine
+
+    def _is_at_the_beginning(self, upgrade: ScratchUpgrade) -> bool:
+        """Return whether no version has been run."""
+        repositories = self._project.repositories
+        return all(version < repositories[n].first for n, version in upgrade.versions.items())
+
+    def _notify_of_another_try(self, error: LegacyError, between: str) -> None:
+        text = " ".join(" ".join(error.message.splitlines()[:2]).split())
+        rows = "ordinary rows" if between == "plain" else "no generated rows"
+        self._progress.notify(f"{text}\nTrying again, with {rows} between the versions.")
 
     def _upgrade(self, upgrade: ScratchUpgrade, filling: Filling, between: str) -> None:
-        """Run all versions, with rows that have seen many of them, and others few.
+        """Run all versions; some rows go through many of them, others through few.
 
-        :param between: the rows that come between versions: edge, plain or none.
+        :param between: the rows that are inserted between versions: edge, plain or none.
         """
         total = len(upgrade.left)
         while upgrade.left:
@@ -149,7 +162,7 @@ class Generator:
         for table, why in last.refused.items():
             self._progress.notify(f"The table {table} has fewer rows: {why}")
 
-    def _beginning(self, at: Mapping[str, int]) -> ScratchStart | None:
+    def _oldest_snapshot(self, at: Mapping[str, int]) -> ScratchStart | None:
         """Load the oldest snapshot from which these versions can be reached, if there is one."""
         found: list[tuple[tuple[int, ...], Path]] = []
         for snapshot in list_snapshots(self._folder):

@@ -1,4 +1,4 @@
-"""Writes an administrator's database as a snapshot, with other texts where that is asked for."""
+"""An administrator's database, written as a snapshot and anonymized on request."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from bridge.database.engine import connect
 from bridge.database.servers import family
 from bridge.model.errors import ResumeError, SnapshotError, UnmanagedError
 from bridge.model.names import JOURNAL_TABLE
+from bridge.model.remedy import Remedy
 from bridge.model.results import Imported
 from bridge.snapshots.anonymize import Anonymizer
 from bridge.snapshots.files import UNCHANGED, SnapshotFile, name_for
@@ -27,17 +28,17 @@ if TYPE_CHECKING:
 
 
 def kind_of_file(path: Path) -> str:
-    """Return the kind of database that a file was made of.
+    """Return the kind of database in a file.
 
-    :raises SnapshotError: it is none that bridge knows.
+    :raises SnapshotError: it is not a database that bridge knows.
     :raises DatabaseError: it cannot be read.
     """
     kind = kind_of(path)
     if kind is None:
         raise SnapshotError(
-            f"{path} is no database that bridge knows.",
-            help="Name a SQLite file, or what sqlite3's .dump, pg_dump or mariadb-dump wrote; "
-            "unpack it first if it is packed.",
+            f"{path} is not a database that bridge knows.",
+            help="Name a SQLite file, or a dump by sqlite3's .dump, pg_dump or mariadb-dump. "
+            "Unpack it first if it is packed.",
             state_of_data=UNCHANGED,
         )
     return kind
@@ -48,11 +49,11 @@ def import_file(
 ) -> Imported:
     """Make a snapshot of an administrator's database.
 
-    :param source: a SQLite file, or a dump of the kind of database that `place` makes.
-    :param keep: columns, as ``TABLE.COLUMN``, whose texts stay while all others are scrubbed; None
-        to leave every text as it is.
+    :param source: a SQLite file, or a dump of the kind of database that `place` creates.
+    :param keep: columns, as ``TABLE.COLUMN``, whose texts are kept while all others are scrubbed;
+        None to keep every text.
     :raises DatabaseError: it cannot be loaded.
-    :raises StateError: it is no database of this app's that can be upgraded.
+    :raises StateError: it is not a database of this app that can be upgraded.
     :raises SnapshotError: the file exists already, or cannot be anonymized.
     """
     engine = place.load(source)
@@ -71,14 +72,15 @@ def import_file(
         try:
             snapshot = writer.write(contents, anonymizer)
         except RefusedError as refused:
-            blamed = anonymizer.linking(refused.broken) or anonymizer.blamed(refused.said)
-            if not blamed:
+            columns = anonymizer.columns_between(refused.broken)
+            columns = columns or anonymizer.columns_in(refused.reason)
+            if not columns:
                 raise SnapshotError(
-                    f"The database refuses what is anonymized: {refused.said}",
-                    help="Keep the columns that it complains of: --keep TABLE.COLUMN",
+                    f"The database refuses the anonymized rows: {refused.reason}",
+                    help="Keep the columns that the error names: --keep TABLE.COLUMN",
                     state_of_data=UNCHANGED,
                 ) from None
-            kept |= dict.fromkeys(blamed, "the database refuses other texts")
+            kept |= dict.fromkeys(columns, "the database refuses other texts")
         else:
             return Imported(snapshot, drift, anonymizer.count, anonymizer.kept)
 
@@ -89,17 +91,20 @@ def _own_tables(project: Project) -> set[str]:
 
 
 def _checked(state: State, source: Path, engine: Engine) -> State:
-    """Return the state of a database that is this app's and can be upgraded; refuse any other."""
+    """Return the state of a database of this app that can be upgraded; refuse any other."""
     problem = state.problem
     if problem is None and state.kind == "fresh":
         problem = UnmanagedError(
-            "There is no table of the app's in it, and no version.",
+            "It has no table of the app's and no version.",
             help="Name a dump of the app's own database.",
         )
     elif problem is None and state.interrupted:
         problem = ResumeError(
-            f"An upgrade was interrupted in the middle of the step '{state.interrupted}'.",
-            help="Let it come to its end there: bridge dbupdate. Then dump it again.",
+            f"An upgrade was interrupted in the step '{state.interrupted}'.",
+            help=[
+                Remedy("Let the upgrade finish on the database itself", ("dbupdate",)),
+                Remedy("Then dump the database again."),
+            ],
         )
     if problem is not None:
         problem.message = f"{source} is refused. {problem.message}"

@@ -1,9 +1,8 @@
-"""Other text for text: of the same length and shape, other for other, and the same for the same.
+"""Replacements for texts, of the same length and shape; equal texts have equal replacements.
 
-Each kind of character becomes another of its kind: digits digits, letters letters of their script
-and case, with as many bytes in UTF-8. Punctuation and white space stay, so that an e-mail address,
-a URL, a UUID or JSON is still one. What a text becomes goes by a secret key: who does not have it
-cannot try which text it was.
+A digit becomes a digit, and a letter a letter of its script and case with as many bytes in UTF-8.
+Punctuation and white space stay, so that an e-mail address, a URL, a UUID or JSON remains one. The
+replacement depends on a secret key, without which nobody can test which text it was.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 _BLOCK = 64
-"""So many characters are changed together; the time grows with the square of it."""
+"""The number of characters that are replaced together; the time grows with its square."""
 
 _ROUNDS = 6
 
@@ -30,7 +29,7 @@ _DATE = re.compile(
     r"|\d\d:\d\d(:\d\d(\.\d+)?)?"
 )
 
-# Where a letter is part of a number, or of how a thing is written.
+# A letter in these is part of a number, or of a notation.
 _NUMBER = re.compile(r"[+-]?\d+(\.\d*)?([eE][+-]?\d+)?")
 
 _SCHEME = re.compile(r"\b[A-Za-z][A-Za-z0-9+.-]*(?=://)")
@@ -46,16 +45,16 @@ _NULL = re.compile(r"(?<=[{,])NULL(?=[,}])")
 _STRING = re.compile(r'"(?:[^"\\]|\\.)*"(?P<key>\s*:)?', re.DOTALL)
 
 _ALWAYS = {"true", "false", "yes", "no", "on", "off", "none", "null", "t", "f", "y", "n"}
-"""What may be a truth value or nothing, in whatever case."""
+"""Words that may be truth values or nothing, in any case."""
 
 
 class Scrubber:
-    """Gives each text another one.
+    """A replacement for each text.
 
-    Of two texts that differ in more than case, so do those that they become.
+    Two texts that differ in more than case have replacements that differ in more than case.
 
-    :param key: secret.
-    :param kept: texts that stay as they are, in whatever case; nothing else becomes one of them.
+    :param key: the secret key.
+    :param kept: texts that are kept, in any case; no other text becomes one of them.
     """
 
     def __init__(self, key: bytes, kept: Iterable[str] = ()) -> None:
@@ -63,20 +62,20 @@ class Scrubber:
         self._kept = {text.casefold() for text in kept} | _ALWAYS
 
     def text(self, text: str) -> str:
-        """The other text."""
+        """Return the replacement of a text."""
         if self.keeps(text):
             return text
         if _is_json(text):
             return _STRING.sub(self._json_string, text)
         alphabets = list(_alphabets(text))
         other = self._changed(text, alphabets)
-        # What leads out of those that are not wanted is another one for each: they form rings.
+        # Each further round is a permutation too, so that different texts stay different.
         while self.keeps(other) or _is_json(other) or list(_alphabets(other)) != alphabets:
             other = self._changed(other, alphabets)
         return other
 
     def keeps(self, text: str) -> bool:
-        """Whether a text stays as it is: nothing, a date or time, or what is to be kept."""
+        """Return whether a text is kept: it is empty, a date or time, or one of the kept texts."""
         return not text or text.casefold() in self._kept or _DATE.fullmatch(text) is not None
 
     def _json_string(self, found: re.Match[str]) -> str:
@@ -88,7 +87,7 @@ class Scrubber:
     def _changed(self, text: str, alphabets: Sequence[str]) -> str:
         characters = list(text)
         free = [n for n, alphabet in enumerate(alphabets) if len(alphabet) > 1]
-        # What stays is part of the key, so that texts of one shape are mixed among themselves.
+        # The fixed characters are part of the key, so that each shape is permuted by itself.
         shape = [a if len(a) > 1 else c for c, a in zip(text, alphabets, strict=True)]
         digest = hmac.new(self._key, repr(shape).encode(), hashlib.sha256)
         for start in range(0, len(free), _BLOCK):
@@ -97,7 +96,7 @@ class Scrubber:
             old = [a.index(_plain(characters[n])) for n, a in zip(places, of, strict=True)]
             sizes = [len(a) for a in of]
             new = _digits(_permuted(_number(old, sizes), prod(sizes), digest.digest()), sizes)
-            # What comes after goes by what stood here: still another one for each text.
+            # The next block depends on this one; different texts stay different.
             digest.update(repr(old).encode())
             for n, alphabet, index in zip(places, of, new, strict=True):
                 upper = _plain(characters[n]) != characters[n]
@@ -106,7 +105,7 @@ class Scrubber:
 
 
 def _is_json(text: str) -> bool:
-    """Whether it is a list or object in JSON."""
+    """Return whether a text is a list or an object in JSON."""
     if text[:1] not in ("{", "["):
         return False
     try:
@@ -120,7 +119,7 @@ def _is_json(text: str) -> bool:
 
 
 def _alphabets(text: str) -> Iterator[str]:
-    """What each character may become; itself alone where it stays."""
+    """Yield what each character may become; only itself for a fixed one."""
     fixed = [False] * len(text)
     for found in (*_SCHEME.finditer(text), *_NULL.finditer(text)):
         fixed[slice(*found.span())] = [True] * len(found[0])
@@ -139,7 +138,7 @@ def _alphabets(text: str) -> Iterator[str]:
 
 
 def _plain(character: str) -> str:
-    """A letter without its case, where it has one that can be put back."""
+    """Return a letter without its case, where the case can be restored."""
     lower = character.lower()
     same = len(lower) == 1 and lower.upper() == character
     return lower if same and _bytes(lower) == _bytes(character) else character
@@ -147,7 +146,7 @@ def _plain(character: str) -> str:
 
 @cache
 def alphabet_of(character: str) -> str:
-    """What a character may become: itself alone where it stays; letters without their case."""
+    """Return what a character may become: only itself if fixed; letters have no case here."""
     if character.isascii():
         if character.isalpha():
             return "abcdefghijklmnopqrstuvwxyz"
@@ -161,10 +160,10 @@ def alphabet_of(character: str) -> str:
 
 
 def _kind(character: str) -> tuple[str, int, bool, str]:
-    """What two characters have in common that may stand for each other."""
+    """Return what two characters must share to replace each other."""
     upper = character.upper()
     cased = character == _plain(upper) != upper or character != _plain(character)
-    # What is written in two ways is no letter of an alphabet.
+    # A character with a second notation is not a letter of an alphabet.
     normal = unicodedata.normalize("NFKC", character)
     whole = "" if normal == character else normal
     return unicodedata.category(character), _bytes(character), cased, whole
@@ -193,9 +192,9 @@ def _digits(number: int, sizes: list[int]) -> list[int]:
 
 
 def _permuted(number: int, size: int, key: bytes) -> int:
-    """Another number below `size`, another for each: by a Feistel network.
+    """Return another number below `size`, a different one for each, by a Feistel network.
 
-    Its numbers go a little beyond `size`: it is walked until one comes out below.
+    The network's numbers exceed `size` a little, so it is repeated until one is below.
     """
     side = isqrt(size - 1) + 1
     length = (side.bit_length() + 7) // 8 + 16

@@ -1,4 +1,4 @@
-"""Puts other texts into the rows of dumps: what pg_dump and mariadb-dump wrote."""
+"""Replacement of the texts in the dumps of pg_dump and mariadb-dump."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bridge.database.dump.files import COPY_END
 from bridge.model.errors import SnapshotError
 
 Text = Callable[[str, str, str], str]
-"""Returns what stands in place of a text: of a table and a column."""
+"""A function that returns the replacement of a text, given its table and column."""
 
 # --- PostgreSQL's scripts -----------------------------------------------------------------
 
@@ -23,14 +23,14 @@ _PG_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v"}
 
 _PG_ESCAPED = {ord(c): f"\\{e}" for e, c in _PG_ESCAPES.items()} | {ord("\\"): "\\\\"}
 
-_REPORT = "That is a defect of bridge's: report it."
+_REPORT = "This is a defect of bridge: report it."
 
 
 def scrubbed_copies(lines: Iterable[bytes], text: Text, schema: str) -> Iterator[bytes]:
-    """Yield the lines of a script, in UTF-8, with other texts.
+    """Yield the lines of a script, in UTF-8, with replaced texts.
 
     :param schema: the one whose tables are known.
-    :raises SnapshotError: there are rows in another one.
+    :raises SnapshotError: there are rows in another schema.
     """
     columns: list[str] | None = None
     table = ""
@@ -42,9 +42,9 @@ def scrubbed_copies(lines: Iterable[bytes], text: Text, schema: str) -> Iterator
                 columns = [_pg_name(c) for c in _PG_COLUMN.findall(found[3])]
                 if of != schema:
                     raise SnapshotError(
-                        f"The table {of}.{table} is in another schema than {schema}.",
-                        help="bridge anonymizes one schema: leave the others out of the dump "
-                        f"(pg_dump --schema {schema}).",
+                        f"The table {of}.{table} is not in the schema {schema}.",
+                        help="Only one schema can be anonymized. Dump it alone: pg_dump --schema "
+                        f"{schema}",
                     )
             yield line
         elif line == COPY_END:
@@ -91,18 +91,18 @@ _MY_ESCAPED = str.maketrans(
 def scrubbed_inserts(
     lines: Iterable[bytes], text: Text, columns: Mapping[str, list[str]]
 ) -> Iterator[bytes]:
-    """Yield the lines of a script, a row each, with other texts.
+    """Yield the lines of a script, a row each, with replaced texts.
 
     :param columns: of each table, in their order.
-    :raises SnapshotError: a row cannot be read: nothing may stay that ought to be scrubbed.
+    :raises SnapshotError: a row cannot be read, so that its texts would not be replaced.
     """
     lines = iter(lines)
-    for line in lines:
-        if not line.startswith(b"INSERT INTO "):
-            yield line
+    for first in lines:
+        if not first.startswith(b"INSERT INTO "):
+            yield first
             continue
-        if line.endswith(b" VALUES\n"):  # newer programs write the row on a line of its own
-            line += next(lines)
+        # Newer programs write the row on a line of its own.
+        line = first + next(lines) if first.endswith(b" VALUES\n") else first
         found = _INSERT.fullmatch(line)
         if found is None:
             raise SnapshotError("A row in the dump cannot be read.", help=_REPORT)

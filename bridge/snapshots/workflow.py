@@ -1,6 +1,6 @@
-"""Snapshots: old databases as files for people to read, generated or an administrator's.
+"""Snapshots: old databases as readable files, generated or an administrator's.
 
-All work is done on scratch databases; of others nothing is read and nothing written.
+All work is done on scratch databases; no other database is read or written.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ def create_snapshot(
 ) -> Snapshot:
     """Generate an old database at these legacy versions, and write it as a file.
 
-    :param at: the version of each repository. What these require comes along; other
-        repositories are not in it.
+    :param at: the version of each repository. Repositories that these require are added; others
+        are not in it.
     :param kind: "sqlite", "postgresql" or "mysql"; None for that of the first of the servers,
         or SQLite if there are none.
-    :raises ConfigError: there are no such versions, or no upgrade comes by them together.
+    :raises ConfigError: there are no such versions, or no upgrade reaches them together.
     :raises LegacyError: a version fails.
     :raises SnapshotError: the file exists already.
     """
@@ -78,11 +78,11 @@ def import_snapshot(
 ) -> Imported:
     """Write an administrator's database as a snapshot; the file itself is only read.
 
-    :param path: a SQLite file, or what `.dump`, pg_dump or mariadb-dump wrote.
+    :param path: a SQLite file, or a dump by `.dump`, pg_dump or mariadb-dump.
     :param anonymize: scrub all texts.
-    :param keep: columns whose texts stay all the same, as ``TABLE.COLUMN``.
+    :param keep: columns whose texts are kept nevertheless, as ``TABLE.COLUMN``.
     :raises DatabaseError: it cannot be loaded.
-    :raises StateError: it is no database of this app's that can be upgraded.
+    :raises StateError: it is not a database of this app that can be upgraded.
     :raises SnapshotError: the file exists already, or cannot be anonymized.
     """
     with redacted(lambda text: scrub(project.scrub(text), *file.urls)):
@@ -106,8 +106,8 @@ def _server_for(kind: str | None, urls: Sequence[URL]) -> URL | None:
         if server_of(url).family == kind:
             return url
     raise SnapshotError(
-        f"A database of {wanted.label} needs a server.",
-        help="Name one on which databases may be made and dropped: "
+        f"A {wanted.label} database needs a server.",
+        help="Name one on which databases may be created and dropped: "
         f"--scratch-url {kind}://USER:PASSWORD@HOST/DATABASE",
         state_of_data=UNCHANGED,
     )

@@ -1,6 +1,6 @@
-"""Writes a scratch database as a snapshot, and makes sure that the file can be read.
+"""A scratch database, written as a snapshot that is read again as a check.
 
-A file is the same wherever and whenever it is made: nothing in it is of one machine or one moment.
+The file is reproducible: nothing in it depends on the machine or the time.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from bridge.database.integrity import list_tables, rows_that_point_nowhere
 from bridge.database.servers import family, server_of
 from bridge.model.errors import DatabaseError, SnapshotError
 from bridge.model.results import Snapshot, standing
-from bridge.snapshots.files import UNCHANGED, header, with_sorted_rows, without_its_time
+from bridge.snapshots.files import UNCHANGED, header, with_fixed_times, with_sorted_rows
 from bridge.snapshots.scrub_dump import Text, scrubbed_copies, scrubbed_inserts
 from bridge.upgrade.detect import detect
 
@@ -39,23 +39,23 @@ if TYPE_CHECKING:
 
 
 class RefusedError(Exception):
-    """The database refuses what was anonymized.
+    """Anonymized rows that the database refuses.
 
-    :param said: its words.
-    :param broken: pairs of tables between which foreign keys do not hold any more.
+    :param reason: the database's error.
+    :param broken: pairs of tables whose foreign keys do not hold any more.
     """
 
-    def __init__(self, said: str, broken: Collection[tuple[str, str]] = ()) -> None:
-        super().__init__(said)
-        self.said, self.broken = said, broken
+    def __init__(self, reason: str, broken: Collection[tuple[str, str]] = ()) -> None:
+        super().__init__(reason)
+        self.reason, self.broken = reason, broken
 
 
 @dataclass(frozen=True)
 class Contents:
-    """What a snapshot is said to have, and the file in which it is written.
+    """The versions and revisions of a snapshot, and its file.
 
-    :param since: when its rows were begun, in seconds since 1970: times since then become one that
-        is always the same. None for rows that are an administrator's.
+    :param since: when its generation began, in seconds since 1970; later times are replaced by a
+        fixed one. None for an administrator's rows.
     """
 
     path: Path
@@ -65,19 +65,19 @@ class Contents:
 
 
 class Writer:
-    """Writes one scratch database as a snapshot.
+    """A writer of one scratch database as a snapshot.
 
-    :param engine: the database, made at `place`.
+    :param engine: the database, created at `place`.
     """
 
     def __init__(self, project: Project, place: Scratch, engine: Engine) -> None:
         self._project, self._place, self._engine = project, place, engine
 
     def write(self, contents: Contents, anonymizer: Anonymizer | None = None) -> Snapshot:
-        """Write the file, and make sure that it can be read.
+        """Write the file, and check that it can be read.
 
         :raises SnapshotError: it cannot be written, or not be read again.
-        :raises RefusedError: a database refuses what is anonymized.
+        :raises RefusedError: a database refuses the anonymized rows.
         """
         path, since = contents.path, contents.since
         try:
@@ -91,11 +91,11 @@ class Writer:
                 stream.write(header(contents.versions, contents.revisions, label).encode())
                 lines = _script(self._engine, anonymizer, arrange=since is not None)
                 if since is not None:
-                    lines = without_its_time(lines, since, time.time())
+                    lines = with_fixed_times(lines, since, time.time())
                 stream.writelines(lines)
             self._check(Path(new), contents.versions, anonymized=anonymizer is not None)
-            os.chmod(new, 0o644)
-            os.replace(new, path)
+            Path(new).chmod(0o644)
+            Path(new).replace(path)
         except OSError as error:
             raise _unwritable_error(path, error) from None
         finally:
@@ -104,7 +104,7 @@ class Writer:
         return Snapshot(path, kind, dict(contents.versions), tuple(contents.revisions), size)
 
     def _check(self, path: Path, versions: Mapping[str, int], *, anonymized: bool) -> None:
-        """Check that the file gives a database as good as the first one."""
+        """Check that the file contains a database as good as the first one."""
         try:
             loaded = self._place.load(path)
         except DatabaseError as error:
@@ -115,14 +115,14 @@ class Writer:
             found = detect(self._project, loaded).versions
             if found != versions:
                 raise SnapshotError(
-                    f"What was written cannot be read again: it is {standing(found)}.",
-                    help="That is a defect of bridge's: report it.",
+                    f"The file has other versions than the database: {standing(found)}.",
+                    help="This is a defect of bridge: report it.",
                     state_of_data=UNCHANGED,
                 )
             if anonymized:
                 broken = self._broken(loaded) - self._broken(self._engine)
                 if broken:
-                    raise RefusedError("rows would point nowhere", broken)
+                    raise RefusedError("foreign keys would refer to no row", broken)
         finally:
             self._place.drop(loaded)
 
@@ -143,7 +143,7 @@ def _script(engine: Engine, anonymizer: Anonymizer | None, *, arrange: bool) -> 
     with tempfile.TemporaryDirectory(prefix="bridge-snapshot-") as folder:
         script = Path(folder) / "script"
         dumper_of(engine).write_script(script)
-        with open(script, "rb") as stream:
+        with script.open("rb") as stream:
             yield from _LINES[server_of(engine).syntax](stream, engine, text)
 
 
@@ -166,7 +166,7 @@ _LINES = {"postgresql": _postgresql_lines, "mysql": _mysql_lines}
 
 
 def _defaults(engine: Engine) -> bytes:
-    """Return the statement that gives new tables of MySQL's the character set of the old ones."""
+    """Return the statement that gives new MySQL tables the character set of the old ones."""
     with connect(engine) as connection:
         query = "SELECT @@character_set_database, @@collation_database"
         character_set, collation = connection.exec_driver_sql(query).one()

@@ -34,6 +34,15 @@ SERVER = "mysql+pymysql://me@host/scratch"
                 f"bridge check --scratch-url {SERVER}",
             ],
         ),
+        (
+            InitOptions(snapshots=["old dump.sql"]),
+            False,
+            [
+                "bridge freeze --seed-from 'old dump.sql'",
+                "bridge snapshot import 'old dump.sql'",
+                "bridge check",
+            ],
+        ),
     ],
 )
 def test_the_next_commands_have_the_options_of_this_one(

@@ -52,5 +52,8 @@ def test_nothing_that_exists_is_overwritten(tmp_path: Path, name: str) -> None:
     (tmp_path / name).mkdir()
     with pytest.raises(InitError) as caught, stage(tmp_path):
         raise AssertionError
-    assert caught.value.message == f"In {tmp_path} there is already: {name}."
+    assert caught.value.message == f"{tmp_path} has already: {name}."
+    assert caught.value.help == (
+        "Move that away: it is not overwritten.\nOr continue with it: bridge status"
+    )
     assert [path.name for path in tmp_path.iterdir()] == [name]

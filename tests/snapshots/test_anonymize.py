@@ -151,10 +151,10 @@ PEOPLE = (
     "INSERT INTO people (id, name, note) VALUES (4, '', '')",
 )
 KEPT = {
-    "people.code": "a rule is about it",
+    "people.code": "a rule refers to it",
     "people.data": "it is binary",
-    "people.sort": "a rule is about it",
-    "people.status": "few words, each there several times",
+    "people.sort": "a rule refers to it",
+    "people.status": "few words, each several times",
     "tags.name": "as --keep says",
 }
 
@@ -255,7 +255,7 @@ def test_a_column_whose_new_texts_are_refused_stays_and_is_named(
 
     assert found.kept["lent.word"] == "the database refuses other texts"
     assert found.kept["numbers.number"] == "the database refuses other texts"
-    assert found.kept["words"] == "what is in it cannot be scrubbed"
+    assert found.kept["words"] == "its content cannot be scrubbed"
     assert "calls.text" not in found.kept
     assert "'qqqqqqqq'" in found.snapshot.path.read_text(encoding="utf-8")
 

@@ -28,7 +28,7 @@ def test_a_file_is_named_after_its_versions(file: SnapshotFile, path: str) -> No
 def test_a_name_has_no_folder(name: str) -> None:
     with pytest.raises(ConfigError) as caught:
         SnapshotFile(name=name).path(Path(), "core-007", "sqlite")
-    assert caught.value.message == f"{name!r} is not a file's name."
+    assert caught.value.message == f"{name!r} is not a file name."
 
 
 def test_a_file_is_replaced_only_by_force(tmp_path: Path) -> None:
@@ -38,8 +38,8 @@ def test_a_file_is_replaced_only_by_force(tmp_path: Path) -> None:
         SnapshotFile().path(tmp_path, "core-007", "postgresql")
     assert caught.value.as_dict() == {
         "code": "snapshot-refused",
-        "message": f"{path} is there already.",
-        "help": "Name another one with --name, or put this one in its place with --force.",
+        "message": f"{path} exists already.",
+        "help": "Give another name with --name, or replace the file with --force.",
         "state_of_data": "No database is changed, and no file written.",
     }
     assert SnapshotFile(force=True).path(tmp_path, "core-007", "postgresql") == path

@@ -238,7 +238,7 @@ if migrate_engine.execute(text("SELECT 1 FROM notes WHERE {refused}")).first():
 
     assert made.versions == {"app": 9}
     assert "such rows are not foreseen" in remarks.texts[0]
-    assert remarks.texts[-1].endswith(f"Once more, with {others} on the way.")
+    assert remarks.texts[-1].endswith(f"Trying again, with {others} between the versions.")
     assert made.path.read_text(encoding="utf-8").count('INSERT INTO "notes"') == 5
 
 
@@ -265,7 +265,7 @@ def test_a_history_without_its_beginning_begins_with_a_snapshot(
 
     made = bridge.create_snapshot({"app": 7}, progress=remarks)
 
-    assert remarks.texts == ["It begins with an old database: app 5."]
+    assert remarks.texts == ["Starting from an old database: app 5."]
     rows = load(made.path, make_database).rows()["notes"]
     assert len(rows) == 5
     assert "of old" in [row[1] for row in rows]
@@ -301,7 +301,10 @@ def test_what_a_version_requires_comes_along(
 @pytest.mark.parametrize(
     ("at", "message"),
     [
-        ({"app": 3, "base": 2}, "No upgrade comes by app 3 and base 2: app 3 requires base 3."),
+        (
+            {"app": 3, "base": 2},
+            "No upgrade reaches app 3 and base 2 together: app 3 requires base 3.",
+        ),
         ({"app": 4}, "app has no version 4; it has 1 to 3."),
         ({"ap": 1}, "There is no legacy repository ap; there are: base, app, other."),
     ],
@@ -376,8 +379,8 @@ def refused_import(sample: Project, path: Path, **given: Any) -> BridgeError:
 @pytest.mark.parametrize(
     ("text", "code", "message"),
     [
-        ("nothing at all", "snapshot-refused", "is no database that bridge knows"),
-        ("-- PostgreSQL database dump\n", "snapshot-refused", "of PostgreSQL needs a server"),
+        ("nothing at all", "snapshot-refused", "is not a database that bridge knows"),
+        ("-- PostgreSQL database dump\n", "snapshot-refused", "PostgreSQL database needs a server"),
         ("BEGIN TRANSACTION;\nCREATE TABEL x;\n", "database-unreachable", "near \"TABEL\""),
         ("BEGIN TRANSACTION;\nATTACH 'x' AS y;\n", "database-unreachable", "not authorized"),
         ("BEGIN TRANSACTION;\nCOMMIT;\n", "state-unmanaged", "no table of the app's"),
@@ -416,7 +419,7 @@ def test_a_snapshot_is_replaced_only_when_that_is_said(sample: Project) -> None:
     first = sample.bridge().create_snapshot({"core": 3}, rows=1)
     before = first.path.read_bytes()
 
-    with pytest.raises(SnapshotError, match="is there already"):
+    with pytest.raises(SnapshotError, match="exists already"):
         sample.bridge().create_snapshot({"core": 3}, rows=2)
     assert first.path.read_bytes() == before
     sample.bridge().create_snapshot({"core": 3}, rows=2, force=True)

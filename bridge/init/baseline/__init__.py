@@ -1,7 +1,7 @@
-"""Writes the first Alembic revisions from what a legacy history leaves.
+"""The first Alembic revisions, written from the result of a legacy history.
 
-`observe` reads a database at its end, `decide` finds Core's types and defaults for its columns by
-trying them, `read_rows` reads what is in its tables. `write_script` puts a revision together from
+`observe` reads a database at the end of the history. `decide` finds SQLAlchemy Core's types and
+defaults for its columns by trial, `read_rows` reads its rows. `write_script` writes a revision from
 what was seen on one or several kinds of database.
 """
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bridge.init.baseline.variants import Variants
 
 SHORT = 50
-"""A type that is longer has a name."""
+"""The length from which a type becomes a named constant."""
 
 
 class Columns:
@@ -41,7 +41,7 @@ class Columns:
     def call(self, name: str, *, inline: bool) -> Call:
         """Return a column as `sa.Column`.
 
-        :param inline: columns of the primary key say that they are.
+        :param inline: whether columns of the primary key are marked as such.
         """
         found = {d: next(c for c in t["columns"] if c["name"] == name) for d, t in self._by.items()}
         keys = {d: (t["primary_key"] or {}).get("columns", []) for d, t in self._by.items()}
@@ -67,7 +67,7 @@ class Columns:
         counts = self._autoincrement(name, found, types)
         if counts is not None:
             arguments.append(f"autoincrement={counts}")
-        # A column of the primary key is NOT NULL if nothing is said.
+        # A column of the primary key is NOT NULL by default.
         nullable = {d: str(c["nullable"]) for d, c in found.items()}
         if (source := self._variants.by_dialect(nullable)) != str(not in_key):
             arguments.append(f"nullable={source}")
@@ -77,7 +77,7 @@ class Columns:
         return Call("sa.Column", tuple(arguments))
 
     def _type(self, types: Mapping[str, str]) -> str:
-        """Return a type: the usual one with variants, a constant where that is long."""
+        """Return a type: the most frequent one with variants; a constant where that is long."""
         usual, _ = max(Counter(types.values()).items(), key=lambda one: one[1])
         if len({*types.values()}) == 1:
             plain = usual.removesuffix("()") if usual.startswith("sa.") else usual
@@ -102,7 +102,7 @@ class Columns:
     def _autoincrement(
         self, name: str, found: Mapping[str, Item], types: Mapping[str, str]
     ) -> str | None:
-        """Return what must be said, since it is not what SQLAlchemy does when nothing is said."""
+        """Return the value of `autoincrement`; None where SQLAlchemy's default is right."""
         wanted: dict[str, str] = {}
         usual: dict[str, str] = {}
         for dialect, column in found.items():

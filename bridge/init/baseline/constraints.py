@@ -1,4 +1,4 @@
-"""The pieces of a base revision as source: constraints, indexes, values, names. Pure."""
+"""The parts of a base revision as source code: constraints, indexes, values, names. Pure."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from typing import Any
 
 from bridge.database.schema.tokens import RESERVED
 from bridge.database.sql.tokens import WORD, tokens
-from bridge.init.baseline.dialects import traits_of
+from bridge.init.baseline.dialects import DialectTraits, traits_of
 from bridge.init.baseline.source import Call, Source, clause, expression, listed, literal
 
 Item = Mapping[str, Any]
 
 CLOCK = "datetime.now(timezone.utc).replace(tzinfo=None)"
-"""The time that a script takes."""
+"""The expression for the current time in a script."""
 
 NOW = object()
-"""Stands in rows for the time at which they are inserted."""
+"""The value in rows that stands for the time at which they are inserted."""
 
-# What the modules of SQLite call the tables in which a virtual table keeps its rows.
+# The suffixes of the tables in which SQLite's modules keep the rows of a virtual table.
 _SHADOWS = r"_(?:config|content|data|docsize|idx|node|parent|rowid|segdir|segments|stat)"
 
 
 def of_a_virtual_table(name: str, tables: Mapping[str, Item]) -> bool:
-    """Whether a table comes and goes with a virtual one."""
+    """Return whether a table is created and dropped with a virtual one."""
     virtual = [other for other, table in tables.items() if "virtual" in table]
     return any(re.fullmatch(re.escape(other) + _SHADOWS, name) for other in virtual)
 
 
 def constant_name(source: str) -> str:
-    """A name for a type that is another one on some databases: after that one."""
+    """Return the name of a constant for a type, derived from the type's source."""
     if source.startswith("Native("):
         source = source[len('Native("') :]
     name = re.sub(r"\W+", "_", source.rpartition(".")[2]).strip("_")
@@ -39,31 +39,31 @@ def constant_name(source: str) -> str:
 
 
 def identifier(name: str) -> str:
-    """A name as PostgreSQL's SQL has it."""
+    """Return a name as it is written in PostgreSQL's SQL."""
     plain = re.fullmatch(r"[a-z_][a-z0-9_]*", name) and name not in RESERVED
     return name if plain else '"' + name.replace('"', '""') + '"'
 
 
 def carried_as_sql(item: Item) -> bool:
-    """Whether it is a constraint that is carried over as SQL."""
+    """Return whether a constraint is carried over as SQL."""
     return item.get("valid") is False or str(item.get("sql")).startswith("EXCLUDE ")
 
 
 def value_source(value: Any) -> str:
-    """A value of a row."""
+    """Return the source of a value in a row."""
     if value is NOW:
         return "now"
     return repr(value).removeprefix("datetime.") if isinstance(value, date) else literal(value)
 
 
 def computed(generated: Item) -> str:
-    """A generated column's expression."""
+    """Return the source of a generated column's expression."""
     persisted = f", persisted={generated['stored']}"
     return f"sa.Computed({expression(generated['sql'])}{persisted})"
 
 
 def identity(kind: str) -> str:
-    """An identity of PostgreSQL's."""
+    """Return the source of a PostgreSQL identity."""
     return f"sa.Identity(always={kind == 'always'})"
 
 
@@ -75,20 +75,20 @@ def _deferrable(item: Item) -> list[str]:
 
 
 def primary_key(item: Item, _dialect: str) -> Call:
-    """A primary key, without its name."""
+    """Return a primary key without its name."""
     columns = tuple(map(literal, item["columns"]))
     return Call("sa.PrimaryKeyConstraint", (*columns, *_deferrable(item)))
 
 
 def unique(item: Item, _dialect: str) -> Call:
-    """A unique constraint, without its name."""
+    """Return a unique constraint without its name."""
     more = ["postgresql_nulls_not_distinct=True"] if item.get("nulls_distinct") is False else []
     columns = tuple(map(literal, item["columns"]))
     return Call("sa.UniqueConstraint", (*columns, *_deferrable(item), *more))
 
 
 def foreign_key(key: Item) -> Call:
-    """A foreign key, without its name."""
+    """Return a foreign key without its name."""
     referred = [f"{key['refers_to']}.{column}" for column in key["referred_columns"]]
     arguments: list[Source] = [listed(key["columns"]), listed(referred)]
     for attribute, word in (("on_delete", "ondelete"), ("on_update", "onupdate")):
@@ -100,27 +100,27 @@ def foreign_key(key: Item) -> Call:
 
 
 def check(item: Item, dialect: str) -> Call:
-    """A check constraint, without its name."""
+    """Return a check constraint without its name."""
     return Call("sa.CheckConstraint", (expression(_with_capitals(item["sql"], dialect)),))
 
 
 def _with_capitals(sql: str, dialect: str) -> str:
-    """Return SQL with its keywords in capitals; as names they are quoted."""
+    """Return SQL with its keywords in capitals; a keyword used as a name is quoted."""
     for token in tokens(sql, dialect):
         if token.kind == WORD and token.text in RESERVED:
             sql = sql[: token.start] + token.text.upper() + sql[token.end :]
     return sql
 
 
-# The names that a server gives where none is given; MySQL's the document leaves out.
+# The default names of a server; the schema document has none of MySQL's.
 
 
 def names_of(
     table: str, item: Item, dialect: str, usual: Callable[[str, Item], str | None]
 ) -> tuple[str | None, ...]:
-    """The names that may be given: none too, where the server would give the same.
+    """Return the possible names of a constraint; None is one if the server's default is the same.
 
-    Nothing where any name will do: MySQL takes no notice of a primary key's.
+    The result is empty where any name is right: MySQL ignores that of a primary key.
     """
     name = item["name"]
     traits = traits_of(dialect)
@@ -137,25 +137,25 @@ def names_of(
 
 
 def key_name(table: str, _item: Item) -> str:
-    """PostgreSQL's name of a primary key."""
+    """Return PostgreSQL's default name of a primary key."""
     return f"{table}_pkey"
 
 
 def unique_name(table: str, item: Item) -> str | None:
-    """PostgreSQL's name of a unique constraint, None where it is cut."""
+    """Return PostgreSQL's default name of a unique constraint; None where it is shortened."""
     name = "_".join([table, *item["columns"], "key"])
     return name if len(name) < 64 else None
 
 
 def foreign_key_name(table: str, item: Item) -> str | None:
-    """PostgreSQL's name of a foreign key, None where that depends on the version."""
-    # Of several columns, older servers took the first.
+    """Return PostgreSQL's default name of a foreign key; None where versions differ."""
+    # Of several columns, older servers used the first.
     name = "_".join([table, *item["columns"], "fkey"])
     return name if len(name) < 64 and len(item["columns"]) == 1 else None
 
 
 def check_name(table: str, item: Item) -> str | None:
-    """PostgreSQL's name of a check of a column."""
+    """Return PostgreSQL's default name of a check of a column; None for any other."""
     found = re.fullmatch(rf"{re.escape(table)}_(\w+)check", item["name"])
     return item["name"] if found and found[1] in re.findall(r"\w+", item["sql"]) else None
 
@@ -165,30 +165,19 @@ SERIAL = {
     "integer": 'Native("SERIAL")',
     "bigint": 'Native("BIGSERIAL")',
 }
-"""The types of columns that count and are not in the primary key, by the type of the number."""
+"""The types of counting columns outside the primary key, by the type of the number."""
 
 _PREFIX = re.compile(r"(.+)\((\d+)\)")
 
 
 def index_call(table: str, index: Item, columns: set[str], dialect: str) -> Call | None:
-    """The index in Core's words; None where it has none."""
+    """Return the index as a call of Core's; None where Core cannot express it."""
     known = {"name", "columns", "unique", "where", "method", "include"}
-    if {*index} - known:
-        return None
     traits = traits_of(dialect)
-    items: list[str] = []
-    lengths = {}
-    for item in index["columns"]:
-        prefix = _PREFIX.fullmatch(item) if traits.prefixes else None
-        if item in columns:
-            items.append(literal(item))
-        elif prefix and prefix[1] in columns:
-            items.append(literal(prefix[1]))
-            lengths[prefix[1]] = int(prefix[2])
-        elif item.removesuffix(" DESC") in columns and re.fullmatch(r"[a-z_0-9]+ DESC", item):
-            items.append(f"sa.text({literal(item)})")
-        else:
-            return None
+    found = _index_columns(index, columns, traits)
+    if {*index} - known or found is None:
+        return None
+    items, lengths = found
     arguments: list[Source] = [
         literal(index["name"]), literal(table), Call("", tuple(items), brackets="[]"),
     ]  # fmt: skip
@@ -209,3 +198,26 @@ def index_call(table: str, index: Item, columns: set[str], dialect: str) -> Call
     if "include" in index:
         arguments.append(f"postgresql_include={listed(index['include'])}")
     return Call("op.create_index", tuple(arguments))
+
+
+def _index_columns(
+    index: Item, columns: set[str], traits: DialectTraits
+) -> tuple[list[str], dict[str, int]] | None:
+    """Return the columns of an index as source, and the lengths of their prefixes.
+
+    None stands for an expression that Core cannot express.
+    """
+    items: list[str] = []
+    lengths = {}
+    for item in index["columns"]:
+        prefix = _PREFIX.fullmatch(item) if traits.prefixes else None
+        if item in columns:
+            items.append(literal(item))
+        elif prefix and prefix[1] in columns:
+            items.append(literal(prefix[1]))
+            lengths[prefix[1]] = int(prefix[2])
+        elif item.removesuffix(" DESC") in columns and re.fullmatch(r"[a-z_0-9]+ DESC", item):
+            items.append(f"sa.text({literal(item)})")
+        else:
+            return None
+    return items, lengths

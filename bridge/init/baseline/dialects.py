@@ -1,4 +1,4 @@
-"""What differs between databases in a script that makes their tables."""
+"""The differences between databases in a script that creates their tables."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class DialectTraits:
-    """What a kind of database needs in a script, or does by itself.
+    """The traits of a kind of database that a script depends on.
 
-    :param names: what SQLAlchemy calls it: options and variants are given for each name.
+    :param names: its names in SQLAlchemy; options and variants are given for each of them.
     :param serial_types: a column counts by its type, and has a sequence.
-    :param counts_by_itself: an integer that is the primary key counts in any case.
+    :param counts_by_itself: an integer primary key always counts.
     :param names_keys: a primary key has a name.
-    :param usual_names: a constraint without a name gets one that is known before.
-    :param names_indexes: an index without a name gets that of its first column.
+    :param usual_names: the default name of a constraint is predictable.
+    :param names_indexes: the default name of an index is that of its first column.
     :param unique_indexes: a unique constraint is an index.
     :param prefixes: an index may be on the first characters of a text.
-    :param index_methods: those that are a word before INDEX; None where all are USING.
+    :param index_methods: the methods that are a keyword before INDEX; None where all follow USING.
     :param table_options: a table has a character set and an engine.
-    :param calls_routines: a table may call a routine, which is made before it.
-    :param keys_to_later_tables: a foreign key may be to a table that is made later.
+    :param calls_routines: a table may call a routine, which is created before it.
+    :param keys_to_later_tables: a foreign key may refer to a table that is created later.
     :param drops_late_keys: such keys are dropped before their tables.
-    :param keys_off: what lets tables be dropped in any order, and what takes it back.
+    :param keys_off: the statements that allow and forbid drops in any order.
     """
 
     names: tuple[str, ...]
@@ -64,5 +64,5 @@ _TRAITS = {
 
 
 def traits_of(dialect: str) -> DialectTraits:
-    """Return the traits of a dialect, as frozen histories call it."""
+    """Return the traits of a dialect, by its name in frozen histories."""
     return _TRAITS[dialect]

@@ -1,7 +1,7 @@
-"""What a database at the end of a legacy history is made of, and its own SQL where that is needed.
+"""The contents of a database at the end of a legacy history.
 
-The schema document says what is there. What Core has no words for is carried over as the database
-prints it.
+The schema document describes it. What SQLAlchemy Core cannot express is carried over as the
+database's own SQL.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 class Carried:
     """A view, trigger, routine, type, sequence, extension or constraint, as SQL.
 
-    `part` is where the schema document has it, None for what it does not tell; `table` the one of
-    a trigger or constraint; `drop` is empty for what goes with its table, or stays.
+    :param drop: empty for what is dropped with its table, or stays.
+    :param part: the part of the schema document that has it; None where none has.
+    :param table: the table of a trigger or constraint.
     """
 
     kind: str
@@ -45,9 +46,9 @@ class Observed:
     """A database at the end of the history.
 
     :param dialect: ``sqlite``, ``postgresql`` or ``mysql``, which MariaDB is too.
-    :param types: of each column of each table, as SQLAlchemy reflects it.
-    :param tables: how each table is made, where the database itself says so.
-    :param indexes: how each index is made, where the database itself says so.
+    :param types: by table and column, the type as SQLAlchemy reflects it.
+    :param tables: the SQL that creates each table, where the database prints it.
+    :param indexes: the SQL that creates each index, where the database prints it.
     """
 
     dialect: str
@@ -63,14 +64,14 @@ def observe(
 ) -> Observed:
     """Read the database; the caller ends the transaction.
 
-    :param app_tables: which tables are the app's.
+    :param app_tables: the rule that says which tables are the app's.
     """
     whole = read_schema(connection)
     named = [*whole["tables"], *whole.get("views", {}), *whole.get("sequences", {})]
     schema = only(whole, {*app_tables(named)})
     inspector = sa.inspect(connection)
     with warnings.catch_warnings():
-        # Of types that SQLAlchemy does not know: they are written in the database's own words.
+        # SQLAlchemy warns of types that it does not know, which are written as SQL.
         warnings.simplefilter("ignore", SAWarning)
         types = {
             name: {column["name"]: column["type"] for column in inspector.get_columns(name)}
@@ -154,8 +155,8 @@ def _postgresql(connection: Connection, schema: Schema) -> Iterator[Carried]:
         " AND NOT EXISTS (SELECT FROM pg_aggregate g WHERE g.aggfnoid = p.oid) ORDER BY 1",
     ):
         drop = f"DROP {'PROCEDURE' if procedure else 'FUNCTION'} {signature}"
-        sql = re.sub(rf"(FUNCTION|PROCEDURE) {re.escape(here)}\.", r"\1 ", sql, count=1)
-        yield Carried("routine", name, sql.rstrip(), drop, "routines")
+        create = re.sub(rf"(FUNCTION|PROCEDURE) {re.escape(here)}\.", r"\1 ", sql, count=1)
+        yield Carried("routine", name, create.rstrip(), drop, "routines")
     for name, table, sql in _rows(
         connection,
         "SELECT o.conname::text, c.relname::text, pg_get_constraintdef(o.oid) FROM pg_constraint o"
@@ -169,9 +170,9 @@ def _postgresql(connection: Connection, schema: Schema) -> Iterator[Carried]:
         "SELECT v.relname::text, v.relkind::text, pg_get_viewdef(v.oid, true) FROM pg_class v"
         f" WHERE v.relnamespace = {_HERE} AND v.relkind IN ('v', 'm') ORDER BY v.oid",
     ):
-        words = "MATERIALIZED VIEW" if kind == "m" else "VIEW"
-        create = f"CREATE {words} {quote(name)} AS\n{sql.rstrip().rstrip(';')}"
-        yield Carried("view", name, create, f"DROP {words} {quote(name)}", "views")
+        view = "MATERIALIZED VIEW" if kind == "m" else "VIEW"
+        create = f"CREATE {view} {quote(name)} AS\n{sql.rstrip().rstrip(';')}"
+        yield Carried("view", name, create, f"DROP {view} {quote(name)}", "views")
     for name, table, off, sql in _rows(
         connection,
         "SELECT t.tgname::text, c.relname::text, t.tgenabled = 'D', pg_get_triggerdef(t.oid, true)"
@@ -186,7 +187,7 @@ def _postgresql(connection: Connection, schema: Schema) -> Iterator[Carried]:
 
 
 def _postgresql_sql(
-    connection: Connection, schema: Schema
+    connection: Connection, _schema: Schema
 ) -> tuple[dict[str, str], dict[str, str]]:
     here = str(_rows(connection, "SELECT quote_ident(current_schema())")[0][0])
     query = (

@@ -1,7 +1,7 @@
 """The text of a first revision, from what was seen on one or several kinds of database. Pure.
 
-What is the same everywhere is written once. A difference is reported where it is: in a name, in an
-argument, else in a statement or a whole table.
+What is the same everywhere is written once. A difference is written as narrowly as possible: in a
+name, in an argument, else in a statement or a whole table.
 """
 
 from __future__ import annotations
@@ -36,13 +36,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Part:
-    """What one revision makes.
+    """The contents of one revision.
 
     :param doc: the module's docstring.
-    :param tables: those that it makes, and `names` the views, routines and so on.
-    :param before: tables that are there before it.
-    :param rows: rows of its tables: names and types of columns, and the values.
-    :param as_sql: tables that are made as the database itself prints them, by dialect.
+    :param tables: the tables that it creates.
+    :param names: the views, routines and so on that it creates.
+    :param before: the tables that exist before it.
+    :param rows: the rows of its tables, by table.
+    :param as_sql: the dialects and tables that are created by the database's own SQL.
     """
 
     revision: str
@@ -144,7 +145,7 @@ class _Script:
     # --- order ----------------------------------------------------------------------------
 
     def _ordered(self) -> tuple[list[str], set[tuple[str, str]]]:
-        """Return the tables, each after those it refers to, and the pairs where that cannot be."""
+        """Return the tables, each after those it refers to, and the pairs in another order."""
         refers: dict[str, set[str]] = {
             name: {key["refers_to"] for table in by.values() for key in table["foreign_keys"]}
             for name, by in self._tables.items()
@@ -213,7 +214,7 @@ class _Script:
             yield Statement(statement(create), frozenset(dialects))
 
     def _routines(self, *, early: bool) -> Iterator[Statement]:
-        """Yield the routines that a table needs before it, or the others."""
+        """Yield the routines that tables need, or the others."""
         for dialect, one in self._carried_of("routine"):
             texts = re.findall(r"\w+", repr(self._databases.observed[dialect].schema["tables"]))
             needed = traits_of(dialect).calls_routines and one.name.partition("(")[0] in texts
@@ -239,7 +240,7 @@ class _Script:
             yield from writer.indexes()
 
     def _is_native(self, dialect: str, name: str) -> bool:
-        """Tell whether the table is written as the database itself prints it."""
+        """Return whether the table is written as the database itself prints it."""
         return (dialect, name) in self._part.as_sql or "virtual" in self._tables[name][dialect]
 
     def _table_as_sql(self, name: str, dialect: str) -> Iterator[Statement]:
@@ -251,7 +252,7 @@ class _Script:
             yield Statement(statement(sql), frozenset({dialect}))
 
     def _late_keys(self, name: str) -> Iterator[Statement]:
-        """Yield the keys to tables that are made later; SQLite takes them in the table itself."""
+        """Yield the keys to tables that are created later; SQLite has them in the table itself."""
         for dialect, table in self._tables[name].items():
             for key in table["foreign_keys"]:
                 late = (name, key["refers_to"]) in self._late and not carried_as_sql(key)
@@ -286,7 +287,7 @@ class _Script:
         yield from self._sequences_moved(name)
 
     def _sequences_moved(self, name: str) -> Iterator[Statement]:
-        """Let the sequences of a table go on behind the rows that were inserted."""
+        """Yield the statements that set a table's sequences behind the inserted rows."""
         for dialect, made in self._tables[name].items():
             if not traits_of(dialect).serial_types:
                 continue

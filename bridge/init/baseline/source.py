@@ -1,4 +1,4 @@
-"""Python source that a person likes to read: literals, calls, and what SQL in it must hide. Pure.
+"""Readable Python source code: literals, calls, and quoted SQL. Pure.
 
 The layout is that of the usual formatters, with lines of 100 characters.
 """
@@ -18,9 +18,9 @@ WIDTH = 100
 
 @dataclass(frozen=True)
 class Call:
-    """A call, or a list: what stands before the parentheses, and what in them.
+    """A call or a list: the text before the parentheses, and the arguments.
 
-    :param long: one argument a line, whatever the width.
+    :param long: whether each argument has a line, whatever the width.
     """
 
     head: str
@@ -29,7 +29,7 @@ class Call:
     brackets: str = "()"
 
     def __str__(self) -> str:
-        """On one line."""
+        """Return the call on one line."""
         return self.head + self.brackets[0] + ", ".join(map(str, self.arguments)) + self.brackets[1]
 
 
@@ -37,7 +37,11 @@ Source = str | Call
 
 
 def lines(source: Source, indent: int, after: str = "") -> Iterator[str]:
-    """The lines of an expression that begins at a column, with what follows it."""
+    """Yield the lines of an expression.
+
+    :param indent: the column where it begins.
+    :param after: the text that follows it.
+    """
     margin = " " * indent
     text = f"{source}{after}"
     if isinstance(source, str) or (
@@ -46,7 +50,7 @@ def lines(source: Source, indent: int, after: str = "") -> Iterator[str]:
         if "\n" not in text and indent + len(text) > WIDTH and text.startswith(('"', "'")):
             yield from _pieces(str(source), indent, after)
             return
-        first, *rest = text.split("\n")  # the lines of a string stand where they stand
+        first, *rest = text.split("\n")  # a string's further lines must not be indented
         yield margin + first
         yield from rest
         return
@@ -55,7 +59,7 @@ def lines(source: Source, indent: int, after: str = "") -> Iterator[str]:
     if not source.long and "\n" not in arguments and indent + 4 + len(arguments) <= WIDTH:
         yield f"{margin}    {arguments}"
     else:
-        # A comma behind an only argument would say no more.
+        # Formatters put no comma behind a single argument.
         for argument in source.arguments:
             multiline = len(source.arguments) == 1 and isinstance(argument, str)
             yield from lines(argument, indent + 4, "" if multiline else ",")
@@ -63,7 +67,7 @@ def lines(source: Source, indent: int, after: str = "") -> Iterator[str]:
 
 
 def _pieces(source: str, indent: int, after: str) -> Iterator[str]:
-    """A long string as several that follow each other."""
+    """Yield a long string as several adjacent ones."""
     words = re.findall(r"\S+\s*|\s+", ast.literal_eval(source))
     found = [""]
     for word in words:
@@ -75,19 +79,19 @@ def _pieces(source: str, indent: int, after: str) -> Iterator[str]:
 
 
 def parsed(source: str) -> Source:
-    """A call that is given as text, as one that can be laid out on several lines."""
+    """Return a call in text form as a `Call`, which can span several lines."""
     tree = ast.parse(source, mode="eval").body
     if not isinstance(tree, ast.Call) or isinstance(tree.func, ast.Call):
         return source
     arguments = [*tree.args, *(keyword.value for keyword in tree.keywords)]
     names = [None] * len(tree.args) + [keyword.arg for keyword in tree.keywords]
     texts = [ast.get_source_segment(source, one) or "" for one in arguments]
-    told = [f"{n}={t}" if n else t for n, t in zip(names, texts, strict=True)]
-    return Call(ast.get_source_segment(source, tree.func) or "", tuple(told))
+    written = [f"{n}={t}" if n else t for n, t in zip(names, texts, strict=True)]
+    return Call(ast.get_source_segment(source, tree.func) or "", tuple(written))
 
 
 def literal(value: Any) -> str:
-    """A value, strings in double quotes where that is as short."""
+    """Return a value as a literal; strings have double quotes where that is as short."""
     if not isinstance(value, str):
         return repr(value)
     text = repr(value)
@@ -97,26 +101,26 @@ def literal(value: Any) -> str:
 
 
 def listed(values: Sequence[Any]) -> Call:
-    """A list of values."""
+    """Return a list of values."""
     return Call("", tuple(map(literal, values)), brackets="[]")
 
 
-# What `sa.text` takes for a parameter, or for a backslash that hides one.
+# What `sa.text` reads as a parameter, or as a backslash that escapes one.
 _BIND = re.compile(r"(?<![:\w\\]):(?=\w)|\\:")
 
 
 def clause(text: str) -> str:
-    """SQL as an expression, taken as it is."""
+    """Return an expression for literal SQL."""
     return f"sa.{'literal_column' if _BIND.search(text) else 'text'}({literal(text)})"
 
 
 def expression(text: str) -> str:
-    """The same where a plain string will do."""
+    """Return an expression for literal SQL where a plain string is allowed too."""
     return clause(text) if _BIND.search(text) else literal(text)
 
 
 def statement(text: str) -> Call:
-    """`op.execute` of SQL that is taken as it is."""
+    """Return an `op.execute` of literal SQL."""
     if _BIND.search(text):
         return Call("op.execute", (Call("sa.DDL", (_text(text.replace("%", "%%")),)),))
     return Call("op.execute", (_text(text),))

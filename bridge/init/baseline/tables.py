@@ -30,14 +30,15 @@ from bridge.init.baseline.types import ColumnSource, table_options
 from bridge.init.baseline.variants import Statement, Variants
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Set as AbstractSet
 
     from bridge.init.baseline.observe import Observed
 
 
 @dataclass(frozen=True)
 class Databases:
-    """What a script is written from.
+    """The input of a script.
 
     :param observed: what was seen, by dialect.
     :param sources: of types and defaults, by table and column.
@@ -48,10 +49,10 @@ class Databases:
 
 
 class TableWriter:
-    """Writes one table, for databases on which its columns have one order.
+    """A writer of one table, for databases on which its columns have the same order.
 
     :param by: the table by dialect, as schema documents have it.
-    :param late: tables that are made after this one, though it refers to them.
+    :param late: tables that are created after this one although it refers to them.
     """
 
     def __init__(
@@ -60,7 +61,7 @@ class TableWriter:
         by: Mapping[str, Item],
         databases: Databases,
         variants: Variants,
-        late: Set[str],
+        late: AbstractSet[str],
     ) -> None:
         self._name, self._databases = name, databases
         self._variants, self._late = variants, late
@@ -108,7 +109,7 @@ class TableWriter:
     # --- constraints ----------------------------------------------------------------------
 
     def _primary_key(self) -> tuple[list[Statement], bool]:
-        """Return the constraint, or none where the columns say it; and whether they do."""
+        """Return the constraint, and whether the columns are marked instead of it."""
         keys = {d: t["primary_key"] for d, t in self._by.items()}
         first = next(iter(keys.values()))
         if all(key is None for key in keys.values()):
@@ -135,7 +136,7 @@ class TableWriter:
         made: Callable[[Item, str], Call | None],
         usual: Callable[[str, Item], str | None],
     ) -> Iterator[Statement]:
-        """Yield constraints, each once, with their databases and names where these differ."""
+        """Yield each constraint once, with its databases and names where these differ."""
         found: dict[str, dict[str, tuple[Call, Item]]] = {}
         for dialect, content in by.items():
             seen: Counter[str] = Counter()
@@ -161,7 +162,7 @@ class TableWriter:
             yield Statement(source, frozenset(one))
 
     def _foreign_key(self, key: Item, dialect: str) -> Call | None:
-        """Return a foreign key; SQLite takes one to a table that is made later."""
+        """Return a foreign key; None for one that must be created after the other table."""
         later = key["refers_to"] in self._late
         return None if later and not traits_of(dialect).keys_to_later_tables else foreign_key(key)
 
@@ -188,7 +189,7 @@ class TableWriter:
 
 
 def _with_unique(table: Item, dialect: str, by: Mapping[str, Item]) -> Item:
-    """Make MySQL's unique indexes unique constraints where another database has such."""
+    """Turn MySQL's unique indexes into unique constraints where another database has them."""
     if not traits_of(dialect).unique_indexes:
         return table
     unique, indexes = [], []
@@ -211,18 +212,18 @@ def _with_unique(table: Item, dialect: str, by: Mapping[str, Item]) -> Item:
 
 
 def _agreed(names: Mapping[str, tuple[str | None, ...]]) -> dict[str, str]:
-    """Return one name for all if all would take it, else each its own."""
+    """Return one name for all databases where it is right on each, else a name for each."""
     takes_any = dict.fromkeys((d for d, own in names.items() if not own), (None,))
-    told = {d: own for d, own in names.items() if own} or takes_any
-    common = [n for n in next(iter(told.values())) if all(n in own for own in told.values())]
+    named = {d: own for d, own in names.items() if own} or takes_any
+    common = [n for n in next(iter(named.values())) if all(n in own for own in named.values())]
     if common:
         wanted = None if None in common else common[0]
         return dict.fromkeys(names, literal(wanted))
-    return {d: literal(None if None in own else own[0]) for d, own in told.items()}
+    return {d: literal(None if None in own else own[0]) for d, own in named.items()}
 
 
 def _joined(items: Sequence[Statement], everywhere: frozenset[str]) -> Iterator[Source]:
-    """Yield the items as arguments; those of some databases together."""
+    """Yield the items as arguments; those of the same databases are grouped."""
     for dialects, group in groupby(items, lambda one: one.dialects):
         sources = [one.source for one in group]
         if dialects == everywhere:

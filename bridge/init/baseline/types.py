@@ -1,7 +1,7 @@
-"""Core's words for the columns of databases, found by trying which of them make the same column.
+"""SQLAlchemy Core's types and defaults for the columns of databases, found by trial.
 
-Nothing here knows what a database calls a type: a table is made with each candidate, and its
-document says what has come of it.
+Nothing here knows a database's names of types: a table is created with each candidate, and its
+schema document shows the result.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ class Native(sa.types.UserDefinedType):
     def get_col_spec(self, **_):
         return self.name
 '''
-"""The class that a script has where Core has no word for a type."""
+"""The class in scripts for types that Core does not have."""
 
 MODULES: Mapping[str, Any] = {"mysql": mysql, "postgresql": postgresql, "sqlite": sqlite}
 
 _NAMES: dict[str, Any] = {"sa": sa, **MODULES}
 exec(NATIVE, _NAMES)  # noqa: S102 (it is the text above)
 
-# What every column is tried with, the most usual first.
+# The candidates for every column, the most frequent first.
 _USUAL = (
     "sa.Integer()", "sa.String()", "sa.Text()", "sa.Boolean()", "sa.DateTime()", "sa.BigInteger()",
     "sa.SmallInteger()", "sa.Float()", "sa.LargeBinary()", "sa.Date()", "sa.Time()",
@@ -64,7 +64,7 @@ _PRECISION = re.compile(r"\bprecision=(\d+)(?:, scale=(\d+))?")
 
 @dataclass(frozen=True)
 class Probe:
-    """A column to be tried: its type and default as Python source, in a table with options."""
+    """A column to try: its type and default as Python source, in a table with options."""
 
     type: str
     default: str | None = None
@@ -74,7 +74,7 @@ class Probe:
 
 @dataclass(frozen=True)
 class ColumnSource:
-    """Python source for a column's type and default, by dialect; of a default there may be none."""
+    """The Python source of a column's type and default by dialect; a default may be None."""
 
     types: Mapping[str, str]
     defaults: Mapping[str, str | None]
@@ -95,8 +95,8 @@ def decide(
 ) -> dict[tuple[str, str], ColumnSource]:
     """Return the source of types and defaults, by table and column.
 
-    :param observed: by dialect, as are the connections: to databases in which tables may be made
-        and are dropped, and which have all types that the columns have.
+    :param observed: by dialect, like the connections. These lead to databases that have all types
+        of the columns, and in which tables may be created and dropped.
     """
     columns = _columns(observed)
     candidates = {key: _candidates(found, observed, key) for key, found in columns.items()}
@@ -135,7 +135,7 @@ def decide(
             }
             for source in candidates[key]
         }
-        # What none of them makes is the nearest: the table will be written as SQL.
+        # Where none of them fits, the table will be written as SQL.
         types[key] = {d: _native(column) for d, column in found.items()} | _chosen(fits, found)
     defaults = {key: _defaults(found, types[key]) for key, found in columns.items()}
 
@@ -173,7 +173,7 @@ _DEFAULT = ("default", "on_update")
 def _columns(
     observed: Mapping[str, Observed],
 ) -> dict[tuple[str, str], dict[str, Mapping[str, Any]]]:
-    """Each column of each table, as every dialect that has it tells it."""
+    """Return each column of each table, by the dialects that have it."""
     found: dict[tuple[str, str], dict[str, Mapping[str, Any]]] = {}
     for dialect, seen in observed.items():
         for table, content in seen.schema["tables"].items():
@@ -183,7 +183,7 @@ def _columns(
 
 
 def _chosen(fits: Mapping[str, set[str]], wanted: Iterable[str]) -> dict[str, str]:
-    """For each dialect the source that fits it and most others."""
+    """Return for each dialect the source that fits it and most others."""
     found: dict[str, str] = {}
     left = set(wanted)
     while left:
@@ -211,7 +211,7 @@ def _same(made: Mapping[str, Any] | None, column: Mapping[str, Any], keys: Seque
 def _candidates(
     column: Mapping[str, Mapping[str, Any]], observed: Mapping[str, Observed], key: tuple[str, str]
 ) -> list[str]:
-    """Types that the column may have: usual ones, those that SQLAlchemy reflects, its own words."""
+    """Return possible types of a column: frequent ones, the reflected ones, the native ones."""
     table, name = key
     reflected = {d: observed[d].types[table].get(name) for d in column}
     found = [
@@ -249,7 +249,7 @@ def _generic(kind: TypeEngine[Any]) -> Iterator[str]:
 
 
 def _written(kind: TypeEngine[Any]) -> Iterator[str]:
-    """A type as source, as far as its `repr` is some."""
+    """Yield a type as source, if its `repr` is source."""
     module = type(kind).__module__
     where = next(
         (name for name in MODULES if module.startswith(f"sqlalchemy.dialects.{name}")), "sa"
@@ -258,7 +258,7 @@ def _written(kind: TypeEngine[Any]) -> Iterator[str]:
     text = text if "\\" in text else text.replace("'", '"')
     if text.startswith(("Double(", "Uuid(")):  # SQLAlchemy 1.4 has none
         return
-    if text.startswith("UUID("):  # neither this one
+    if text.startswith("UUID("):  # nor this one
         where, text = "postgresql", "UUID()"
     text = _LENGTH.sub(r"\1", text) if "(length=" in text else text
     if "(precision=" in text and where == "sa":
@@ -277,7 +277,7 @@ def _valid(source: str) -> bool:
 
 
 def evaluated(source: str) -> Any:
-    """Return what a piece of source stands for."""
+    """Return the value of a piece of source."""
     return eval(source, dict(_NAMES))  # noqa: S307 (written by this module)
 
 
@@ -286,7 +286,7 @@ def _has_default(column: Mapping[str, Any]) -> bool:
 
 
 def _defaults(column: Mapping[str, Mapping[str, Any]], types: Mapping[str, str]) -> list[str]:
-    """Defaults that the column may have, the plainest first."""
+    """Return possible defaults of a column, the simplest first."""
     texts = []
     for found in column.values():
         if found["default"] is not None:
@@ -311,10 +311,10 @@ def _defaults(column: Mapping[str, Mapping[str, Any]], types: Mapping[str, str])
 
 
 def _try(connection: Connection, probes: Sequence[Probe]) -> dict[Probe, Mapping[str, Any] | None]:
-    """What comes of each of them on a database; None where it refuses."""
+    """Return the column that each probe creates on a database; None where it refuses."""
     together: dict[Any, list[Probe]] = {}
     for probe in probes:
-        # What is given where nothing is said may depend on the columns before.
+        # The server's own default may depend on the columns before.
         alone = probe if probe.default is not None or not probe.nullable else None
         together.setdefault((alone, probe.options), []).append(probe)
     made: list[tuple[sa.Table, Sequence[Probe]]] = []
@@ -331,7 +331,7 @@ def _try(connection: Connection, probes: Sequence[Probe]) -> dict[Probe, Mapping
 def _tables(
     connection: Connection, probes: Sequence[Probe], metadata: sa.MetaData, number: int
 ) -> list[tuple[sa.Table, Sequence[Probe]]]:
-    """Tables with the columns: one, or more where the database refuses it."""
+    """Create the columns in one table, or in several where the database refuses that."""
     server = server_of(connection)
     options: dict[str, Any] = {
         f"{name}_{key}": value

@@ -1,4 +1,4 @@
-"""Source that is the same on every database, or says where it is another one. Pure."""
+"""Source code that is the same on every database, or depends on it. Pure."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Statement:
 
 
 class Variants:
-    """How one script tells databases apart.
+    """The conditions and constants of one script that runs on several databases.
 
     :param dialects: those that it is written for.
     """
@@ -45,18 +45,18 @@ class Variants:
 
     @property
     def constants(self) -> tuple[str, ...]:
-        """The lines that define the constants, in the order in which they were asked for."""
+        """The lines that define the constants, in the order of their definition."""
         return tuple(self._constants.values())
 
     def on(self, dialects: Iterable[str]) -> str:
-        """Return the condition that holds on these of the dialects."""
+        """Return the condition that holds on these dialects."""
         names, others = sorted(dialects), sorted(self.dialects - {*dialects})
         if len(others) == 1 and len(names) > 1:
             return f"not on({literal(others[0])})"
         return f"on({', '.join(map(literal, names))})"
 
     def by_dialect(self, values: Mapping[str, str]) -> str:
-        """Return an expression that is the value of the dialect; `values` are source."""
+        """Return an expression with the value of the dialect; `values` are source code."""
         if len({*values.values()}) == 1:
             return next(iter(values.values()))
         if {*values.values()} == {"True", "False"}:
@@ -68,7 +68,7 @@ class Variants:
         return text + usual
 
     def constant(self, name: str, source: Source) -> str:
-        """Define a constant, and return its name: with a number where the name is taken."""
+        """Define a constant, and return its name, with a number where the name is taken."""
         number, wanted = 1, name
         while True:
             head = (
