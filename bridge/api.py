@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from sqlalchemy.engine import Engine
 
-from bridge.model.errors import ConfigError
 from bridge.model.names import CORE
 from bridge.project import Database, Project
 from bridge.upgrade import status as statuses
@@ -429,28 +428,13 @@ class Bridge:
         :raises ConfigError: there is no such branch.
         :raises RevisionsError: the branch has several heads, or cannot be compared.
         """
-        component = self._component(branch)
+        component = self.project.component_of(branch)
         if component != CORE:
             self.project.add_folder_of(component)
         with self.project.alembic_commands(modules=autogenerate) as commands:
             return commands.new_revision(
                 component, message, autogenerate=autogenerate, rev_id=rev_id
             )
-
-    def _component(self, branch: str) -> str:
-        config = self.config
-        labels = {module.label: name for name, module in config.modules.items()}
-        if branch in (CORE, config.alembic.label) or branch in config.modules:
-            return CORE if branch == config.alembic.label else branch
-        if branch in labels:
-            return labels[branch]
-        for revision in self.project.graph.revisions.values():
-            if branch in revision.labels:
-                return revision.module or CORE
-        names = ", ".join([CORE, *config.modules])
-        raise ConfigError(
-            f"There is no branch {branch}; there are: {names}.", help="See: bridge modules"
-        )
 
     # --- for what embeds bridge -----------------------------------------------------------
 

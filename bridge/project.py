@@ -21,6 +21,7 @@ from bridge.model.config import Config, ModuleConfig
 from bridge.model.config_file import load, parse
 from bridge.model.errors import BridgeError, ConfigError, DatabaseError
 from bridge.model.graph import Graph
+from bridge.model.names import CORE
 from bridge.model.remedy import Remedy
 from bridge.model.repository import Repository
 from bridge.model.state import Facts
@@ -182,6 +183,28 @@ class Project:
             )
         _ = self.graph
         return self.config.modules[name]
+
+    def component_of(self, branch: str) -> str:
+        """Return the component that a branch belongs to: ``core``, or a module's name.
+
+        :param branch: ``core``, a module's name, or the branch label of either.
+        :raises ConfigError: there is no such branch.
+        """
+        config = self.config
+        if branch in (CORE, config.alembic.label):
+            return CORE
+        if branch in config.modules:
+            return branch
+        labels = {module.label: name for name, module in config.modules.items()}
+        if branch in labels:
+            return labels[branch]
+        for revision in self.graph.revisions.values():
+            if branch in revision.labels:
+                return revision.module or CORE
+        names = ", ".join([CORE, *config.modules])
+        raise ConfigError(
+            f"There is no branch {branch}; there are: {names}.", help=Remedy("See", ("modules",))
+        )
 
     def check_repositories(self, names: Iterable[str]) -> None:
         """Refuse the name of a legacy repository that does not exist.

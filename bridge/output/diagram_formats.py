@@ -143,7 +143,10 @@ def svg(drawing: Drawing) -> str:
     for node, box, remark in zip(drawing.nodes, boxes, drawing.remarks(), strict=True):
         said = filter(None, (node.name, node.standing, remark, node.doc))
         title = "\n".join(map(plain, said))
-        _draw_box(root, box, node.name, node.standing, drawing.lanes[node.lane].kind, title)
+        group = _draw_box(root, box, node.name, node.standing, drawing.lanes[node.lane].kind)
+        tip = ET.Element("title")
+        tip.text = title
+        group.insert(0, tip)
     ET.indent(root, " ")
     return ET.tostring(root, encoding="unicode") + "\n"
 
@@ -211,7 +214,7 @@ def _draw_legend(root: ET.Element, drawing: Drawing, width: float) -> None:
     left = float(_MARGIN)
     for word, standing, kind in samples:
         box = _Place(left, 68, cell_len(word) * _CHARACTER + 45)
-        _draw_box(root, box, word, standing, kind, "")
+        _draw_box(root, box, word, standing, kind)
         left = box.right + 16
     left = float(_MARGIN)
     for edge, word in _EDGES.items():
@@ -262,12 +265,11 @@ _MARKS: Mapping[Standing, str] = {
 
 
 def _draw_box(
-    root: ET.Element, box: _Place, name: str, standing: Standing, kind: str, title: str
-) -> None:
+    root: ET.Element, box: _Place, name: str, standing: Standing, kind: str
+) -> ET.Element:
+    """Draw a version or revision, and return its group."""
     fill, line = _COLOURS[standing]
     group = ET.SubElement(root, "g")
-    if title:
-        ET.SubElement(group, "title").text = title
     place = _numbers(x=box.left, y=box.middle - _BOX / 2, width=box.width, height=_BOX)
     shape = ET.SubElement(group, "rect", place, fill=fill, stroke=line)
     shape.set("rx", str(_BOX // 2 if kind == "legacy" else 3))
@@ -280,6 +282,7 @@ def _draw_box(
     text = _text(group, box.left + 30, box.middle + 4, _cut(name, _MOST - 4))
     if standing == "here":
         text.set("font-weight", "bold")
+    return group
 
 
 def _text(

@@ -140,8 +140,8 @@ def page(checked: Checked) -> str:
     _add_findings(main, checked, anchors)
     method = [proof for proof in checked.proofs if proof.kind in WAYS]
     others = [proof for proof in checked.proofs if proof.kind not in WAYS]
-    _add_proofs(main, "paths", "Upgrade paths", method, checked, anchors)
-    _add_proofs(main, "proofs", "Other proofs", others, checked, anchors)
+    _add_proofs(main, ("paths", "Upgrade paths"), method, checked, anchors)
+    _add_proofs(main, ("proofs", "Other proofs"), others, checked, anchors)
     _add_times(main, checked)
     _add_graph(main, checked)
     _add_accepted(main, checked, anchors)
@@ -288,16 +288,18 @@ def _folding(parent: ET.Element, words: str, opened: bool) -> ET.Element:
 
 def _add_proofs(
     main: ET.Element,
-    name: str,
-    title: str,
+    heading: tuple[str, str],
     proofs: Sequence[Proof],
     checked: Checked,
     anchors: Mapping[Finding, str],
 ) -> None:
-    """A table for each kind: a line for each name, a column for each database."""
+    """Add a table for each kind: a line for each name, a column for each database.
+
+    :param heading: the section's anchor and its title.
+    """
     if not proofs:
         return
-    section = _section(main, name, title)
+    section = _section(main, *heading)
     for kind, (_words, sentence) in KINDS.items():
         alike = [proof for proof in proofs if proof.kind == kind]
         if not alike:
@@ -310,13 +312,12 @@ def _add_proofs(
             box = _folding(section, words, held < len(alike))
         else:
             _put(section, "p", words)
-        _add_matrix(_scrolling(box, sentence), kind, list(names), alike, checked, anchors)
+        _add_matrix(_scrolling(box, sentence), kind, alike, checked, anchors)
 
 
 def _add_matrix(
     box: ET.Element,
     kind: Kind,
-    names: Sequence[str],
     proofs: Sequence[Proof],
     checked: Checked,
     anchors: Mapping[Finding, str],
@@ -330,7 +331,7 @@ def _add_matrix(
     for database in databases:
         _put(row, "th", title_of(database), scope="col")
     body = _put(table, "tbody")
-    for name in names:
+    for name in dict.fromkeys(proof.name for proof in proofs):
         row = _put(body, "tr")
         title = _foreign(row, "th", name, scope="row")
         found = [by_place.get((name, database)) for database in databases]
