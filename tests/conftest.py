@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -37,14 +37,53 @@ from bridge.legacy import client
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 sys.dont_write_bytecode = False
 
+SERVERS = ("postgresql", "mariadb")
 WORLDS = {mark.kwargs["reason"] for mark in (LEGACY_SIDE.mark, ONCE.mark)}
 
 
+# Before pytest deselects what -m leaves out.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that is for the one world and for the other would run in none."""
+    """Marks what needs a server, as far as its fixtures tell.
+
+    A test that is for the one world and for the other would run in none.
+    """
     for item in items:
         if {mark.kwargs.get("reason") for mark in item.iter_markers("skipif")} >= WORLDS:
             raise pytest.UsageError(f"{item.nodeid} would run in no world")
+        if uses_server(item):
+            item.add_marker("server")
+
+
+def uses_server(item: pytest.Item) -> bool:
+    """Whether a parameter of the test is a kind of server, and it makes databases."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if fixtures & {"postgresql_server", "mariadb_server"}:
+        return True
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "make_database" in fixtures and any(
+        isinstance(value, str) and value in SERVERS for value in parameters
+    )
+
+
+_started: list[str] = []
+
+
+def _note_process(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "subprocess.Popen":
+        _started.append(str(arguments[1]))
+
+
+sys.addaudithook(_note_process)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """What `make test-fast` runs starts no process: that is marked, so that it is left out."""
+    _started.clear()
+    yield
+    if _started and not any(map(item.get_closest_marker, ("process", "server", "real"))):
+        pytest.fail(f"it starts a process, and is not marked `process`: {_started}")
 
 
 def pytest_collection_finish() -> None:
@@ -105,6 +144,8 @@ def make_database(
         database: Database
         if dialect == "sqlite":
             database = SQLiteDatabase(tmp_path / f"{name}.sqlite")
+        elif request.node.get_closest_marker("server") is None:
+            pytest.fail("it needs a server, and is not marked `server`")
         elif dialect == "postgresql":
             server = request.getfixturevalue("postgresql_server")
             database = PostgreSQLDatabase(server, name)
