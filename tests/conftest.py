@@ -26,6 +26,7 @@ from support.databases import (
     running,
 )
 from support.legacy_projects import LEGACY_SIDE, ONCE
+from support.memory import use_memory
 from support.projects import Project, copy_sample
 from support.servers import MariaDB, PostgreSQL
 from support.warm import closing_all, worker_popen
@@ -38,7 +39,31 @@ os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 sys.dont_write_bytecode = False
 
 SERVERS = ("postgresql", "mariadb")
+# What these folders test does not know SQLAlchemy: plain data, text, and commands, which hand over
+# to what the other folders test in both worlds.
+IN_ONE_WORLD = ("cli", "model", "output")
 WORLDS = {mark.kwargs["reason"] for mark in (LEGACY_SIDE.mark, ONCE.mark)}
+
+
+IN_MEMORY = pytest.StashKey[Path | None]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary files are in memory; workers have that from the process that starts them."""
+    if not hasattr(config, "workerinput"):
+        config.stash[IN_MEMORY] = use_memory()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What failed tests have left is kept until the next run."""
+    if exitstatus:
+        session.config.stash[IN_MEMORY] = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    folder = config.stash.get(IN_MEMORY, None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 # Before pytest deselects what -m leaves out.
@@ -49,6 +74,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     A test that is for the one world and for the other would run in none.
     """
     for item in items:
+        if item.path.relative_to(TESTS).parts[0] in IN_ONE_WORLD:
+            item.add_marker(ONCE)
         if {mark.kwargs.get("reason") for mark in item.iter_markers("skipif")} >= WORLDS:
             raise pytest.UsageError(f"{item.nodeid} would run in no world")
         if uses_server(item):
@@ -91,7 +118,8 @@ def pytest_collection_finish() -> None:
     sys.dont_write_bytecode = True
 
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
 
 
 @pytest.fixture(scope="session")

@@ -253,11 +253,22 @@ READING = (
 )
 
 
+THREE = {"001_a": CREATE_NOTES, "002_b": READING, "003_c": add_note("three")}
+
+
+@pytest.fixture(scope="module")
+def frozen_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is sealed of the three versions, once for all tests that begin with it."""
+    project = LegacyProject(tmp_path_factory.mktemp("three"))
+    folder = project.repository(THREE)
+    project.bridge("sqlite://").freeze()
+    return folder / "frozen"
+
+
 @pytest.fixture
-def three(project: LegacyProject, sqlite_database: Database) -> LegacyProject:
+def three(project: LegacyProject, frozen_three: Path, sqlite_database: Database) -> LegacyProject:
     """Three frozen versions, the second of which reads rows; the database is before the first."""
-    project.repository({"001_a": CREATE_NOTES, "002_b": READING, "003_c": add_note("three")})
-    project.bridge(sqlite_database).freeze()
+    shutil.copytree(frozen_three, project.repository(THREE) / "frozen")
     project.install(sqlite_database)
     return project
 
