@@ -12,9 +12,10 @@ from bridge.output.difference_text import difference_document
 from bridge.output.rows_text import rows_document
 
 if TYPE_CHECKING:
-    from bridge.model.frozen import Freeze
+    from bridge.model.freeze import Freeze
     from bridge.model.journal import PastRun
-    from bridge.model.results import Backup, Report, Snapshot
+    from bridge.model.results import Backup, Report
+    from bridge.model.snapshots import Snapshot
     from bridge.model.state import State
     from bridge.model.steps import Plan
 

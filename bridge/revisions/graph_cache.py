@@ -14,12 +14,12 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
 from bridge.model.graph import Graph, Revision
+from bridge.model.version import VERSION
 
 if TYPE_CHECKING:
     from bridge.model.config import Config
@@ -94,7 +94,7 @@ class GraphCache:
             (m.name, str(m.migrations), m.enabled, m.present, m.problem, m.label)
             for m in self._config.modules.values()
         ]
-        return repr((version("bridge"), sys.version, self._config.alembic, modules))
+        return repr((VERSION, sys.version, self._config.alembic, modules))
 
 
 def look(places: Iterable[str]) -> Listing:
