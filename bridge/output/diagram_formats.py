@@ -25,7 +25,7 @@ _COLOURS: Mapping[Standing, tuple[str, str]] = {
 
 
 def mermaid(drawing: Drawing) -> str:
-    """A Mermaid flowchart: a subgraph for each lane, a dotted line to what depends on a node."""
+    """Return a Mermaid flowchart: a subgraph for each lane, a dotted line to each dependent."""
     lines = ["flowchart LR"]
     for number, (lane, places) in enumerate(drawing.by_lane()):
         lines.append(f"  subgraph lane{number}[{_in_mermaid(lane.title, lane.note)}]")
@@ -53,7 +53,7 @@ def _in_mermaid(*lines: str) -> str:
 
 
 def dot(drawing: Drawing) -> str:
-    """A graph for Graphviz: a cluster for each lane, a dashed line to what depends on a node."""
+    """Return a graph for Graphviz: a cluster for each lane, a dashed line to each dependent."""
     lines = [
         "digraph migrations {",
         f"  graph [rankdir=LR, label={_in_dot(drawing.title)}, labelloc=t];",
@@ -114,7 +114,7 @@ class _Place:
 
 
 def svg(drawing: Drawing) -> str:
-    """An SVG image: a column for each lane, time goes down; names that are cut have titles."""
+    """Return an SVG image: a column for each lane, time goes down; shortened names have titles."""
     columns, rows = _columns(drawing), _rows(drawing)
     boxes = [
         _Place(columns[node.lane].left, _TOP + row * _ROW, columns[node.lane].width)
@@ -152,7 +152,7 @@ def svg(drawing: Drawing) -> str:
 
 
 def _columns(drawing: Drawing) -> list[_Place]:
-    """The column of each lane: a legacy line stands before the branches of its component."""
+    """Return the column of each lane: a legacy line stands before the branches of its component."""
     first: dict[str | None, int] = {}
     for number, lane in enumerate(drawing.lanes):
         if lane.kind == "branch":
@@ -176,7 +176,7 @@ def _columns(drawing: Drawing) -> list[_Place]:
 
 
 def _rows(drawing: Drawing) -> list[int]:
-    """Each node below all that leads to it, and below the one before it in its lane."""
+    """Return the row of each node: below all that lead to it, and below the one before it."""
     above: dict[int, int] = defaultdict(lambda: -1)
     leading = defaultdict(list)
     for edge in drawing.edges:
@@ -189,7 +189,7 @@ def _rows(drawing: Drawing) -> list[int]:
 
 
 def _way(start: _Place, end: _Place, neighbours: bool) -> str:
-    """The path of an edge: straight down to a neighbour, else a bow between two sides."""
+    """Return the path of an edge: straight down to a neighbour, else a bow between two sides."""
     if neighbours:
         return f"M{start.centre:g} {start.middle + _BOX / 2:g}V{end.middle - _BOX / 2 - 2:g}"
     if start.left == end.left:
