@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from xml.etree import ElementTree as ET
 
-from bridge.model.checks import Checked, Finding, Proof
+from bridge.model.checks import Checked, Finding, Kind, Proof
 from bridge.model.difference import Difference
 from bridge.model.remedy import render
 from bridge.output.check_text import (
@@ -25,8 +25,6 @@ from bridge.output.check_text import (
 )
 from bridge.output.diagram_formats import svg
 from bridge.output.html_style import STYLE
-
-_TITLES = {"paths": "Upgrade paths", "proofs": "Other proofs"}
 
 _LONG = 30
 """A list of more entries than this is folded, if nothing in it fails."""
@@ -53,10 +51,10 @@ def page(checked: Checked) -> str:
     header, main = _put(body, "header"), ET.Element("main")
     _add_verdict(header, checked)
     _add_findings(main, checked, anchors)
-    paths = [proof for proof in checked.proofs if proof.kind in WAYS]
+    method = [proof for proof in checked.proofs if proof.kind in WAYS]
     others = [proof for proof in checked.proofs if proof.kind not in WAYS]
-    _add_proofs(main, "paths", paths, checked, anchors)
-    _add_proofs(main, "proofs", others, checked, anchors)
+    _add_proofs(main, ("paths", "Upgrade paths"), method, checked, anchors)
+    _add_proofs(main, ("proofs", "Other proofs"), others, checked, anchors)
     _add_times(main, checked)
     _add_graph(main, checked)
     _add_accepted(main, checked, anchors)
@@ -203,43 +201,46 @@ def _folding(parent: ET.Element, words: str, opened: bool) -> ET.Element:
 
 def _add_proofs(
     main: ET.Element,
-    name: str,
+    heading: tuple[str, str],
     proofs: Sequence[Proof],
     checked: Checked,
     anchors: Mapping[Finding, str],
 ) -> None:
-    """Add a table for each kind: a line for each name, a column for each database."""
+    """Add a table for each kind: a line for each name, a column for each database.
+
+    :param heading: the section's anchor and its title.
+    """
     if not proofs:
         return
-    section = _section(main, name, _TITLES[name])
+    section = _section(main, *heading)
     for kind, (_words, sentence) in KINDS.items():
         alike = [proof for proof in proofs if proof.kind == kind]
         if not alike:
             continue
         _put(section, "h3", sentence)
-        names = {proof.name for proof in alike}
+        names = dict.fromkeys(proof.name for proof in alike)
         held = sum(proof.ok for proof in alike)
         words, box = f"{held} of {len(alike)} hold", section
         if len(names) > _LONG:
             box = _folding(section, words, held < len(alike))
         else:
             _put(section, "p", words)
-        used = {proof.database for proof in alike}
-        databases = [database for database, _proofs in by_database(checked) if database in used]
-        _add_matrix(_scrolling(box, sentence), alike, databases, anchors)
+        _add_matrix(_scrolling(box, sentence), kind, alike, checked, anchors)
 
 
 def _add_matrix(
     box: ET.Element,
+    kind: Kind,
     proofs: Sequence[Proof],
-    databases: Sequence[str],
+    checked: Checked,
     anchors: Mapping[Finding, str],
 ) -> None:
-    """Add the table of proofs that are of one kind."""
     by_place = {(proof.name, proof.database): proof for proof in proofs}
+    used = {proof.database for proof in proofs}
+    databases = [database for database, _proofs in by_database(checked) if database in used]
     table = _put(box, "table")
     row = _put(_put(table, "thead"), "tr")
-    _put(row, "th", "start" if proofs[0].kind in WAYS else "proof", scope="col")
+    _put(row, "th", "start" if kind in WAYS else "proof", scope="col")
     for database in databases:
         _put(row, "th", title_of(database), scope="col")
     body = _put(table, "tbody")
