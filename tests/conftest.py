@@ -93,6 +93,11 @@ def uses_server(item: pytest.Item) -> bool:
     )
 
 
+def is_fast(config: pytest.Config) -> bool:
+    """Whether what starts a process or needs a server is left out, as `make test-fast` does."""
+    return "not process" in config.option.markexpr
+
+
 _started: list[str] = []
 
 
@@ -109,7 +114,7 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """What `make test-fast` runs starts no process: that is marked, so that it is left out."""
     _started.clear()
     yield
-    if _started and not any(map(item.get_closest_marker, ("process", "server", "real"))):
+    if _started and is_fast(item.config):
         pytest.fail(f"it starts a process, and is not marked `process`: {_started}")
 
 
@@ -172,7 +177,7 @@ def make_database(
         database: Database
         if dialect == "sqlite":
             database = SQLiteDatabase(tmp_path / f"{name}.sqlite")
-        elif request.node.get_closest_marker("server") is None:
+        elif is_fast(request.config):
             pytest.fail("it needs a server, and is not marked `server`")
         elif dialect == "postgresql":
             server = request.getfixturevalue("postgresql_server")

@@ -55,6 +55,7 @@ def test_nothing_is_collected_without_the_option(run: pytest.Pytester) -> None:
     assert "from core 7" not in result.stdout.str()
 
 
+@pytest.mark.process
 @ONCE
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["in one", "in two"])
 def test_every_proof_is_a_test_beside_the_app_s_own(

@@ -280,6 +280,7 @@ def test_what_is_to_be_proved_is_known_before(sample: Project) -> None:
     assert names(progress.proofs, "sqlite") == sorted(on_database(bridge.project, "sqlite"))
 
 
+@pytest.mark.server
 @ONCE
 def test_several_databases_are_worked_on_at_once(
     sample: Project, make_database: Callable[[str], Database]
@@ -369,6 +370,7 @@ def by_path(outcome: Checked) -> dict[str, list[str]]:
 NEAREST = {"app": {"hand_over": "nearest"}}
 
 
+@pytest.mark.process
 def test_versions_that_are_handed_over_elsewhere_are_run_by_themselves(
     app: Callable[..., Bridge],
 ) -> None:
@@ -376,6 +378,7 @@ def test_versions_that_are_handed_over_elsewhere_are_run_by_themselves(
     assert right.check(progress=Told()).ok
 
 
+@pytest.mark.process
 @ONCE
 def test_only_the_versions_before_a_wrong_stamp_are_told(app: Callable[..., Bridge]) -> None:
     wrong = app(stamp={2: ["three"], 3: ["three"]}, **NEAREST)
@@ -392,6 +395,7 @@ ONLY = (
 )
 
 
+@pytest.mark.process
 @ONCE
 @pytest.mark.parametrize(
     ("condition", "accepted", "name"),
@@ -412,6 +416,7 @@ def test_a_version_that_stumbles_over_rows_is_run_with_others(
     }  # fmt: skip
 
 
+@pytest.mark.process
 @ONCE
 def test_behind_a_version_that_does_not_run_a_saved_database_is_needed(
     app: Callable[..., Bridge], tmp_path: Path

@@ -63,6 +63,7 @@ def run(program: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(("command", "words"), [("status", "at heads"), ("dbupdate", "Nothing to")])
 def test_nothing_to_do_imports_nothing_needless(
     tmp_path: Path,
@@ -82,11 +83,13 @@ def test_nothing_to_do_imports_nothing_needless(
     assert sorted({*NEEDLESS} & {*modules.split()}) == []
 
 
+@pytest.mark.process
 def test_who_imports_the_package_keeps_the_collector(tmp_path: Path) -> None:
     program = "import gc, bridge; bridge.Bridge; print(gc.isenabled(), gc.get_freeze_count())"
     assert run(program, cwd=tmp_path).stdout == "True 0\n"
 
 
+@pytest.mark.process
 def test_python_m_is_the_same_program(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "bridge", "--version"],

@@ -545,6 +545,7 @@ def test_a_driver_that_is_not_installed(project: Project, monkeypatch: pytest.Mo
     )
 
 
+@pytest.mark.server
 def test_a_version_table_that_may_not_be_read(
     project: Project, make_database: Callable[[str], Database]
 ) -> None:
