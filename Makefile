@@ -14,12 +14,19 @@ export PYTHON
 # Goes to pytest: make test ARGS='-k journal'
 ARGS ?=
 
-# One more than there are processors: tests wait for servers and child processes, too.
-WORKERS := -n $(shell expr $$(nproc) + 1) --dist worksteal
+# Each has servers of its own and collects all tests: more than there are processors cost more
+# than the waiting for servers and child processes that they would fill.
+WORKERS := -n $(shell nproc) --dist worksteal
+
+# Bytecode is kept, whatever the shell says: the processes that tests start would compile bridge
+# again and again.
+export PYTHONDONTWRITEBYTECODE :=
 
 # sqlalchemy-migrate works with SQLAlchemy 1.4 only, current Alembic with 2 only: both are tested.
 VENV := .venv/.made
 VENV_14 := .venv-1.4/.made
+
+run_tests = { $1/bin/python -m compileall -q bridge && $1/bin/python -m pytest $(WORKERS) $(ARGS); }
 
 .PHONY: help
 help:
@@ -34,10 +41,14 @@ test: $(VENV) $(VENV_14) ## runs all tests, with SQLAlchemy 2.1 and with 1.4 (AR
 	@scripts/install-servers
 	@status=0; \
 	echo '== SQLAlchemy 2.1 + Alembic 1.20 =='; \
-	.venv/bin/python -m pytest $(WORKERS) $(ARGS) || status=1; \
+	$(call run_tests,.venv) || status=1; \
 	echo '== SQLAlchemy 1.4 + Alembic 1.19 =='; \
-	.venv-1.4/bin/python -m pytest $(WORKERS) $(ARGS) || status=1; \
+	$(call run_tests,.venv-1.4) || status=1; \
 	exit $$status
+
+.PHONY: test-fast
+test-fast: $(VENV) ## runs the tests that need neither a server nor a child process (ARGS goes to pytest)
+	@.venv/bin/python -m pytest $(WORKERS) -m 'not process and not server and not real' $(ARGS)
 
 .PHONY: lint
 lint: $(VENV) ## checks style, format and the layers

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from bridge.model.version import VERSION
+
 if TYPE_CHECKING:
     from bridge.api import Bridge
     from bridge.model.errors import BridgeError
@@ -13,9 +15,9 @@ if TYPE_CHECKING:
     from bridge.model.steps import Plan
     from bridge.revisions.modules import Module
 
-    __version__: str
-
 __all__ = ["Bridge", "BridgeError", "Module", "Plan", "Report", "State", "__version__"]
+
+__version__ = VERSION
 
 _MODULES = {
     "Bridge": "bridge.api",
@@ -29,14 +31,9 @@ _MODULES = {
 
 def __getattr__(name: str) -> Any:
     """Import a name when it is asked for: SQLAlchemy, which most of them need, takes 0.2 s."""
-    if name == "__version__":
-        from importlib.metadata import version
-
-        found: Any = version("bridge")
-    elif name in _MODULES:
-        found = getattr(import_module(_MODULES[name]), name)
-    else:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = getattr(import_module(_MODULES[name]), name)
     globals()[name] = found
     return found
 

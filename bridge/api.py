@@ -23,10 +23,12 @@ if TYPE_CHECKING:
     from bridge.model.checks import Checked
     from bridge.model.config import Config
     from bridge.model.diagram import Drawing
-    from bridge.model.frozen import Freeze
+    from bridge.model.freeze import Freeze
     from bridge.model.journal import PastRun
     from bridge.model.progress import Progress
-    from bridge.model.results import Backup, Imported, Rehearsal, Report, Snapshot, Verification
+    from bridge.model.rehearsal import Rehearsal
+    from bridge.model.results import Backup, Report, Verification
+    from bridge.model.snapshots import Imported, Snapshot
     from bridge.model.state import ModuleState, State
     from bridge.model.steps import Plan
 

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from types import ModuleType
 
@@ -26,6 +26,7 @@ from support.databases import (
     running,
 )
 from support.legacy_projects import LEGACY_SIDE, ONCE
+from support.memory import use_memory
 from support.projects import Project, copy_sample
 from support.servers import MariaDB, PostgreSQL
 from support.warm import closing_all, worker_popen
@@ -37,14 +38,84 @@ from bridge.legacy import client
 os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 sys.dont_write_bytecode = False
 
+SERVERS = ("postgresql", "mariadb")
+# What these folders test does not know SQLAlchemy: plain data, text, and commands, which hand over
+# to what the other folders test in both worlds.
+IN_ONE_WORLD = ("cli", "model", "output")
 WORLDS = {mark.kwargs["reason"] for mark in (LEGACY_SIDE.mark, ONCE.mark)}
 
 
+IN_MEMORY = pytest.StashKey[Path | None]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Temporary files are in memory; workers have that from the process that starts them."""
+    if not hasattr(config, "workerinput"):
+        config.stash[IN_MEMORY] = use_memory()
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """What failed tests have left is kept until the next run."""
+    if exitstatus:
+        session.config.stash[IN_MEMORY] = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    folder = config.stash.get(IN_MEMORY, None)
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# Before pytest deselects what -m leaves out.
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """A test that is for the one world and for the other would run in none."""
+    """Marks what needs a server, as far as its fixtures tell.
+
+    A test that is for the one world and for the other would run in none.
+    """
     for item in items:
+        if item.path.relative_to(TESTS).parts[0] in IN_ONE_WORLD:
+            item.add_marker(ONCE)
         if {mark.kwargs.get("reason") for mark in item.iter_markers("skipif")} >= WORLDS:
             raise pytest.UsageError(f"{item.nodeid} would run in no world")
+        if uses_server(item):
+            item.add_marker("server")
+
+
+def uses_server(item: pytest.Item) -> bool:
+    """Whether a parameter of the test is a kind of server, and it makes databases."""
+    fixtures = set(getattr(item, "fixturenames", ()))
+    if fixtures & {"postgresql_server", "mariadb_server"}:
+        return True
+    parameters = item.callspec.params.values() if hasattr(item, "callspec") else ()
+    return "make_database" in fixtures and any(
+        isinstance(value, str) and value in SERVERS for value in parameters
+    )
+
+
+def is_fast(config: pytest.Config) -> bool:
+    """Whether what starts a process or needs a server is left out, as `make test-fast` does."""
+    return "not process" in config.option.markexpr
+
+
+_started: list[str] = []
+
+
+def _note_process(event: str, arguments: tuple[object, ...]) -> None:
+    if event == "subprocess.Popen":
+        _started.append(str(arguments[1]))
+
+
+sys.addaudithook(_note_process)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """What `make test-fast` runs starts no process: that is marked, so that it is left out."""
+    _started.clear()
+    yield
+    if _started and is_fast(item.config):
+        pytest.fail(f"it starts a process, and is not marked `process`: {_started}")
 
 
 def pytest_collection_finish() -> None:
@@ -52,7 +123,8 @@ def pytest_collection_finish() -> None:
     sys.dont_write_bytecode = True
 
 
-REPOSITORY = Path(__file__).resolve().parent.parent
+TESTS = Path(__file__).resolve().parent
+REPOSITORY = TESTS.parent
 
 
 @pytest.fixture(scope="session")
@@ -105,6 +177,8 @@ def make_database(
         database: Database
         if dialect == "sqlite":
             database = SQLiteDatabase(tmp_path / f"{name}.sqlite")
+        elif is_fast(request.config):
+            pytest.fail("it needs a server, and is not marked `server`")
         elif dialect == "postgresql":
             server = request.getfixturevalue("postgresql_server")
             database = PostgreSQLDatabase(server, name)

@@ -77,6 +77,7 @@ def test_what_the_package_hands_out() -> None:
     assert all(hasattr(bridge, name) for name in bridge.__all__)
 
 
+@pytest.mark.process
 def test_status_plan_and_dbupdate_with_keyword_arguments_and_a_url(
     quiet: Project, old: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -96,6 +97,7 @@ def test_status_plan_and_dbupdate_with_keyword_arguments_and_a_url(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.process
 def test_an_engine_of_the_callers(
     quiet: Project, engine: sa.engine.Engine, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,6 +116,7 @@ def test_an_engine_of_the_callers(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.process
 def test_the_engine_may_be_given_once(quiet: Project, engine: sa.engine.Engine) -> None:
     app = Bridge.from_config(quiet.file, url=engine)
     assert app.dbupdate().outcome == "upgraded"
@@ -145,6 +148,7 @@ def test_from_config_finds_the_file_upward(quiet: Project, monkeypatch: pytest.M
     assert Bridge.from_config().config.source == str(quiet.file)
 
 
+@pytest.mark.process
 def test_errors_are_raised_and_nothing_is_printed(
     quiet: Project, old: Database, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -159,6 +163,7 @@ def test_errors_are_raised_and_nothing_is_printed(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.process
 def test_a_script_that_ends_the_program_does_not_end_the_caller(
     quiet: Project, old: Database
 ) -> None:
@@ -171,6 +176,7 @@ def test_a_script_that_ends_the_program_does_not_end_the_caller(
     assert caught.value.code == "legacy-failed"
 
 
+@pytest.mark.process
 def test_logging_is_left_as_it_was(quiet: Project, old: Database) -> None:
     root = logging.getLogger()
     before = (root.level, list(root.handlers))
@@ -202,6 +208,7 @@ def test_confirm_sees_the_plan_and_may_stop_the_run(quiet: Project, old: Databas
     assert old.contents() == before
 
 
+@pytest.mark.process
 def test_confirm_is_not_asked_when_there_is_nothing_to_do(quiet: Project, old: Database) -> None:
     app = Bridge.from_config(quiet.file, url=old.url)
     app.dbupdate()

@@ -411,6 +411,7 @@ def run(
     return output.replace(str(folder), SHOWN_FOLDER)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "page", ["README.md", "docs/administrator.md", "docs/ci.md", "docs/developer.md"]
 )
@@ -426,6 +427,7 @@ def test_a_page_shows_what_the_commands_print(page: str, gallery: Path) -> None:
     assert timeless(printed) == timeless(shown)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("block", all_blocks("python"))
 def test_an_example_in_python_runs(block: Block, gallery: Path) -> None:
     if "run_environment" in block.text:
@@ -489,12 +491,14 @@ def generate(*arguments: str, docs: Path = DOCS) -> subprocess.CompletedProcess[
     return subprocess.run(command, capture_output=True, encoding="utf-8")
 
 
+@pytest.mark.process
 def test_the_generated_pages_are_up_to_date() -> None:
     done = generate("--check")
 
     assert (done.stdout, done.stderr, done.returncode) == ("", "", 0)
 
 
+@pytest.mark.process
 def test_a_stale_page_is_shown_as_a_diff_and_mended(tmp_path: Path) -> None:
     shutil.copy(DOCS / "generate.py", tmp_path)
     page = tmp_path / "cli.md"

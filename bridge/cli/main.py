@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from bridge.cli.groups import Cli, LazyCommands
+from bridge.model.version import VERSION
 
 _MODULES = {
     "upgrade": (
@@ -30,7 +31,7 @@ COMMANDS = {
     commands=LazyCommands(COMMANDS),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(package_name="bridge", prog_name="bridge")
+@click.version_option(VERSION, prog_name="bridge")
 def main() -> None:
     """Take a database under sqlalchemy-migrate to the Alembic heads, in one command.
 

@@ -35,7 +35,8 @@ from bridge.legacy.runner import LegacyRunner
 from bridge.legacy.sequence import every_version
 from bridge.legacy.version_table import put_under_control
 from bridge.model.errors import LegacyError
-from bridge.model.frozen import FrozenVersion, Recorded, Recording, Schema, schema_changes
+from bridge.model.freeze import Recorded, Recording
+from bridge.model.frozen import FrozenVersion, Schema, schema_changes
 from bridge.model.progress import Progress
 from bridge.model.repository import Repository
 from bridge.model.state import LegacyState

@@ -27,7 +27,7 @@ from bridge.legacy.frozen.format import FOLDER, MANIFEST, dialect_entry, dialect
 from bridge.legacy.runtime import ready_runtime
 from bridge.legacy.sequence import every_version
 from bridge.model.errors import ConfigError, FreezeError, SealBrokenError
-from bridge.model.frozen import Freeze, Recording, Sealed
+from bridge.model.freeze import Freeze, Recording, Sealed
 from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
 from bridge.model.repository import Repository

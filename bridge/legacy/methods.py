@@ -6,18 +6,19 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from bridge.database.servers import server_named
-from bridge.database.sql.statements import read
 from bridge.legacy.frozen.files import Frozen
 from bridge.legacy.repository import VERSION, decode
-from bridge.model.difference import Difference
 from bridge.model.errors import NotReplayableError
 from bridge.model.remedy import Remedy
 from bridge.model.repository import Repository
 from bridge.model.state import State
 from bridge.model.steps import Plan, RunLegacy, Stamp, Step, VerifySchema
+
+if TYPE_CHECKING:
+    from bridge.model.difference import Difference
 
 # The comments and strings of a Python file, which may be SQL.
 _PIECE = re.compile(
@@ -76,6 +77,9 @@ def _non_transactional(file: Path, dialect: str) -> str | None:
         if past:
             return past.group()
         pieces = [match["comment"] or match["string"] or "" for match in _PIECE.finditer(text)]
+    # 3 ms of every start: only a plan with live versions has scripts to read.
+    from bridge.database.sql.statements import read
+
     for piece in pieces:
         for statement in read(piece, dialect):
             # In small letters it may be a sentence, and a single word anything.

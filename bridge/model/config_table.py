@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,7 +55,7 @@ class ConfigTable:
         """
         if key not in self.values:
             where = ".".join(part for part in (self.name, key) if part)
-            close = difflib.get_close_matches(key, self.values, n=1)
+            close = _close_to(key, self.values)
             hint = f"; is {close[0]} a misspelling of it?" if close else ""
             raise ConfigError(
                 f"{where} is missing in {self.source}{hint}.",
@@ -72,7 +71,7 @@ class ConfigTable:
         """
         for key in self.values:
             if key not in self.known:
-                close = difflib.get_close_matches(key, self.known, n=1)
+                close = _close_to(key, self.known)
                 hint = f"; did you mean {close[0]}?" if close else ""
                 allowed = ", ".join(sorted(set(self.known)))
                 raise self.mistake(
@@ -165,3 +164,11 @@ class ConfigTable:
         ):
             raise self.mistake(key, f"must be a table from repositories to versions, not {value!r}")
         return dict(value)
+
+
+def _close_to(key: str, known: Iterable[str]) -> list[str]:
+    """Return the known key that is most like this one, if any is."""
+    # Most files have no mistake.
+    import difflib
+
+    return difflib.get_close_matches(key, known, n=1)

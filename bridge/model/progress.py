@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bridge.model.checks import Proof
-    from bridge.model.frozen import Recorded
+    from bridge.model.freeze import Recorded
     from bridge.model.steps import Step
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
     from pathlib import Path
 
     from bridge.model.difference import Difference
@@ -16,46 +16,6 @@ if TYPE_CHECKING:
 def size_words(size: int) -> str:
     """Return a number of bytes as a text for people."""
     return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{size / 1e3:.0f} kB"
-
-
-def standing(versions: Mapping[str, int], revisions: Sequence[str] = ()) -> str:
-    """Return where a database stands, for people: ``core 7, likes 2; revisions a1, b2``."""
-    parts = [", ".join(f"{name} {version}" for name, version in versions.items())]
-    if revisions:
-        parts.append(f"revisions {', '.join(revisions)}")
-    return "; ".join(filter(None, parts)) or "no version"
-
-
-@dataclass(frozen=True)
-class Snapshot:
-    """A file with an old database, and where the file says that it stands.
-
-    :param kind: "sqlite", "postgresql" or "mysql".
-    :param versions: those of the legacy repositories in it; None where the file does not say.
-    :param revisions: the Alembic revisions in it.
-    :param size: in bytes.
-    """
-
-    path: Path
-    kind: str
-    versions: Mapping[str, int] | None
-    revisions: tuple[str, ...]
-    size: int
-
-
-@dataclass(frozen=True)
-class Imported:
-    """An imported database: the snapshot, and what deserves a look.
-
-    :param drift: the differences between its schema and the frozen one of its versions.
-    :param scrubbed: the number of texts that were replaced; None without anonymizing.
-    :param kept: the columns whose texts were kept, each with the reason.
-    """
-
-    snapshot: Snapshot
-    drift: tuple[Difference, ...] = ()
-    scrubbed: int | None = None
-    kept: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -135,30 +95,3 @@ class Verification:
     def stops(self) -> tuple[Difference, ...]:
         """The differences that are not the administrator's own additions."""
         return tuple(difference for difference in self.differences if not difference.own)
-
-
-@dataclass(frozen=True)
-class Contents:
-    """The contents of a database beyond its numbers of rows.
-
-    :param tables: the app's, by their names, as in the output of ``dbupdate --rehearse --json``.
-    :param checked: the number of foreign keys that were checked row by row.
-    :param broken: by a table and the one that it refers to, the number of rows whose key refers to
-        no row.
-    """
-
-    tables: Mapping[str, Mapping[str, Any]]
-    checked: int
-    broken: Mapping[tuple[str, str], int]
-
-
-@dataclass(frozen=True)
-class Rehearsal:
-    """A run on a copy: its report, and the contents of the copy before and after.
-
-    `before` and `after` are None where there was nothing to do, so that no copy was made.
-    """
-
-    report: Report
-    before: Contents | None = None
-    after: Contents | None = None

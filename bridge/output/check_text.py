@@ -50,13 +50,13 @@ _NUMBER = re.compile(r"(?<= )(0|[1-9][0-9]*)(?=,|$)")
 
 
 def readable(text: str) -> str:
-    """The text with control characters as escapes; line breaks and tabs stay."""
+    """Return the text with control characters as escapes; line breaks and tabs stay."""
     text = text.replace("\r\n", "\n")
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 def scrubbed(checked: Checked, hide: Callable[[str], str]) -> Checked:
-    """The same with `hide` applied to all texts of findings, before they are escaped for a page."""
+    """Return the same with `hide` applied to all texts of findings, before a page escapes them."""
 
     def shown(finding: Finding) -> Finding:
         name, message = hide(finding.name), hide(finding.message)
@@ -74,7 +74,7 @@ def scrubbed(checked: Checked, hide: Callable[[str], str]) -> Checked:
 
 
 def lasting(seconds: float) -> str:
-    """A time as people read it."""
+    """Return a time as people read it."""
     if seconds < 59.95:
         return f"{seconds:.2f} s" if seconds < 9.995 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
@@ -82,17 +82,17 @@ def lasting(seconds: float) -> str:
 
 
 def title_of(database: str) -> str:
-    """A kind of database as people write it."""
+    """Return a kind of database as people write it."""
     return _TITLES.get(database, database) or "no database"
 
 
 def listed(words: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b and c``."""
+    """Return ``a``, ``a and b``, ``a, b and c``."""
     return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def counted(number: int, word: str) -> str:
-    """``1 proof``, ``2 proofs``."""
+    """Return ``1 proof``, ``2 proofs``."""
     return f"{number} {word}{'' if number == 1 else 's'}"
 
 
@@ -100,7 +100,7 @@ def counted(number: int, word: str) -> str:
 
 
 def by_database(checked: Checked) -> Iterator[tuple[str, tuple[Proof, ...]]]:
-    """The proofs without a database, if any, then those on each kind that was checked on."""
+    """Yield the proofs without a database, if any, then those on each kind of database."""
     names = dict.fromkeys(
         [*(d.name for d in checked.databases), *(p.database for p in checked.proofs)]
     )
@@ -111,7 +111,7 @@ def by_database(checked: Checked) -> Iterator[tuple[str, tuple[Proof, ...]]]:
 
 
 def verdict(checked: Checked) -> str:
-    """The outcome in one sentence, without its full stop, for somebody who knows no more."""
+    """Return the outcome in one sentence, without its full stop, for somebody who knows no more."""
     paths = [proof for proof in checked.proofs if proof.kind in WAYS]
     others = [proof for proof in checked.proofs if proof.kind not in WAYS]
     stuck, failed = (sum(not proof.ok for proof in proofs) for proofs in (paths, others))
@@ -131,7 +131,7 @@ def _share(number: int, total: int, word: str, verb: str) -> str:
 
 
 def summary(checked: Checked) -> str:
-    """What the verdict rests on: how many proofs, on what, and what is accepted."""
+    """Return the base of the verdict: how many proofs, on what, and how many accepted findings."""
     held, total = sum(proof.ok for proof in checked.proofs), len(checked.proofs)
     everything = held == total > 1
     words = f"all {total} proofs hold" if everything else _share(held, total, "proof", "hold")
@@ -142,7 +142,7 @@ def summary(checked: Checked) -> str:
 
 
 def proof_table(checked: Checked) -> tuple[list[str], list[list[str]]]:
-    """A head, and a line for each database: how many proofs of each kind hold, and times."""
+    """Return a head, and a row for each database: how many proofs of each kind hold, and times."""
     known = {database.name: database for database in checked.databases}
     kinds = [kind for kind in KINDS if any(proof.kind == kind for proof in checked.proofs)]
     rows = []
@@ -169,7 +169,7 @@ class Told:
     places: tuple[tuple[str, tuple[str, ...]], ...]
 
     def where(self) -> list[str]:
-        """Where it was found, a line for each set of starts; databases of one set share it."""
+        """Return where it was found, a line for each set of starts; databases share a set."""
         sharing: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for database, names in self.places:
             sharing[names].append(database)
@@ -181,7 +181,7 @@ class Told:
 
 
 def told(proofs: Iterable[Proof], *, accepted: bool) -> list[Told]:
-    """Each finding once, those of one name together; the accepted ones, or those that are not."""
+    """Return each finding once, those of one name together; the accepted ones, or the others."""
     found: dict[str, dict[Finding, dict[str, list[str]]]] = {}
     for proof in proofs:
         for finding in proof.findings:
@@ -196,7 +196,7 @@ def told(proofs: Iterable[Proof], *, accepted: bool) -> list[Told]:
 
 
 def folded(names: Iterable[str]) -> str:
-    """Names that differ in their numbers only, as one: ``from core 0..8; core 10, likes 0..3``."""
+    """Join names that differ only in their numbers: ``from core 0..8; core 10, likes 0..3``."""
     alike: dict[tuple[str, ...], list[tuple[range, ...]]] = {}
     for name in names:
         parts = _NUMBER.split(name)
@@ -213,7 +213,7 @@ def folded(names: Iterable[str]) -> str:
 
 
 def _joined(rows: list[tuple[range, ...]], position: int) -> list[tuple[range, ...]]:
-    """The rows, of which those became one that are neighbours at a position and else equal."""
+    """Join rows that are neighbours at a position and equal everywhere else."""
     alike: dict[tuple[range, ...], list[range]] = {}
     for row in rows:
         alike.setdefault((*row[:position], *row[position + 1 :]), []).append(row[position])
@@ -242,7 +242,7 @@ def finding_lines(one: Told, program: str = "bridge") -> Iterator[str]:
 
 
 def accepting_lines(found: Iterable[Told]) -> Iterator[str]:
-    """What the developer writes where these findings are meant to be so."""
+    """Yield the lines that the developer adds where these findings are intended."""
     every = [one.finding.name for one in found if one.finding.code in MEANT]
     steps = Counter(name.partition(" by ")[2] for name in every)
 
@@ -270,7 +270,7 @@ def _indented(text: str) -> Iterator[str]:
 
 
 def check_document(checked: Checked) -> dict[str, Any]:
-    """`check --json`: times are in seconds, `at` is ISO 8601 with its zone."""
+    """Return `check --json`: times are in seconds, `at` is ISO 8601 with its zone."""
     return {
         "ok": checked.ok,
         "verdict": verdict(checked),

@@ -11,14 +11,13 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from bridge.model.remedy import render, typed
 from bridge.output.progress import TerminalProgress, TextProgress
 from bridge.output.redaction import Hide, scrubbed
 from bridge.output.writer import Part, Writer
 
 if TYPE_CHECKING:
-    pass
-from bridge.model.errors import BridgeError
-from bridge.model.remedy import render, typed
+    from bridge.model.errors import BridgeError
 
 
 class Output:

@@ -30,7 +30,7 @@ class _Sketch:
 def draw(
     graph: Graph, repositories: Mapping[str, Repository], state: State | None = None
 ) -> Drawing:
-    """The drawing of the scripts; with a `state`, of where the database stands in them."""
+    """Return the drawing of the scripts; with a `state`, also where the database stands."""
     if state is not None:
         graph = graph.remembering(state.revisions_without_files)
     sketch = _Sketch()
@@ -126,7 +126,7 @@ def _draw_branches(sketch: _Sketch, graph: Graph, state: State | None) -> dict[s
 
 
 def _lane_key(revision: Revision) -> tuple[str | None, str]:
-    """A lane for each module; the core has one for each of its branch labels."""
+    """Return a lane for each module; the core has one for each of its branch labels."""
     return revision.module, revision.branch or CORE
 
 

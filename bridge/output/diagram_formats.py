@@ -25,7 +25,7 @@ _COLOURS: Mapping[Standing, tuple[str, str]] = {
 
 
 def mermaid(drawing: Drawing) -> str:
-    """A Mermaid flowchart: a subgraph for each lane, a dotted line to what depends on a node."""
+    """Return a Mermaid flowchart: a subgraph for each lane, a dotted line to each dependent."""
     lines = ["flowchart LR"]
     for number, (lane, places) in enumerate(drawing.by_lane()):
         lines.append(f"  subgraph lane{number}[{_in_mermaid(lane.title, lane.note)}]")
@@ -53,7 +53,7 @@ def _in_mermaid(*lines: str) -> str:
 
 
 def dot(drawing: Drawing) -> str:
-    """A graph for Graphviz: a cluster for each lane, a dashed line to what depends on a node."""
+    """Return a graph for Graphviz: a cluster for each lane, a dashed line to each dependent."""
     lines = [
         "digraph migrations {",
         f"  graph [rankdir=LR, label={_in_dot(drawing.title)}, labelloc=t];",
@@ -114,7 +114,7 @@ class _Place:
 
 
 def svg(drawing: Drawing) -> str:
-    """An SVG image: a column for each lane, time goes down; names that are cut have titles."""
+    """Return an SVG image: a column for each lane, time goes down; shortened names have titles."""
     columns, rows = _columns(drawing), _rows(drawing)
     boxes = [
         _Place(columns[node.lane].left, _TOP + row * _ROW, columns[node.lane].width)
@@ -143,16 +143,14 @@ def svg(drawing: Drawing) -> str:
     for node, box, remark in zip(drawing.nodes, boxes, drawing.remarks(), strict=True):
         said = filter(None, (node.name, node.standing, remark, node.doc))
         title = "\n".join(map(plain, said))
-        group = _draw_box(root, box, node.name, node.standing, drawing.lanes[node.lane].kind)
-        tip = ET.Element("title")
-        tip.text = title
-        group.insert(0, tip)
+        kind = drawing.lanes[node.lane].kind
+        _draw_box(root, _Box(box, node.name, node.standing, kind), title)
     ET.indent(root, " ")
     return ET.tostring(root, encoding="unicode") + "\n"
 
 
 def _columns(drawing: Drawing) -> list[_Place]:
-    """The column of each lane: a legacy line stands before the branches of its component."""
+    """Return the column of each lane: a legacy line stands before the branches of its component."""
     first: dict[str | None, int] = {}
     for number, lane in enumerate(drawing.lanes):
         if lane.kind == "branch":
@@ -176,7 +174,7 @@ def _columns(drawing: Drawing) -> list[_Place]:
 
 
 def _rows(drawing: Drawing) -> list[int]:
-    """Each node below all that leads to it, and below the one before it in its lane."""
+    """Return the row of each node: below all that lead to it, and below the one before it."""
     above: dict[int, int] = defaultdict(lambda: -1)
     leading = defaultdict(list)
     for edge in drawing.edges:
@@ -189,7 +187,7 @@ def _rows(drawing: Drawing) -> list[int]:
 
 
 def _way(start: _Place, end: _Place, neighbours: bool) -> str:
-    """The path of an edge: straight down to a neighbour, else a bow between two sides."""
+    """Return the path of an edge: straight down to a neighbour, else a bow between two sides."""
     if neighbours:
         return f"M{start.centre:g} {start.middle + _BOX / 2:g}V{end.middle - _BOX / 2 - 2:g}"
     if start.left == end.left:
@@ -213,9 +211,9 @@ def _draw_legend(root: ET.Element, drawing: Drawing, width: float) -> None:
     samples += [("legacy versions", "", "legacy"), ("revision", "", "branch")]
     left = float(_MARGIN)
     for word, standing, kind in samples:
-        box = _Place(left, 68, cell_len(word) * _CHARACTER + 45)
-        _draw_box(root, box, word, standing, kind)
-        left = box.right + 16
+        place = _Place(left, 68, cell_len(word) * _CHARACTER + 45)
+        _draw_box(root, _Box(place, word, standing, kind))
+        left = place.right + 16
     left = float(_MARGIN)
     for edge, word in _EDGES.items():
         _draw_edge(root, edge, f"M{left:g} 106h44", "")
@@ -264,25 +262,34 @@ _MARKS: Mapping[Standing, str] = {
 }
 
 
-def _draw_box(
-    root: ET.Element, box: _Place, name: str, standing: Standing, kind: str
-) -> ET.Element:
-    """Draw a version or revision, and return its group."""
+@dataclass(frozen=True)
+class _Box:
+    """A node as it is drawn: where, its name and standing, and the kind of its lane."""
+
+    place: _Place
+    name: str
+    standing: Standing
+    kind: str
+
+
+def _draw_box(root: ET.Element, box: _Box, title: str = "") -> None:
+    place, standing = box.place, box.standing
     fill, line = _COLOURS[standing]
     group = ET.SubElement(root, "g")
-    place = _numbers(x=box.left, y=box.middle - _BOX / 2, width=box.width, height=_BOX)
-    shape = ET.SubElement(group, "rect", place, fill=fill, stroke=line)
-    shape.set("rx", str(_BOX // 2 if kind == "legacy" else 3))
+    if title:
+        ET.SubElement(group, "title").text = title
+    edges = _numbers(x=place.left, y=place.middle - _BOX / 2, width=place.width, height=_BOX)
+    shape = ET.SubElement(group, "rect", edges, fill=fill, stroke=line)
+    shape.set("rx", str(_BOX // 2 if box.kind == "legacy" else 3))
     shape.set("stroke-width", "2.5" if standing == "here" else "1.2")
     if standing:
         mark = ET.SubElement(group, "path", d=_MARKS[standing], stroke=line)
-        mark.set("transform", f"translate({box.left + 16:g} {box.middle:g})")
+        mark.set("transform", f"translate({place.left + 16:g} {place.middle:g})")
         mark.set("fill", line if standing == "here" else "none")
         mark.set("stroke-width", "2")
-    text = _text(group, box.left + 30, box.middle + 4, _cut(name, _MOST - 4))
+    text = _text(group, place.left + 30, place.middle + 4, _cut(box.name, _MOST - 4))
     if standing == "here":
         text.set("font-weight", "bold")
-    return group
 
 
 def _text(

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def difference_lines(differences: Iterable[Difference]) -> Iterator[str]:
-    """The differences by table, each with what is expected and found, and what it means."""
+    """Yield the differences by table, each with what is expected and found, and its meaning."""
     ordered = sorted(differences, key=lambda one: one.table)
     for table, group in groupby(ordered, key=lambda one: one.table):
         if table:
@@ -30,5 +30,5 @@ def difference_lines(differences: Iterable[Difference]) -> Iterator[str]:
 
 
 def difference_document(differences: Iterable[Difference]) -> list[dict[str, Any]]:
-    """The differences for JSON."""
+    """Return the differences for JSON."""
     return [asdict(one) for one in differences]

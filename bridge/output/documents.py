@@ -12,9 +12,10 @@ from bridge.output.difference_text import difference_document
 from bridge.output.rows_text import rows_document
 
 if TYPE_CHECKING:
-    from bridge.model.frozen import Freeze
+    from bridge.model.freeze import Freeze
     from bridge.model.journal import PastRun
-    from bridge.model.results import Backup, Report, Snapshot
+    from bridge.model.results import Backup, Report
+    from bridge.model.snapshots import Snapshot
     from bridge.model.state import State
     from bridge.model.steps import Plan
 
@@ -62,12 +63,12 @@ def plan_document(plan: Plan) -> dict[str, Any]:
 
 
 def backup_document(backup: Backup) -> dict[str, Any]:
-    """A backup in JSON; its size in bytes."""
+    """Return a backup for JSON; its size in bytes."""
     return {"file": str(backup.path), "size": backup.size}
 
 
 def snapshot_document(snapshot: Snapshot) -> dict[str, Any]:
-    """A snapshot in JSON; its size in bytes, its versions null where it does not say."""
+    """Return a snapshot for JSON; its size in bytes, its versions null where it names none."""
     return {
         "file": str(snapshot.path),
         "kind": snapshot.kind,
@@ -107,7 +108,7 @@ def history_document(runs: Iterable[PastRun]) -> dict[str, Any]:
 
 
 def freeze_document(freeze: Freeze) -> dict[str, Any]:
-    """A freeze as JSON; times in seconds."""
+    """Return a freeze for JSON; times in seconds."""
     recordings = [
         {
             "database": recording.dialect,

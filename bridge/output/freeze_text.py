@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from bridge.model.frozen import Freeze, Recorded, Recording
+from bridge.model.freeze import Freeze, Recorded, Recording
 from bridge.model.progress import Progress
 from bridge.output.console import Output
 from bridge.output.documents import freeze_document

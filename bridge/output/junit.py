@@ -10,7 +10,7 @@ from bridge.output.check_text import Told, by_database, finding_lines, readable
 
 
 def junit(checked: Checked) -> str:
-    """A document: a suite for each kind of database, a case for each proof; times in seconds.
+    """Return a document: a suite for each kind of database, a case for each proof; in seconds.
 
     What is accepted is no failure: it stands in the case's output.
     """

@@ -36,7 +36,7 @@ def redacted(hide: Hide) -> Iterator[None]:
 
 
 def scrubbed(error: BaseException, hide: Hide, done: _Done | None = None) -> BaseException:
-    """The error without passwords, with all that caused it.
+    """Return the error without passwords, with all that caused it.
 
     An exception of another program whose text is not made of its arguments gives way to a
     `Scrubbed`; the others stay what they are.
@@ -70,7 +70,7 @@ def _scrubbed_alone(error: BaseException, hide: Hide) -> BaseException:
 
 
 def _tells(error: BaseException, hide: Hide) -> bool:
-    """Whether there is something to hide in what is shown of the exception alone."""
+    """Return whether there is something to hide in what is shown of the exception alone."""
     return any(hide(words) != words for words in (_text(error), repr(error)))
 
 
@@ -100,7 +100,7 @@ class ScrubbedStream:
 
 @contextmanager
 def redacted_streams(hide: Hide, *, output: bool = True) -> Iterator[None]:
-    """What the app's own code prints meanwhile, or logs there, has no password.
+    """Keep passwords out of what the app's own code prints or logs meanwhile.
 
     :param output: whether standard output too, or standard error alone.
     """

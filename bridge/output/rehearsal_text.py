@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.model.results import Contents, Rehearsal
 from bridge.output.console import Output
 from bridge.output.documents import report_document
 from bridge.output.rows_text import rows_table
 from bridge.output.text import print_report, steps_words
+
+if TYPE_CHECKING:
+    from bridge.model.rehearsal import Contents, Rehearsal
 
 Tables = Mapping[str, Mapping[str, Any]]
 
@@ -18,7 +20,7 @@ Tables = Mapping[str, Mapping[str, Any]]
 
 
 def changed_tables(before: Tables, after: Tables) -> dict[str, list[str]]:
-    """The tables that are there before and after and differ, each with what differs.
+    """Return the tables that exist before and after and differ, each with what differs.
 
     ``+column`` and ``-column`` came and went, ``~column`` has another type, default or nullability;
     other words name keys and indexes.
@@ -37,7 +39,7 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
 
 
 def schema_lines(before: Tables, after: Tables) -> Iterator[str]:
-    """What became of the tables, a line for each kind of change."""
+    """Yield the changes of the tables, a line for each kind of change."""
     new, gone = sorted({*after} - {*before}), sorted({*before} - {*after})
     changed = changed_tables(before, after)
     if new:
@@ -76,7 +78,7 @@ def print_rehearsal(output: Output, rehearsal: Rehearsal) -> None:
 
 
 def rehearsal_document(rehearsal: Rehearsal) -> dict[str, Any]:
-    """What the report of a rehearsal has more than that of a run; empty if there was no copy."""
+    """Return what a rehearsal reports beyond a run; empty if there was no copy."""
     before, after = rehearsal.before, rehearsal.after
     if before is None or after is None:
         return {}
@@ -100,7 +102,7 @@ def _broken(before: Contents, after: Contents) -> Sequence[dict[str, Any]]:
 
 
 def foreign_key_lines(before: Contents, after: Contents) -> Iterator[str]:
-    """Which rows point nowhere, and how many keys were looked at."""
+    """Yield which rows point nowhere, and how many keys were checked."""
     for found in _broken(before, after):
         yield (
             f"Rows of {found['table']} that point to no row of {found['refers_to']}: "

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from bridge.model.results import Imported, Snapshot, size_words, standing
+from bridge.model.results import size_words
+from bridge.model.snapshots import Imported, Snapshot, standing
 from bridge.output.console import Output
 from bridge.output.difference_text import difference_document, difference_lines
 from bridge.output.documents import snapshot_document

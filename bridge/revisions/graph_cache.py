@@ -14,12 +14,12 @@ import sys
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import astuple
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from platformdirs import user_cache_path
 
 from bridge.model.graph import Graph, Revision
+from bridge.model.version import VERSION
 
 if TYPE_CHECKING:
     from bridge.model.config import Config
@@ -43,7 +43,7 @@ class GraphCache:
         self._file = user_cache_path("bridge") / "graphs" / f"{name}.json"
 
     def read(self) -> Graph | None:
-        """The graph of all scripts; None where they have to be read."""
+        """Return the graph of all scripts; None where they have to be read."""
         try:
             document = json.loads(self._file.read_text(encoding="utf-8"))
             if document["key"] == self._key() and document["files"] == look(document["files"]):
@@ -89,16 +89,16 @@ class GraphCache:
         return Graph(revisions, off=config.off, order=tuple(config.modules), targets=targets)
 
     def _key(self) -> str:
-        """What else the graph was made from."""
+        """Return what else the graph was made from."""
         modules = [
             (m.name, str(m.migrations), m.enabled, m.present, m.problem, m.label)
             for m in self._config.modules.values()
         ]
-        return repr((version("bridge"), sys.version, self._config.alembic, modules))
+        return repr((VERSION, sys.version, self._config.alembic, modules))
 
 
 def look(places: Iterable[str]) -> Listing:
-    """The files in these folders as they are now; a file's own path stands for that file."""
+    """Return the files in these folders as they are now; a file's path stands for that file."""
     found: dict[str, dict[str, list[int]]] = {}
     for place in places:
         found[place] = {}

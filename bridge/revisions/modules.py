@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 from dataclasses import dataclass, replace
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, distributions, entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,7 @@ from bridge.model.errors import BridgeError, ConfigError
 from bridge.model.names import CORE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 GROUP = "bridge.modules"
 """The group of the entry points."""
@@ -64,7 +64,7 @@ def find_modules(config: Config) -> Config:
         or folder.
     """
     modules, legacy = {}, dict(config.legacy)
-    installed = {point.name: point.load for point in entry_points(group=GROUP)}
+    installed = {point.name: point.load for point in _installed()}
     for name in [*config.modules, *sorted(set(installed) - set(config.modules))]:
         module = config.modules.get(name, ModuleConfig(name, enabled=False))
         if name in config.modules and module.enabled is None:
@@ -80,6 +80,13 @@ def find_modules(config: Config) -> Config:
     _check_unique(modules, config)
     ordered = {name: modules[name] for name in _in_order(modules, config)}
     return replace(config, modules=ordered, legacy=legacy)
+
+
+def _installed() -> Iterable[EntryPoint]:
+    """Return the entry points of the group; of two with one name, Python takes the first."""
+    # To parse every package's entry points takes twice as long as to see that none is of the group.
+    texts = (package.read_text("entry_points.txt") for package in distributions())
+    return entry_points(group=GROUP) if any(GROUP in text for text in texts if text) else ()
 
 
 def _with_package(

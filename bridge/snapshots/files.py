@@ -12,7 +12,7 @@ from bridge.database.dump.files import COPY_END, kind_of
 from bridge.database.servers import servers_of_family
 from bridge.model.errors import ConfigError, SnapshotError
 from bridge.model.progress import Progress
-from bridge.model.results import Snapshot, standing
+from bridge.model.snapshots import Snapshot, standing
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

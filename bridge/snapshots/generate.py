@@ -11,7 +11,7 @@ from bridge.database.servers import family
 from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.errors import BridgeError, ConfigError, LegacyError, LegacyPreflightError
 from bridge.model.remedy import Remedy
-from bridge.model.results import standing
+from bridge.model.snapshots import standing
 from bridge.snapshots.files import list_snapshots
 from bridge.upgrade.detect import detect
 

@@ -10,7 +10,7 @@ from bridge.database.servers import family
 from bridge.model.errors import ResumeError, SnapshotError, UnmanagedError
 from bridge.model.names import JOURNAL_TABLE
 from bridge.model.remedy import Remedy
-from bridge.model.results import Imported
+from bridge.model.snapshots import Imported
 from bridge.snapshots.anonymize import Anonymizer
 from bridge.snapshots.files import UNCHANGED, SnapshotFile, name_for
 from bridge.snapshots.writing import Contents, RefusedError, Writer

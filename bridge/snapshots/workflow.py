@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import URL
 
-    from bridge.model.results import Imported, Snapshot
+    from bridge.model.snapshots import Imported, Snapshot
     from bridge.project import Project
 
 

@@ -22,7 +22,7 @@ from bridge.database.engine import connect
 from bridge.database.integrity import list_tables, rows_that_point_nowhere
 from bridge.database.servers import family, server_of
 from bridge.model.errors import DatabaseError, SnapshotError
-from bridge.model.results import Snapshot, standing
+from bridge.model.snapshots import Snapshot, standing
 from bridge.snapshots.files import UNCHANGED, header, with_fixed_times, with_sorted_rows
 from bridge.snapshots.scrub_dump import Text, scrubbed_copies, scrubbed_inserts
 from bridge.upgrade.detect import detect

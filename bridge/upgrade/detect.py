@@ -16,7 +16,6 @@ from bridge.database.journal.table import JOURNAL_COLUMNS
 from bridge.database.schema import read_schema
 from bridge.database.secrets import shown
 from bridge.database.url import sqlite_file
-from bridge.legacy.frozen.drift import drift, nearest
 from bridge.legacy.frozen.files import Frozen
 from bridge.model.config import Config
 from bridge.model.journal import PastRun
@@ -63,6 +62,9 @@ def _compared(state: State, connection: Connection, histories: Mapping[str, Froz
             versions[name] = (history, version)
     if state.problem is not None or not versions:
         return state
+    # The comparison of schemas, 2 ms of every start: most databases are at the heads.
+    from bridge.legacy.frozen.drift import drift
+
     found = read_schema(connection)
     drifts = {name: drift(*version, found) for name, version in versions.items()}
     every = {name: replace(s, drift=drifts.get(name)) for name, s in state.legacy.items()}
@@ -70,6 +72,9 @@ def _compared(state: State, connection: Connection, histories: Mapping[str, Froz
 
 
 def _with_nearest(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
+    # As above.
+    from bridge.legacy.frozen.drift import nearest
+
     found = {name: frozen.on(state.dialect) for name, frozen in histories.items()}
     known = {name: history for name, history in found.items() if history is not None}
     if not known:

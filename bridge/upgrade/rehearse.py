@@ -17,8 +17,9 @@ from bridge.database.journal.reading import read_holder
 from bridge.database.row_counts import AppTables, count_rows
 from bridge.database.secrets import shown
 from bridge.model.errors import BridgeError, RehearsalError
+from bridge.model.rehearsal import Contents, Rehearsal
 from bridge.model.remedy import Remedy, retry_with
-from bridge.model.results import Contents, Rehearsal, Report, Rows
+from bridge.model.results import Report, Rows
 from bridge.model.state import State
 from bridge.project import Database, Project
 from bridge.upgrade.detect import detect

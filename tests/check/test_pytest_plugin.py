@@ -55,14 +55,14 @@ def test_nothing_is_collected_without_the_option(run: pytest.Pytester) -> None:
     assert "from core 7" not in result.stdout.str()
 
 
+@pytest.mark.process
 @ONCE
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["in one", "in two"])
 def test_every_proof_is_a_test_beside_the_app_s_own(
     processes: tuple[str, ...], run: pytest.Pytester
 ) -> None:
-    result = run.runpytest_subprocess(
-        "--bridge", "-v", "-o", "bridge_config=app/bridge.toml", *processes
-    )
+    start = run.runpytest_subprocess if processes else run.runpytest_inprocess
+    result = start("--bridge", "-v", "-o", "bridge_config=app/bridge.toml", *processes)
     outcomes = result.parseoutcomes()
     assert outcomes == {"passed": 40}
     for name in (

@@ -202,19 +202,45 @@ BROKEN: dict[str, tuple[Break, str, str]] = {
 }
 
 
+# Of these none is in the way of another: one check finds all of them.
+TOGETHER: tuple[tuple[str, ...], ...] = (
+    (
+        "a column is missing in the base",
+        "a default is lost",
+        "a type is changed",
+        "NOT NULL is lost",
+        "an index is missing",
+        "a unique constraint is missing",
+        "a foreign key is missing",
+        "a foreign key does something else",
+        "a script is changed",
+    ),
+    ("rows are deleted", "a table is dropped with its rows", "values are lost"),
+    (
+        "a first revision does not say what it needs",
+        "a later revision does not say what it needs",
+        "the base makes a table too many",
+    ),
+    ("the stamp names a later revision", "the stamp of a module names a later revision"),
+)
+BY_ITSELF = tuple((name,) for name in BROKEN if name not in {n for one in TOGETHER for n in one})
+
+
 @ONCE
-@pytest.mark.parametrize(("broken", "name", "says"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_history_is_found(broken: Break, name: str, says: str, sample: Project) -> None:
-    broken(sample)
+@pytest.mark.parametrize("broken", TOGETHER + BY_ITSELF, ids=", ".join)
+def test_a_broken_history_is_found(broken: tuple[str, ...], sample: Project) -> None:
+    for one in broken:
+        BROKEN[one][0](sample)
 
     outcome = checked(sample)
 
     assert not outcome.ok
     findings = found(outcome)
-    assert name in findings
-    finding = findings[name]
-    told = " ".join([finding.message, *(d.name for d in finding.differences)])
-    assert says in told
+    for one in broken:
+        _, name, says = BROKEN[one]
+        finding = findings[name]
+        told = " ".join([finding.message, *(d.name for d in finding.differences)])
+        assert says in told, one
 
 
 # --- what holds ---------------------------------------------------------------------------
@@ -254,6 +280,7 @@ def test_what_is_to_be_proved_is_known_before(sample: Project) -> None:
     assert names(progress.proofs, "sqlite") == sorted(on_database(bridge.project, "sqlite"))
 
 
+@pytest.mark.server
 @ONCE
 def test_several_databases_are_worked_on_at_once(
     sample: Project, make_database: Callable[[str], Database]
@@ -343,6 +370,7 @@ def by_path(outcome: Checked) -> dict[str, list[str]]:
 NEAREST = {"app": {"hand_over": "nearest"}}
 
 
+@pytest.mark.process
 def test_versions_that_are_handed_over_elsewhere_are_run_by_themselves(
     app: Callable[..., Bridge],
 ) -> None:
@@ -350,6 +378,7 @@ def test_versions_that_are_handed_over_elsewhere_are_run_by_themselves(
     assert right.check(progress=Told()).ok
 
 
+@pytest.mark.process
 @ONCE
 def test_only_the_versions_before_a_wrong_stamp_are_told(app: Callable[..., Bridge]) -> None:
     wrong = app(stamp={2: ["three"], 3: ["three"]}, **NEAREST)
@@ -366,6 +395,7 @@ ONLY = (
 )
 
 
+@pytest.mark.process
 @ONCE
 @pytest.mark.parametrize(
     ("condition", "accepted", "name"),
@@ -386,6 +416,7 @@ def test_a_version_that_stumbles_over_rows_is_run_with_others(
     }  # fmt: skip
 
 
+@pytest.mark.process
 @ONCE
 def test_behind_a_version_that_does_not_run_a_saved_database_is_needed(
     app: Callable[..., Bridge], tmp_path: Path

@@ -54,6 +54,7 @@ def test_an_unknown_command_is_a_usage_error() -> None:
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "program",
     [

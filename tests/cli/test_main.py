@@ -106,6 +106,7 @@ def test_plan(project: Project, old: Database, command: list[str]) -> None:
     assert old.contents() == before
 
 
+@pytest.mark.process
 def test_dbupdate_and_once_more(project: Project, old: Database) -> None:
     project.write("alembic/env.py", "from bridge.revisions import run_environment\n"
                   "run_environment()\n")  # fmt: skip
@@ -249,6 +250,7 @@ def test_plan_as_json(project: Project, old: Database, command: list[str]) -> No
     assert document(result) == PLAN_DOCUMENT
 
 
+@pytest.mark.process
 def test_dbupdate_as_json_and_once_more(project: Project, old: Database) -> None:
     """Standard output is the document alone, whatever env.py and the scripts print."""
     script = project.root / "legacy/shop/versions/003_orders.py"
@@ -278,11 +280,13 @@ def test_dbupdate_as_json_and_once_more(project: Project, old: Database) -> None
     )
 
 
+@pytest.mark.process
 def test_seconds_are_a_number(project: Project, old: Database) -> None:
     steps = json.loads(project.run("dbupdate", "--json", url=old).stdout)["steps"]
     assert all(0 <= step["seconds"] < 60 for step in steps)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("command", ["status", "plan", "dbupdate"])
 def test_what_scripts_print_when_they_are_read_is_kept_out_of_the_json(
     project: Project, old: Database, command: str
@@ -323,6 +327,7 @@ def test_errors_as_json(project: Project, sqlite_database: Database, command: st
     assert document(result) == {"error": AHEAD}
 
 
+@pytest.mark.process
 def test_an_error_in_the_middle_carries_what_was_done(project: Project, old: Database) -> None:
     project.replace("alembic/versions/shop_notes.py", "orders ADD", "no_such_table ADD")
     result = project.run("dbupdate", "--json", "--no-backup", url=old)
@@ -361,6 +366,7 @@ def test_an_error_in_the_middle_carries_what_was_done(project: Project, old: Dat
 # --- exit statuses ------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_exit_code_of_status(project: Project, old: Database) -> None:
     def exit_code(*more: str) -> int:
         return project.run("status", *more, url=old).exit_code
@@ -404,6 +410,7 @@ def test_each_family_of_errors_has_its_status(project: Project, tmp_path: Path) 
     assert fails_with(project, "status", url=good) == (3, "config-missing")
 
 
+@pytest.mark.process
 def test_a_legacy_script_that_fails(project: Project, old: Database) -> None:
     script = project.write(
         "legacy/shop/versions/003_orders.py",
@@ -450,6 +457,7 @@ def test_a_defect_of_bridges_own_is_told_without_a_traceback(
     )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("comment", "state"),
     [
@@ -527,6 +535,7 @@ def typed(project: Project, database: Database, answer: str, *command: str) -> t
     return process.wait(), plain
 
 
+@pytest.mark.process
 def test_on_a_terminal_the_plan_is_shown_before_the_question(
     project: Project, old: Database
 ) -> None:
@@ -542,12 +551,14 @@ def test_on_a_terminal_the_plan_is_shown_before_the_question(
     assert old.contents() == before
 
 
+@pytest.mark.process
 def test_on_a_terminal_enter_means_yes(project: Project, old: Database) -> None:
     status, shown = typed(project, old, "")
     assert status == 0
     assert re.search(r"(?s)Go on\? .*8/8  upgrade coupons_ends .*\nDone: 8 steps in ", shown)
 
 
+@pytest.mark.process
 def test_on_a_terminal_enter_does_not_remove_a_module(
     project: Project, sqlite_database: Database
 ) -> None:
@@ -733,6 +744,7 @@ def test_the_configuration_is_found_upward(
 # --- Alembic's own command line -----------------------------------------------------------
 
 
+@pytest.mark.process
 def test_alembics_own_commands(project: Project, old: Database) -> None:
     project.run("dbupdate", url=old)
     heads = project.run("alembic", url=old, after=["heads"])
@@ -806,6 +818,7 @@ def test_a_host_that_cannot_be_reached_is_told_without_the_password(
         assert not [form for form in forms(secret) if form in output]
 
 
+@pytest.mark.process
 def test_a_good_password_is_in_no_output(project: Project, database: Database) -> None:
     """The servers' own passwords are random and full of what breaks careless code."""
     write_shop(database, 2)
@@ -852,6 +865,7 @@ def test_the_password_in_the_query_is_hidden_too(project: Project) -> None:
     assert all("hunter2" not in output for output in outputs(project, url))
 
 
+@pytest.mark.process
 def test_a_reader_that_goes_away_does_not_stop_an_upgrade(project: Project, old: Database) -> None:
     """`bridge dbupdate | head -1` must not leave the database half-way."""
     command = [sys.executable, "-m", "bridge", "dbupdate", "--config", str(project.file)]

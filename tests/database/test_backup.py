@@ -572,6 +572,7 @@ def test_a_backup_that_is_not_whole_is_refused(
     assert database.contents() == before
 
 
+@pytest.mark.server
 def test_what_postgresql_refuses_in_the_middle_is_undone(
     sample: Project, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

@@ -146,6 +146,7 @@ def without_chance(database: Database) -> Any:
     return database.schema(), rows
 
 
+@pytest.mark.process
 @ONCE
 def test_a_version_is_replayed_if_that_is_the_same(
     project: LegacyProject, database: Database, make_database: Callable[[str], Database],
@@ -189,6 +190,7 @@ def test_freezing_again_finds_the_same_and_other_scripts_something_else(
     assert "deux" in sealed.versions[2].statements[0]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("harm", ["001_a.py", "../frozen/sqlite.sql"])
 def test_nothing_is_written_when_a_seal_is_broken(
     project: LegacyProject, sqlite_database: Database, harm: str
@@ -253,15 +255,27 @@ READING = (
 )
 
 
+THREE = {"001_a": CREATE_NOTES, "002_b": READING, "003_c": add_note("three")}
+
+
+@pytest.fixture(scope="module")
+def frozen_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What is sealed of the three versions, once for all tests that begin with it."""
+    project = LegacyProject(tmp_path_factory.mktemp("three"))
+    folder = project.repository(THREE)
+    project.bridge("sqlite://").freeze()
+    return folder / "frozen"
+
+
 @pytest.fixture
-def three(project: LegacyProject, sqlite_database: Database) -> LegacyProject:
+def three(project: LegacyProject, frozen_three: Path, sqlite_database: Database) -> LegacyProject:
     """Three frozen versions, the second of which reads rows; the database is before the first."""
-    project.repository({"001_a": CREATE_NOTES, "002_b": READING, "003_c": add_note("three")})
-    project.bridge(sqlite_database).freeze()
+    shutil.copytree(frozen_three, project.repository(THREE) / "frozen")
     project.install(sqlite_database)
     return project
 
 
+@pytest.mark.process
 def test_the_plan_says_how_and_why(three: LegacyProject, sqlite_database: Database) -> None:
     bridge = three.bridge(sqlite_database)
     steps = bridge.plan().steps
@@ -280,6 +294,7 @@ def test_the_plan_says_how_and_why(three: LegacyProject, sqlite_database: Databa
     assert notes(sqlite_database) == ["three"]
 
 
+@pytest.mark.process
 def test_another_schema_than_the_recorded_one_is_left_to_the_scripts(
     three: LegacyProject, sqlite_database: Database
 ) -> None:
@@ -309,6 +324,7 @@ def test_another_schema_than_the_recorded_one_is_left_to_the_scripts(
     assert any('{"accepted": ["notes.own"]}' in map(str, row) for row in journal)
 
 
+@pytest.mark.process
 def test_an_index_of_ones_own_does_not_stop_a_stamp(
     three: LegacyProject, sqlite_database: Database
 ) -> None:
@@ -323,6 +339,7 @@ def test_an_index_of_ones_own_does_not_stop_a_stamp(
     assert sorted(d.name for d in found.differences) == ["notes index ix_mine", "table mine"]
 
 
+@pytest.mark.process
 def test_no_legacy_runtime_is_started_for_what_is_replayed(
     project: LegacyProject, database: Database, freeze: Callable[..., Any],
     monkeypatch: pytest.MonkeyPatch,
@@ -344,6 +361,7 @@ SETTINGS = {
 }  # fmt: skip
 
 
+@pytest.mark.process
 def test_what_a_version_sets_ends_with_it(
     project: LegacyProject, database: Database, freeze: Callable[..., Any]
 ) -> None:
@@ -360,6 +378,7 @@ def test_what_a_version_sets_ends_with_it(
     assert notes(database) == [before]
 
 
+@pytest.mark.server
 def test_a_replay_that_is_cut_short_goes_on(
     project: LegacyProject, make_database: Callable[[str], Database]
 ) -> None:
@@ -424,6 +443,7 @@ def test_a_port_is_taken_if_it_does_the_same(
     assert versions(database) == {"app": 2}
 
 
+@pytest.mark.process
 def test_a_port_that_fails_leaves_nothing(
     project: LegacyProject, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -528,6 +548,7 @@ def test_a_database_of_another_schema_is_not_adopted(
     assert sqlite_database.contents() == before
 
 
+@pytest.mark.process
 def test_json_of_a_freeze(project: LegacyProject, sqlite_database: Database) -> None:
     from bridge.output.documents import freeze_document
 

@@ -61,6 +61,7 @@ def tables_of(database: Database) -> set[str]:
 # --- what is written is right -------------------------------------------------------------
 
 
+@pytest.mark.server
 @ONCE
 def test_the_sample_gets_one_script_a_branch_for_all_databases(
     make_database: MakeDatabase, tmp_path: Path
@@ -118,6 +119,7 @@ def test_what_alembic_has_no_words_for_is_carried_over(
     assert database.rows(VERSIONS)["people"] == old.rows(VERSIONS)["people"]
 
 
+@pytest.mark.server
 @ONCE
 def test_where_databases_differ_the_script_says_so(
     make_database: MakeDatabase, app: Project
@@ -141,6 +143,7 @@ def test_where_databases_differ_the_script_says_so(
     assert 'if on("sqlite"):\n        op.create_index("ix_text", "notes", ["text"])' in script
 
 
+@pytest.mark.server
 @ONCE
 def test_what_cannot_be_made_is_told_and_the_files_are_for_mending(
     make_database: MakeDatabase, app: Project, monkeypatch: pytest.MonkeyPatch
@@ -184,6 +187,7 @@ for name, kind, values in (
 """
 
 
+@pytest.mark.process
 def test_rows_are_inserted_where_they_are_the_same_at_any_time(app: Project) -> None:
     write_repository(app.root / "legacy", {**NOTES, "002_placeholder": ROWS})
     begun = init(["legacy"])
@@ -200,6 +204,7 @@ def test_rows_are_inserted_where_they_are_the_same_at_any_time(app: Project) -> 
     assert '[{"x": datetime(2013, 5, 1, 12, 0)}]' in script
 
 
+@pytest.mark.process
 def test_a_shortened_history_begins_with_an_old_database(
     app: Project, make_database: MakeDatabase, tmp_path: Path
 ) -> None:
@@ -229,6 +234,7 @@ def test_a_shortened_history_begins_with_an_old_database(
     assert tables_of(new) == {"notes"}
 
 
+@pytest.mark.process
 def test_scripts_find_the_package_that_they_lie_in(app: Project) -> None:
     app.write("package/__init__.py", "")
     app.write("package/texts.py", "TEXT = 'found'\n")
@@ -263,6 +269,7 @@ def test_nothing_is_overwritten(name: str, app: Project) -> None:
     assert caught.value.state_of_data == "Nothing was written."
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("ini", ["alembic.ini", "migrations/alembic.ini", "pyproject.toml"])
 def test_an_alembic_configuration_is_taken_over(
     ini: str, app: Project, make_database: MakeDatabase
@@ -295,6 +302,7 @@ CREATES_NOTES = (
 )
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("width", [80, 90])
 def test_of_revisions_that_are_there_the_equal_one_is_found(
     width: int, app: Project, make_database: MakeDatabase
@@ -328,6 +336,7 @@ sa.Table("notes", metadata, sa.Column("id", sa.Integer, primary_key=True),
 """
 
 
+@pytest.mark.process
 def test_the_first_revision_after_the_base_is_the_developer_s(app: Project) -> None:
     """And the command that is told writes it."""
     with pytest.raises(HookError):
@@ -365,6 +374,7 @@ def test_the_first_revision_after_the_base_is_the_developer_s(app: Project) -> N
         app.forget()
 
 
+@pytest.mark.process
 def test_json_tells_the_same(app: Project) -> None:
     result = invoke("init", "--legacy", "legacy", "--json")
     document: dict[str, Any] = json.loads(result.stdout)

@@ -89,6 +89,7 @@ def rows(database: Database, *tables: str) -> dict[str, list[tuple[object, ...]]
         }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("version", [pytest.param(3, marks=ONCE), 10])
 def test_an_old_database_through_its_whole_life(
     goblin: Project, database: Database, version: int
@@ -242,6 +243,7 @@ def test_a_new_install(goblin: Project, database: Database, fresh: str) -> None:
     }
 
 
+@pytest.mark.process
 def test_a_plugin_whose_code_is_gone_stays_as_it_is(
     goblin: Project, sqlite_database: Database
 ) -> None:

@@ -62,6 +62,7 @@ def upgraded(project: Project, database: Database) -> list[str]:
 # --- rows that cannot be ------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     "rows", [[("Shop", 2), ("Store", 3)], [("Shop", 2), ("Shop", 2)], [("Shop", None)], []]
 )
@@ -75,6 +76,7 @@ def test_one_row_is_written_anew(
     assert upgraded(project, database) == ["legacy shop 3", "stamp shop_base"]
 
 
+@pytest.mark.process
 def test_an_older_name_is_configured(project: Project, database: Database) -> None:
     write_shop(database, 2)
     write_versions(database, ("Store", 2))
@@ -99,6 +101,7 @@ def test_the_row_of_a_squashed_history_is_deleted_where_there_is_nothing(
     assert project.bridge(database).status().kind == "fresh"
 
 
+@pytest.mark.process
 def test_an_ordinary_first_version_is_configured(project: Project, database: Database) -> None:
     project.number_from(40)
     (project.root / "legacy/shop/versions/040_items.py").unlink()  # begins at 41: prices
@@ -115,6 +118,7 @@ def test_an_ordinary_first_version_is_configured(project: Project, database: Dat
 # --- tables without a version -------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_the_version_of_an_unmanaged_database_is_written(
     project: Project, database: Database
 ) -> None:
@@ -148,6 +152,7 @@ def test_foreign_tables_are_configured(project: Project, sqlite_database: Databa
 # --- rows against stamps ------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("stamps", [["shop_base"], ["shop_stock", "reviews_text", "coupons_ends"]])
 def test_a_stamp_that_came_too_early_is_taken_out(
     project: Project, database: Database, stamps: list[str]
@@ -170,6 +175,7 @@ def test_a_stale_row_is_corrected(project: Project, database: Database) -> None:
     assert upgraded(project, database) == []
 
 
+@pytest.mark.process
 def test_a_module_loses_its_stamp_and_the_core_keeps_its_own(
     project: Project, database: Database
 ) -> None:
@@ -199,6 +205,7 @@ def test_what_legacy_did_after_the_hand_over_is_stamped(
     assert upgraded(project, database) == []
 
 
+@pytest.mark.process
 def test_a_stamp_before_an_unmapped_version_is_taken_out(
     project: Project, database: Database
 ) -> None:

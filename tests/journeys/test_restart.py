@@ -244,6 +244,7 @@ def upgrade_meanwhile(
     return running.result(SECONDS)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("kind", "then"), [("stopped", ""), ("restarted", ""), ("restarted", CONNECT_ANEW)]
 )
@@ -270,6 +271,7 @@ def test_the_server_ends_in_a_legacy_version(
     check_next_run(project, database, place, outage)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kind", ["killed", "restarted"])
 def test_the_server_ends_in_a_legacy_statement(
     *, place: Place, project: Project, stack: ExitStack, caplog: pytest.LogCaptureFixture, kind: str

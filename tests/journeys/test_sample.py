@@ -239,7 +239,7 @@ def test_a_new_install_that_stops_gets_its_default_rows_from_the_next_run(
     sample.write("sample_hook_f.py", "def lay(db):\n    pass\n")
     sample.configure("database", 'foundations = "sample_hook_f:lay"')
     likes = sample.root / "alembic_migrations/likes"
-    path = next(path for path in likes.rglob("*.py") if "likes_totals" in path.name)
+    (path,) = (path for path in likes.rglob("*.py") if "likes_totals" in path.name)
     text = path.read_text()
     path.write_text(text.replace("def upgrade()", "def upgrade(needed)"))
     with pytest.raises(RevisionFailedError) as caught:

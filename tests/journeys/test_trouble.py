@@ -59,6 +59,7 @@ def small_disk(tmp_path: Path) -> Iterator[Callable[[int], Path]]:
 
 
 # The old database has 32, the new one about 130.
+@pytest.mark.process
 @pytest.mark.parametrize("kilobytes", [36, 72])
 def test_a_full_disk_stops_the_run_and_the_next_one_goes_on(
     sample: Project, tmp_path: Path, small_disk: Callable[[int], Path], kilobytes: int
@@ -86,6 +87,7 @@ main(sys.argv[2:])
 """
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("kilobytes", [36, 64])
 def test_an_error_of_the_disk_stops_the_run_and_the_next_one_goes_on(
     sample: Project, tmp_path: Path, kilobytes: int

@@ -45,6 +45,7 @@ def same(text: str, known: str) -> str:
     return re.sub(r"(?:.*head\)\n)+", lambda m: "".join(sorted(m[0].splitlines(True))), text)
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("name", "page"),
     [

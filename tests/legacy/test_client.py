@@ -164,6 +164,7 @@ def test_any_password_works_through_the_whole_way_and_is_not_shown(
 # -- what the child sees --------------------------------------------------------------------------
 
 
+@pytest.mark.process
 def test_the_url_is_in_no_argument_and_no_environment(
     project: LegacyProject, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -189,6 +190,7 @@ def test_the_url_is_in_no_argument_and_no_environment(
     assert seen["THE_APPS_OWN"] == "kept"
 
 
+@pytest.mark.process
 def test_settings_of_this_python_do_not_reach_the_scripts(
     project: LegacyProject, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,6 +212,7 @@ def test_settings_of_this_python_do_not_reach_the_scripts(
     assert notes(sqlite_database) == ["x"]
 
 
+@pytest.mark.server
 def test_what_scripts_print_goes_to_the_log_without_the_password(
     project: LegacyProject, make_database: MakeDatabase, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -227,6 +230,7 @@ def test_what_scripts_print_goes_to_the_log_without_the_password(
     assert password not in caplog.text
 
 
+@pytest.mark.process
 def test_only_the_end_of_a_long_output_is_shown(
     project: LegacyProject, sqlite_database: Database
 ) -> None:
@@ -237,6 +241,7 @@ def test_only_the_end_of_a_long_output_is_shown(
     assert lines == [f"  | line {number}" for number in range(49980, 50000)]
 
 
+@pytest.mark.server
 def test_a_database_that_only_bridge_can_open_is_told_before_any_write(
     project: LegacyProject, make_database: MakeDatabase
 ) -> None:
@@ -314,6 +319,7 @@ def ear() -> Iterator[Ear]:
     ear.close()
 
 
+@pytest.mark.process
 def test_threads_that_never_end_do_not_keep_the_run(
     project: LegacyProject,
     sqlite_database: Database,
@@ -327,6 +333,7 @@ def test_threads_that_never_end_do_not_keep_the_run(
     assert ear.hear_to_the_end() == "begun "
 
 
+@pytest.mark.process
 def test_a_process_that_a_script_started_ends_with_a_run_that_fails(
     project: LegacyProject, sqlite_database: Database, ear: Ear
 ) -> None:
@@ -345,6 +352,7 @@ Bridge(url=url, root=root, alembic={"script_location": "alembic"},
 """
 
 
+@pytest.mark.process
 def test_when_the_parent_is_killed_the_worker_ends_and_writes_nothing_more(
     project: LegacyProject, database: Database, ear: Ear
 ) -> None:
@@ -372,6 +380,7 @@ def test_when_the_parent_is_killed_the_worker_ends_and_writes_nothing_more(
     assert versions(database) == {"app": 1}
 
 
+@pytest.mark.process
 def test_a_version_that_is_asked_for_by_a_parent_that_is_gone_does_not_run(
     project: LegacyProject, sqlite_database: Database
 ) -> None:
@@ -403,6 +412,7 @@ def test_a_version_that_is_asked_for_by_a_parent_that_is_gone_does_not_run(
     assert set(sqlite_database.rows()) == {"migrate_version"}
 
 
+@pytest.mark.process
 def test_an_answer_that_breaks_off_is_the_worker_s_end(
     project: LegacyProject, sqlite_database: Database, tmp_path: Path
 ) -> None:
@@ -427,6 +437,7 @@ def test_an_answer_that_breaks_off_is_the_worker_s_end(
     )
 
 
+@pytest.mark.process
 def test_a_cause_that_many_scripts_share_is_told_once(
     project: LegacyProject, sqlite_database: Database
 ) -> None:

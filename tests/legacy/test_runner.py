@@ -72,6 +72,7 @@ def runner(bridge: Bridge, sqlite_database: Database) -> LegacyRunner:
     return LegacyRunner(bridge.project, Connections(engine), states)
 
 
+@pytest.mark.process
 def test_each_method_leaves_the_same(runner: LegacyRunner, sqlite_database: Database) -> None:
     steps = [RunLegacy("app", 1, "live"), RunLegacy("app", 2, "ported"), RunLegacy("app", 3)]
     observer = Heard()

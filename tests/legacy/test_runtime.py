@@ -183,6 +183,7 @@ def test_a_requirement_that_is_not_here_wants_a_private_runtime_of_its_own(
     assert extra_requirements(configured(tmp_path, "b", "a", "b")) == ("a", "b")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("body", "complaint"),
     [
@@ -209,6 +210,7 @@ def test_a_configured_runtime_that_does_not_serve_is_told(
     assert not cache.exists()
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("mode", "text", "complaint"),
     [(0o644, "", "Permission denied"), (0o755, "\0\1not a program", "Exec format error")],
@@ -253,6 +255,7 @@ class Notes(Progress):
 # -- making it ------------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("no_network", "no_uv")
 def test_pip_makes_it_from_a_folder_of_wheels_without_a_network(
     tmp_path: Path, cache: Path, wheels: Path, monkeypatch: pytest.MonkeyPatch
@@ -289,6 +292,7 @@ def test_pip_makes_it_from_a_folder_of_wheels_without_a_network(
     assert remove_runtime(config) is None
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("no_network", "with_uv")
 def test_uv_makes_it_too(tmp_path: Path, cache: Path, wheels: Path) -> None:
     made = ready_runtime(configured(tmp_path, EXTRA), wheels=wheels)
@@ -300,6 +304,7 @@ def test_uv_makes_it_too(tmp_path: Path, cache: Path, wheels: Path) -> None:
     assert done.stdout == "0.13.0\n"
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("no_network", "no_uv")
 def test_what_cannot_be_installed_is_told_and_leaves_nothing(tmp_path: Path, cache: Path) -> None:
     config = configured(tmp_path, EXTRA)
@@ -316,6 +321,7 @@ def test_what_cannot_be_installed_is_told_and_leaves_nothing(tmp_path: Path, cac
     assert [path.name for path in cache.iterdir()] == [f"{find_runtime(config).folder.name}.lock"]
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("no_network", "with_uv")
 def test_a_database_is_not_touched_when_the_runtime_cannot_be_made(
     tmp_path: Path, cache: Path, sqlite_database: object
@@ -384,6 +390,7 @@ def small(tmp_path: Path, cache: Path, no_network: None, with_uv: None) -> Small
     return Small(tmp_path, cache)
 
 
+@pytest.mark.process
 def test_of_several_processes_one_makes_it_and_the_others_wait(small: Small) -> None:
     processes = [small.start() for _ in range(3)]
     outputs: list[list[str]] = []
@@ -402,6 +409,7 @@ def test_of_several_processes_one_makes_it_and_the_others_wait(small: Small) -> 
     assert len([path for path in small.cache.iterdir() if path.is_dir()]) == 1
 
 
+@pytest.mark.process
 def test_what_an_interrupted_run_left_is_swept_and_the_next_makes_it_whole(small: Small) -> None:
     first = small.start()
     assert first.stdout is not None
@@ -419,6 +427,7 @@ def test_what_an_interrupted_run_left_is_swept_and_the_next_makes_it_whole(small
     subprocess.run([folder / "bin/python", "-c", "import bridge_test_extra"], check=True)
 
 
+@pytest.mark.process
 def test_an_environment_whose_python_is_gone_is_made_anew(small: Small) -> None:
     *_, ready = small.finish(small.start())
     python = Path(ready.removeprefix("ready "))
@@ -429,6 +438,7 @@ def test_an_environment_whose_python_is_gone_is_made_anew(small: Small) -> None:
     subprocess.run([python, "-c", "import bridge_test_extra"], check=True)
 
 
+@pytest.mark.process
 @pytest.mark.usefixtures("small", "no_uv")
 def test_a_locked_package_with_another_hash_is_not_installed(small: Small) -> None:
     write_wheel(small.wheels, EXTRA, {"bridge_test_extra.py": "tampered = True\n"})
@@ -438,6 +448,7 @@ def test_a_locked_package_with_another_hash_is_not_installed(small: Small) -> No
     assert "THESE PACKAGES DO NOT MATCH THE HASHES" in textwrap.dedent(error)
 
 
+@pytest.mark.process
 def test_the_probe_says_which_python_is_too_old() -> None:
     old = "import sys\nsys.version_info = (3, 6, 15)\n"
     done = subprocess.run(

@@ -9,7 +9,7 @@ from pathlib import Path
 from real.histories import HERE, Project
 
 from bridge import Bridge
-from bridge.model.frozen import Freeze
+from bridge.model.freeze import Freeze
 
 PORTED = HERE / "ported"
 

@@ -34,6 +34,7 @@ def begin(project: Project, root: Path, *servers: Database, **given: list[str]) 
     return init([project.wheel / project.history.repository], options)
 
 
+@pytest.mark.server
 @ONCE
 def test_the_base_of_glance_is_its_end_on_every_database(
     project: Callable[[str], Project], make_database: MakeDatabase, tmp_path: Path

@@ -62,6 +62,7 @@ def test_the_second_command_finds_the_graph_of_the_first(app: Path) -> None:
     assert list(entry.parent.iterdir()) == [entry]
 
 
+@pytest.mark.process
 def test_a_command_with_nothing_to_do_does_not_import_alembic(
     app: Path, sqlite_database: Database
 ) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bridge.model.errors import ConfigError, SnapshotError
-from bridge.model.results import Snapshot
+from bridge.model.snapshots import Snapshot
 from bridge.snapshots.files import SnapshotFile, header, list_snapshots, name_for, read_header
 
 

@@ -345,6 +345,7 @@ def test_a_sqlite_file_with_a_log_beside_it_is_read_whole_and_left_as_it_is(
     assert "in the log" in made.path.read_text(encoding="utf-8")
 
 
+@pytest.mark.server
 @ONCE
 def test_an_archive_of_pg_dump_s_is_taken_in(make_database: MakeDatabase, sample: Project) -> None:
     database = make_database("postgresql")

@@ -5,6 +5,8 @@ which owns the temporary folder too. The guard ends the server and removes the f
 something comes in on its standard input, or that closes: on `stop()`, and just as well when pytest
 is interrupted or killed, so that there is one way down and it is always taken.
 
+What a server's installation makes is kept in the checkout's cache, and copied for the next one.
+
 The upper part of this file, and the guard, need nothing but the standard library:
 `python tests/servers.py missing` prints the servers that this machine lacks.
 """
@@ -21,6 +23,7 @@ import os
 import pwd
 import secrets
 import select
+import shlex
 import shutil
 import signal
 import socket
@@ -41,6 +44,8 @@ if TYPE_CHECKING:
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 POLL_SECONDS = 0.02
+# An installation of each kind, which takes ten times as long as its copy.
+TEMPLATES = Path(__file__).resolve().parents[2] / ".cache/tests/servers"
 # Another process can take a port between the moment we find it free and the server's bind.
 PORT_ATTEMPTS = 5
 
@@ -101,8 +106,17 @@ class Server:
         raise NotImplementedError
 
     def _commands(self) -> list[list[str]]:
-        """What the guard runs, one after the other; the last one is the server."""
+        """What the guard runs, one after the other; the last one is the server.
+
+        The first one installs it, into the folder `data`. It says nothing of this server alone.
+        """
         raise NotImplementedError
+
+    def _template(self, install: Sequence[str]) -> Path:
+        """Where a copy of what this command installs is kept, by the version of the program."""
+        program = Path(install[0]).resolve()
+        about = f"{program} {program.stat().st_mtime} {install[1:]}"
+        return TEMPLATES / f"{self.name}-{hashlib.sha256(about.encode()).hexdigest()[:16]}"
 
     def _driver(self) -> str:
         raise NotImplementedError
@@ -146,11 +160,13 @@ class Server:
             start_new_session=True,
         )
         atexit.register(self.stop)
+        commands = self._commands()
         spec = {
             "prefix": f"bridge-{self.name.lower()}-",
             "accounts": self.accounts,
             "files": self._files(),
-            "commands": self._commands(),
+            "commands": commands,
+            "template": str(self._template(commands[0])),
             "signal": int(self.stop_signal),
         }
         assert self._guard.stdin is not None
@@ -349,7 +365,10 @@ class PostgreSQL(Server):
         yield from sorted(versions, key=lambda path: int(path.parent.name), reverse=True)
 
     def _files(self) -> dict[str, str]:
-        return {"password": self._stored_password() + "\n"}
+        return {
+            "first": secrets.token_hex(8),
+            "login.sql": f"ALTER ROLE {self.user} PASSWORD '{self._stored_password()}'\n",
+        }
 
     def _stored_password(self) -> str:
         """What the server keeps of the password, made here: with one round instead of 4096.
@@ -389,12 +408,15 @@ class PostgreSQL(Server):
         }
         data = "{folder}/data"
         init = [self._programs["initdb"], "--pgdata", data, "--no-sync", "--auth=scram-sha-256"]
-        init += [f"--username={self.user}", "--pwfile={folder}/password"]
+        init += [f"--username={self.user}", "--pwfile={folder}/first"]
         init += ["--locale=C", "--encoding=UTF8"]
+        # Alone with its files: nobody could log in yet.
+        single = shlex.join([self._programs["postgres"], "--single", "-D", data, "-F", "postgres"])
+        login = ["sh", "-c", f"{single} < {{folder}}/login.sql"]
         serve = [self._programs["postgres"], "-D", data]
         for name, value in settings.items():
             serve += ["-c", f"{name}={value}"]
-        return [init, serve]
+        return [init, login, serve]
 
     def _driver(self) -> str:
         import sqlalchemy
@@ -579,7 +601,10 @@ def _guard() -> None:
                 os.chown(path, account.pw_uid, account.pw_gid)
         print("folder", folder, flush=True)
         with open(folder / "log", "ab") as log:
-            commands = list(spec["commands"])
+            commands, template = list(spec["commands"]), Path(spec["template"])
+            if template.exists():
+                subprocess.run(["cp", "-a", template, folder / "data"], check=True)
+                del commands[0]
             while commands:
                 arguments = [word.replace("{folder}", str(folder)) for word in commands[0]]
                 process = _run(arguments, folder, account, log.fileno())
@@ -588,6 +613,8 @@ def _guard() -> None:
                 if not _ended_first(process):
                     return
                 if process.returncode == 0 and len(commands) > 1:
+                    if len(commands) == len(spec["commands"]):
+                        _keep(folder / "data", template)
                     del commands[0]
                     continue
                 # The folder stays until our parent has read the log.
@@ -601,6 +628,18 @@ def _guard() -> None:
         if process is not None:
             _end(process, spec["signal"])
         _remove(folder)
+
+
+def _keep(data: Path, template: Path) -> None:
+    """Copies what was installed, whole or not at all."""
+    template.parent.mkdir(parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(dir=template.parent))
+    try:
+        subprocess.run(["cp", "-a", data, work], check=True)
+        with contextlib.suppress(OSError):  # another one was first
+            (work / "data").rename(template)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def _children_of(pid: int) -> list[int]:

@@ -79,6 +79,7 @@ def test_url_survives_sqlalchemy(server: Server) -> None:
     assert (url.password, url.port, url.database) == (server.password, server.port, "name")
 
 
+@pytest.mark.process
 def test_stop_leaves_nothing(another: Server) -> None:
     another.start()
     folder, pid, port = another.folder, another.pid, another.port
@@ -94,6 +95,7 @@ def test_stop_leaves_nothing(another: Server) -> None:
     another.stop()
 
 
+@pytest.mark.process
 def test_server_starts_again(another: Server) -> None:
     another.start()
     another.create_database("once")
@@ -102,10 +104,13 @@ def test_server_starts_again(another: Server) -> None:
     another.create_database("once")
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_nothing_is_left_when_the_tests_are_killed(server: Server, number: signal.Signals) -> None:
     script = (
-        "import sys\nfrom support import servers\n"
+        "import signal, sys\nfrom support import servers\n"
+        # Whatever started the tests may ignore it, as a script does for what is in the background.
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"
         f"s = servers.{type(server).__name__}().start()\n"
         "print(s.pid, s.port, s.folder, flush=True)\n"
         "sys.stdin.read()\n"
@@ -127,18 +132,20 @@ def test_nothing_is_left_when_the_tests_are_killed(server: Server, number: signa
     assert (Path(folder).exists(), alive(int(pid)), listens(int(port))) == (False, False, False)
 
 
+@pytest.mark.process
 def test_a_server_that_cannot_start_says_why(
     another: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands = another._commands
     monkeypatch.setattr(
-        another, "_commands", lambda: [commands()[0], [*commands()[1], "--no-such-setting"]]
+        another, "_commands", lambda: [*commands()[:-1], [*commands()[-1], "--no-such-setting"]]
     )
     with pytest.raises(ServerError, match="no-such-setting"):
         another.start()
     assert (another.folder, another.pid) == (None, 0)
 
 
+@pytest.mark.process
 def test_a_taken_port_is_exchanged(another: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))

@@ -111,6 +111,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
             "new_session": bool(others[5]),
         }
         stdin, stdout, stderr = pipes[0], pipes[3], pipes[5]
+        sys.audit("subprocess.Popen", executable, list(args), cwd, env)
         files = [number if given == -1 else given
                  for number, given in enumerate((stdin, stdout, stderr))]  # fmt: skip
         self.pid = _warm[key].fork(request, files)

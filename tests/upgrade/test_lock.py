@@ -185,6 +185,7 @@ def marked(database: Database) -> int:
 # --- waiting ------------------------------------------------------------------------------
 
 
+@pytest.mark.process
 @pytest.mark.skipif(sa.__version__.startswith("1.4"), reason="long: it runs with SQLAlchemy 2 only")
 def test_of_eight_that_start_together_one_upgrades_and_seven_wait(
     project: Project,
@@ -219,6 +220,7 @@ def test_of_eight_that_start_together_one_upgrades_and_seven_wait(
     assert len(old.rows()["items"]) == 1
 
 
+@pytest.mark.process
 def test_who_waits_in_vain_is_told_for_whom(
     project: Project,
     old: Database,
@@ -266,6 +268,7 @@ def test_a_state_that_another_run_is_just_changing_is_not_refused(
         bridge.dbupdate(lock_timeout=0)
 
 
+@pytest.mark.process
 def test_when_another_run_did_it_meanwhile_nothing_is_left_to_do(
     project: Project, old: Database
 ) -> None:
@@ -279,6 +282,7 @@ def test_when_another_run_did_it_meanwhile_nothing_is_left_to_do(
     assert told.notes == ["Another run has just finished: nothing to do."]
 
 
+@pytest.mark.process
 def test_a_plan_that_became_another_one_is_shown_again(project: Project, old: Database) -> None:
     plans: list[Plan] = []
 
@@ -349,6 +353,7 @@ def test_nobody_runs_while_a_statement_of_a_killed_run_is_still_running(
     assert marked(on_server) == 0
 
 
+@pytest.mark.process
 @ONCE
 def test_on_sqlite_a_killed_run_takes_its_statement_along(
     project: Project,
@@ -378,6 +383,7 @@ def test_on_sqlite_a_killed_run_takes_its_statement_along(
     assert left == {f"{sqlite_database.path.name}{end}" for end in ("", ".bridge-lock")}  # type: ignore[attr-defined]
 
 
+@pytest.mark.process
 def test_on_sqlite_nobody_runs_while_the_process_of_a_killed_run_is_there(
     project: Project, sqlite_database: Database
 ) -> None:
@@ -396,6 +402,7 @@ def test_on_sqlite_nobody_runs_while_the_process_of_a_killed_run_is_there(
     assert not worker.exists()
 
 
+@pytest.mark.process
 def test_the_worker_marks_itself_on_sqlite(project: Project, sqlite_database: Database) -> None:
     at_version_1(sqlite_database)
     worker = lock_file(sqlite_database).with_suffix(".bridge-worker")
@@ -441,6 +448,7 @@ def test_every_session_that_writes_is_marked_as_long_as_the_run_has_it(
 # --- a lock that is lost ------------------------------------------------------------------
 
 
+@pytest.mark.process
 @ONCE
 def test_a_run_that_has_lost_its_lock_stops_before_the_next_step(
     project: Project, old: Database
@@ -552,6 +560,7 @@ def test_a_lock_file_that_cannot_be_opened_is_told(
     )
 
 
+@pytest.mark.process
 @ONCE
 def test_the_journal_says_how_a_run_ended(project: Project, sqlite_database: Database) -> None:
     at_version_1(sqlite_database)

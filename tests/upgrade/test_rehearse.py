@@ -272,6 +272,7 @@ def test_a_revision_that_fails_gives_the_error_of_the_run_and_changes_nothing(
     fails_alike(project, old, RevisionFailedError)
 
 
+@pytest.mark.process
 def test_a_legacy_version_that_fails_does_so_too(
     project: Project, sqlite_database: Database
 ) -> None:
@@ -313,6 +314,7 @@ with app.engine() as engine, copied(engine, app.config, print):
 """
 
 
+@pytest.mark.process
 @ONCE
 def test_what_a_killed_rehearsal_left_is_removed_by_the_next_and_nothing_else(
     project: Project, old: Database
@@ -416,6 +418,7 @@ def test_what_knows_its_own_way_to_a_server_is_stopped(
     assert f"the database {database.engine().url.database}" in stopped(project, database)
 
 
+@pytest.mark.process
 @ONCE
 def test_a_legacy_script_that_knows_its_own_way_is_stopped(
     project: Project, legacy: Database
@@ -459,6 +462,7 @@ WAYS = {
 }
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("legacy", [True, False])
 def test_a_sqlite_file_is_not_reached_by_other_ways(

@@ -210,6 +210,7 @@ def bridge(scripts: Path, database: Database) -> Bridge:
     )
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("env", [OUR_ENV, CLASSIC_ENV], ids=["ours", "its own engine"])
 def test_a_revision_that_stops_again_and_again_ends_as_one_that_does_not(
     scripts: Path, make_database: MakeDatabase, tmp_path: Path, env: str
@@ -264,6 +265,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_schema_that_has_changed_since_is_told(
     scripts: Path, make_database: MakeDatabase, change: str
@@ -292,6 +294,7 @@ def test_a_schema_that_has_changed_since_is_told(
     assert database.contents()[0] == before
 
 
+@pytest.mark.server
 def test_the_administrator_may_say_where_it_stands(
     scripts: Path, make_database: MakeDatabase
 ) -> None:
@@ -310,6 +313,7 @@ def test_the_administrator_may_say_where_it_stands(
     }
 
 
+@pytest.mark.server
 def test_a_script_that_does_something_else_now_is_told(
     scripts: Path, make_database: MakeDatabase
 ) -> None:
@@ -325,6 +329,7 @@ def test_a_script_that_does_something_else_now_is_told(
     assert database.rows()["first"] in ([(1,)], [("1",)])
 
 
+@pytest.mark.server
 def test_a_script_that_does_less_now_is_told(scripts: Path, make_database: MakeDatabase) -> None:
     database = make_database("mariadb")
     path = half(scripts, database)
@@ -341,6 +346,7 @@ BLIND = {
 }
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("what", BLIND)
 def test_what_cannot_be_written_down_is_told(
     scripts: Path, make_database: MakeDatabase, what: str
@@ -364,6 +370,7 @@ def test_what_cannot_be_written_down_is_told(
         bridge(scripts, database).dbupdate()
 
 
+@pytest.mark.server
 def test_rows_of_an_engine_without_transactions_are_not_taken_for_granted(
     scripts: Path, make_database: MakeDatabase
 ) -> None:
@@ -388,6 +395,7 @@ def test_where_nothing_was_cut_short_there_is_nothing_to_go_on_with(
     assert database.rows() == {}
 
 
+@pytest.mark.server
 def test_a_module_that_was_removed_by_halves_is_not_upgraded(
     scripts: Path, make_database: MakeDatabase
 ) -> None:

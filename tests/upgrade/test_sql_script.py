@@ -189,6 +189,7 @@ def unread(bridge: Bridge, start: str) -> str:
     return bridge.sql(starts=[start]).replace("run: mysql ", "run: mariadb ")
 
 
+@pytest.mark.process
 def test_a_script_leaves_what_a_run_leaves(
     database: Database,
     make_database: Callable[[str], Database],
@@ -238,6 +239,7 @@ def test_a_script_goes_on_from_revisions_of_several_branches(sample: Project) ->
     ]
 
 
+@pytest.mark.process
 @pytest.mark.parametrize("stranger", ["app=2", "one"])
 def test_a_script_stops_in_a_database_that_is_somewhere_else(
     stranger: str, database: Database, project: LegacyProject, tmp_path: Path
@@ -256,6 +258,7 @@ def test_a_script_stops_in_a_database_that_is_somewhere_else(
     assert database.contents() == before
 
 
+@pytest.mark.process
 def test_a_script_stops_at_its_first_error(
     database: Database, project: LegacyProject, tmp_path: Path
 ) -> None:
@@ -333,6 +336,7 @@ COMMIT;
     )
 
 
+@pytest.mark.process
 def test_an_empty_database_gets_all_of_alembic_s_branches(
     database: Database, project: LegacyProject, tmp_path: Path
 ) -> None:
@@ -358,6 +362,7 @@ def lay(connection):
 """
 
 
+@pytest.mark.process
 def test_models_are_in_the_script_and_default_rows_are_left_to_the_next_run(
     database: Database, project: LegacyProject, tmp_path: Path
 ) -> None:
@@ -611,6 +616,7 @@ def test_options_that_do_not_go_together_are_refused(
     assert said in result.stderr
 
 
+@pytest.mark.server
 def test_a_step_that_was_cut_short_is_no_beginning_of_a_script(
     make_database: Callable[[str], Database], project: LegacyProject
 ) -> None:

@@ -13,7 +13,6 @@ import os
 import socket
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
-from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
@@ -24,6 +23,7 @@ from bridge.database.journal.statements.names import STEP
 from bridge.database.servers import server_named
 from bridge.model.journal import JournalEntry
 from bridge.model.names import JOURNAL_TABLE
+from bridge.model.version import VERSION
 
 if TYPE_CHECKING:
     from bridge.database.journal.statements.recorder import Recorder
@@ -73,7 +73,7 @@ class Journal:
     """
 
     def __init__(self, run: str) -> None:
-        self.common: dict[str, str] = {"run": run, "bridge_version": version("bridge")}
+        self.common: dict[str, str] = {"run": run, "bridge_version": VERSION}
         """What every row of this run has in it."""
         self.step: str | None = None
         """The step that is at work, None outside a run's steps."""

@@ -488,6 +488,7 @@ def test_a_dump_and_its_restore_leave_the_document_as_it_is(
     assert read(restored) == read(database)
 
 
+@pytest.mark.server
 def test_other_schemas_are_not_read(make_database: Make) -> None:
     database = make_database("postgresql")
     database.execute(

@@ -296,6 +296,7 @@ def test_only_what_is_missing_is_made_and_only_where_it_is_asked_for(database: D
     assert fill(database, rows=2).made["people"] == 0
 
 
+@pytest.mark.server
 def test_a_sequence_knows_the_numbers_that_are_given_out(make_database: MakeDatabase) -> None:
     database = make_database("postgresql")
     tables(database)
@@ -343,6 +344,7 @@ def test_a_table_that_no_row_fits_is_told_with_the_reason_and_the_others_are_fil
     assert all(seeded.made[name] == 4 for name in metadata.tables if name != "log")
 
 
+@pytest.mark.server
 def test_a_ring_that_cannot_be_entered_is_told(make_database: MakeDatabase) -> None:
     database = make_database("postgresql")
     # The database alone gives the number, so that no row can name its own.
@@ -438,6 +440,7 @@ def test_plain_rows_have_neither_null_nor_edges(sqlite_database: Database) -> No
     assert all(value.replace(" ", "").isalnum() for value in found["a"])
 
 
+@pytest.mark.server
 def test_letters_that_a_column_cannot_hold_are_not_tried(make_database: MakeDatabase) -> None:
     database = make_database("mariadb")
     sets = ("latin1", "utf8mb3", "utf8mb4")

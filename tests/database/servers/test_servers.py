@@ -66,6 +66,7 @@ def test_each_kind_says_what_it_is() -> None:
     assert (family("mariadb"), family("oracle")) == ("mysql", "oracle")
 
 
+@pytest.mark.server
 def test_an_engine_that_has_connected_says_what_its_url_does_not(
     make_database: Callable[[str], Database],
 ) -> None:

@@ -71,6 +71,7 @@ def test_a_time_with_its_zone_keeps_it() -> None:
     )
 
 
+@pytest.mark.process
 def test_the_clock_stands_still_and_its_times_are_real_ones() -> None:
     code = f"""
         import importlib.util, json, pickle, sys
