@@ -27,7 +27,6 @@ from bridge.model.repository import Repository
 from bridge.model.state import Facts
 from bridge.output.redaction import redacted
 from bridge.revisions.graph_cache import GraphCache, look
-from bridge.revisions.hooks import load_models
 from bridge.revisions.modules import find_modules
 
 if TYPE_CHECKING:
@@ -324,7 +323,9 @@ class Project:
         :param modules: load the models of every module that is on, too.
         :raises HookError: the models cannot be loaded.
         """
+        # Alembic, 0.1 s, and what loads models: most commands do without.
         from bridge.revisions.commands import Commands
+        from bridge.revisions.hooks import load_models
 
         with redacted(self.scrub):
             models = load_models(self.config, modules=modules)

@@ -35,6 +35,7 @@ NEEDLESS = (
     "bridge.model.diagram",
     "bridge.model.freeze",
     "bridge.output.check_text",
+    "bridge.revisions.hooks",
     "bridge.revisions.scripts",
     "bridge.snapshots",
     "bridge.upgrade.execute",
