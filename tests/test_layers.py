@@ -1,22 +1,19 @@
-"""`make lint` notices an import that goes against the layers."""
+"""Imports: `make lint` finds those against the layers, and two more rules that it does not know."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from support.projects import TOP
 
-pytestmark = [
-    pytest.mark.process,
-    pytest.mark.skipif(
-        importlib.util.find_spec("importlinter") is None, reason="import-linter is not installed"
-    ),
-]
+PACKAGE = TOP / "bridge"
 
 
 @pytest.fixture
@@ -33,6 +30,10 @@ def lint(folder: Path) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+@pytest.mark.process
+@pytest.mark.skipif(
+    importlib.util.find_spec("importlinter") is None, reason="import-linter is not installed"
+)
 @pytest.mark.parametrize(
     ("module", "line", "contract", "chain"),
     [
@@ -66,3 +67,33 @@ def test_an_import_that_is_not_allowed_is_found(
     assert status == 1
     assert contract in said
     assert chain in said
+
+
+def imports(path: Path) -> Iterator[str]:
+    """The packages from which a file imports, anywhere in it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            yield (node.module or "").partition(".")[0]
+
+
+def test_the_worker_alone_imports_sqlalchemy_migrate() -> None:
+    found = {path for path in PACKAGE.rglob("*.py") if "migrate" in imports(path)}
+    assert found
+    assert {path.parent for path in found} == {PACKAGE / "legacy/worker"}
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "model/checks.py", "model/diagram.py", "model/difference.py", "model/graph.py",
+        "model/state.py", "model/steps.py", "legacy/sequence.py", "upgrade/classify.py",
+        "upgrade/planner.py", "upgrade/refusals.py",
+    ],
+)  # fmt: skip
+def test_deciding_knows_no_database_and_no_files(module: str) -> None:
+    assert set(imports(PACKAGE / module)) <= {
+        "__future__", "bridge", "collections", "dataclasses", "datetime", "fnmatch", "itertools",
+        "typing",
+    }  # fmt: skip

@@ -76,7 +76,8 @@ class GraphCache:
 
     def _prune(self) -> None:
         """Remove all files but those that were written last."""
-        files = [(entry.stat().st_mtime_ns, entry.path) for entry in os.scandir(self._file.parent)]
+        with os.scandir(self._file.parent) as entries:  # another process may remove some meanwhile
+            files = [(entry.stat().st_mtime_ns, entry.path) for entry in entries]
         for _time, path in sorted(files, reverse=True)[KEPT:]:
             os.unlink(path)
 

@@ -12,6 +12,8 @@ import bridge.check.workflow  # noqa: F401
 
 pytest_plugins = ["pytester"]
 
+pytestmark = ONCE
+
 
 @pytest.fixture
 def app(pytester: pytest.Pytester) -> Project:
@@ -56,7 +58,6 @@ def test_nothing_is_collected_without_the_option(run: pytest.Pytester) -> None:
 
 
 @pytest.mark.process
-@ONCE
 @pytest.mark.parametrize("processes", [(), ("-n", "2")], ids=["in one", "in two"])
 def test_every_proof_is_a_test_beside_the_app_s_own(
     processes: tuple[str, ...], run: pytest.Pytester

@@ -793,6 +793,7 @@ def forms(secret: str) -> set[str]:
     return {secret, quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1]}
 
 
+@pytest.mark.server
 @pytest.mark.parametrize("secret", SECRETS)
 @pytest.mark.parametrize("dialect", ["postgresql", "mariadb"])
 def test_a_wrong_password_is_told_without_it(

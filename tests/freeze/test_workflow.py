@@ -7,7 +7,7 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -167,7 +167,7 @@ def test_a_version_is_replayed_if_that_is_the_same(
 
 
 @LEGACY_SIDE
-def test_freezing_again_finds_the_same_and_other_scripts_something_else(
+def test_freezing_again_finds_the_same(
     project: LegacyProject, database: Database, freeze: Callable[..., Any]
 ) -> None:
     chance = 'import uuid\nmigrate_engine.execute(text("INSERT INTO notes (text) VALUES (:x)"), x='
@@ -176,27 +176,60 @@ def test_freezing_again_finds_the_same_and_other_scripts_something_else(
     freeze(project)
     before = {path: path.read_bytes() for path in folder.rglob("frozen/*")}
     assert before
-    freeze(project)
     freeze(project, check=True)
+    assert {path: path.read_bytes() for path in folder.rglob("frozen/*")} == before
+
+
+@LEGACY_SIDE
+def test_freezing_other_scripts_finds_something_else(
+    project: LegacyProject, sqlite_database: Database
+) -> None:
+    folder = project.repository({"001_a": CREATE_NOTES, "002_b": add_note("two")})
+    bridge = project.bridge(sqlite_database)
+    bridge.freeze()
+    before = {path: path.read_bytes() for path in folder.rglob("frozen/*")}
+    bridge.freeze()
     assert {path: path.read_bytes() for path in folder.rglob("frozen/*")} == before
 
     script = folder / "versions/002_b.py"
     script.write_text(script.read_text(encoding="utf-8").replace("two", "deux"), encoding="utf-8")
+    bridge = project.bridge(sqlite_database)
     with pytest.raises(SealBrokenError, match=r"versions/002_b\.py was changed"):
-        freeze(project)
-    freeze(project, update=["app"])
-    sealed = history_of(project).on(database.dialect)
+        bridge.freeze()
+    bridge.freeze(update=["app"])
+    sealed = history_of(project).on("sqlite")
     assert sealed is not None
     assert "deux" in sealed.versions[2].statements[0]
+
+
+ONE = {"001_a": CREATE_NOTES}
+
+
+class Sealed(NamedTuple):
+    """A history that several tests begin with: its folder `frozen`, and how it was made."""
+
+    folder: Path
+    result: Any
+
+
+def seal(root: Path, scripts: dict[str, str]) -> Sealed:
+    project = LegacyProject(root)
+    folder = project.repository(scripts)
+    return Sealed(folder / "frozen", project.bridge("sqlite://").freeze())
+
+
+@pytest.fixture(scope="module")
+def sealed_one(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
+    return seal(tmp_path_factory.mktemp("one"), ONE)
 
 
 @pytest.mark.process
 @pytest.mark.parametrize("harm", ["001_a.py", "../frozen/sqlite.sql"])
 def test_nothing_is_written_when_a_seal_is_broken(
-    project: LegacyProject, sqlite_database: Database, harm: str
+    project: LegacyProject, sealed_one: Sealed, sqlite_database: Database, harm: str
 ) -> None:
-    folder = project.repository({"001_a": CREATE_NOTES})
-    project.bridge(sqlite_database).freeze()
+    folder = project.repository(ONE)
+    shutil.copytree(sealed_one.folder, folder / "frozen")
     project.install(sqlite_database)
     path = folder / "versions" / harm
     path.write_bytes(path.read_bytes().replace(b"notes", b"n0tes"))
@@ -259,18 +292,14 @@ THREE = {"001_a": CREATE_NOTES, "002_b": READING, "003_c": add_note("three")}
 
 
 @pytest.fixture(scope="module")
-def frozen_three(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What is sealed of the three versions, once for all tests that begin with it."""
-    project = LegacyProject(tmp_path_factory.mktemp("three"))
-    folder = project.repository(THREE)
-    project.bridge("sqlite://").freeze()
-    return folder / "frozen"
+def sealed_three(tmp_path_factory: pytest.TempPathFactory) -> Sealed:
+    return seal(tmp_path_factory.mktemp("three"), THREE)
 
 
 @pytest.fixture
-def three(project: LegacyProject, frozen_three: Path, sqlite_database: Database) -> LegacyProject:
+def three(project: LegacyProject, sealed_three: Sealed, sqlite_database: Database) -> LegacyProject:
     """Three frozen versions, the second of which reads rows; the database is before the first."""
-    shutil.copytree(frozen_three, project.repository(THREE) / "frozen")
+    shutil.copytree(sealed_three.folder, project.repository(THREE) / "frozen")
     project.install(sqlite_database)
     return project
 
@@ -339,19 +368,6 @@ def test_an_index_of_ones_own_does_not_stop_a_stamp(
     assert sorted(d.name for d in found.differences) == ["notes index ix_mine", "table mine"]
 
 
-@pytest.mark.process
-def test_no_legacy_runtime_is_started_for_what_is_replayed(
-    project: LegacyProject, database: Database, freeze: Callable[..., Any],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:  # fmt: skip
-    project.repository({"001_a": CREATE_NOTES, "002_b": add_note("two")})
-    freeze(project)
-    monkeypatch.setattr("bridge.legacy.runner.LegacyClient", None)
-    monkeypatch.setattr("bridge.legacy.runner.ready_runtime", None)
-    project.update(database)
-    assert notes(database) == ["two"]
-
-
 # What a version sets, and what the next one sees of it if nothing of it has stayed.
 SETTINGS = {
     "sqlite": ("PRAGMA recursive_triggers = ON", "SELECT * FROM pragma_recursive_triggers", "0"),
@@ -362,20 +378,24 @@ SETTINGS = {
 
 
 @pytest.mark.process
-def test_what_a_version_sets_ends_with_it(
-    project: LegacyProject, database: Database, freeze: Callable[..., Any]
-) -> None:
+def test_a_replay_starts_no_legacy_runtime_and_what_a_version_sets_ends_with_it(
+    project: LegacyProject, database: Database, freeze: Callable[..., Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
     setting, seen, before = SETTINGS[database.dialect]
     run = "migrate_engine.execute({!r})"
     scripts = {
         "001_a": CREATE_NOTES,
         "002_b": run.format(setting),
         "003_c": run.format(f"INSERT INTO notes (text) {seen}"),
+        "004_d": add_note("four"),
     }
     project.repository(scripts)
     assert {method for method, _why in freeze(project).values()} == {"replay"}
+    monkeypatch.setattr("bridge.legacy.runner.LegacyClient", None)
+    monkeypatch.setattr("bridge.legacy.runner.ready_runtime", None)
     project.update(database)
-    assert notes(database) == [before]
+    assert notes(database) == [before, "four"]
 
 
 @pytest.mark.server
@@ -549,11 +569,10 @@ def test_a_database_of_another_schema_is_not_adopted(
 
 
 @pytest.mark.process
-def test_json_of_a_freeze(project: LegacyProject, sqlite_database: Database) -> None:
+def test_json_of_a_freeze(sealed_one: Sealed) -> None:
     from bridge.output.documents import freeze_document
 
-    project.repository({"001_a": CREATE_NOTES})
-    document = freeze_document(project.bridge(sqlite_database).freeze())
+    document = freeze_document(sealed_one.result)
     (recording,), (sealed,) = document["recordings"], document["sealed"]
     assert sealed == {"repository": "app", "outcome": "new", "changes": []}
     assert recording["database"] == "sqlite"

@@ -264,6 +264,8 @@ def test_pip_makes_it_from_a_folder_of_wheels_without_a_network(
     for name in ("PIP_USER", "PYTHONOPTIMIZE"):
         monkeypatch.setenv(name, "1")
     monkeypatch.setenv("PIP_TARGET", str(tmp_path / "elsewhere"))
+    # Half of pip's time is the bytecode of what nobody runs again.
+    monkeypatch.setenv("PIP_NO_COMPILE", "1")
     config = configured(tmp_path, EXTRA)
     progress = Notes()
     said = progress.notes
