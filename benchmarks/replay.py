@@ -28,6 +28,8 @@ from rich.table import Table
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
 
+from typing import TYPE_CHECKING
+
 from real.frozen import freeze  # noqa: E402
 from real.histories import HISTORIES, Project, fetch  # noqa: E402
 from support.databases import Database, MariaDBDatabase, PostgreSQLDatabase, SQLiteDatabase  # noqa: E402
@@ -35,9 +37,11 @@ from support.projects import write_versions  # noqa: E402
 from support.servers import MariaDB, PostgreSQL, Server  # noqa: E402
 
 from bridge.database.rendering import with_end  # noqa: E402
-from bridge.model.frozen import Recording  # noqa: E402
 from bridge.model.names import family  # noqa: E402
 from bridge.model.steps import RunLegacy  # noqa: E402
+
+if TYPE_CHECKING:
+    from bridge.model.frozen import Recording
 
 WAYS = ("migrate", "replay", "call", "client")
 # Of sqlalchemy-migrate's seconds to bridge's, and of bridge's to the client's.

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
-
-from sqlalchemy.engine import Engine
 
 from bridge.model.names import CORE
 from bridge.project import Database, Project
@@ -16,7 +13,9 @@ from bridge.upgrade import status as statuses
 from bridge.upgrade.run import LOCK_SECONDS, RunOptions, dbupdate, plan_upgrade
 
 if TYPE_CHECKING:
-    from sqlalchemy.engine import URL
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import URL, Engine
     from typing_extensions import Unpack
 
     from bridge.legacy.methods import Methods

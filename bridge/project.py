@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -17,19 +16,21 @@ from bridge.database.url import environment_url, parse_url, relative_to
 from bridge.legacy.frozen.files import Frozen, read_frozen
 from bridge.legacy.repository import read_repository, version_table_of
 from bridge.model.app_tables import app_tables
-from bridge.model.config import Config, ModuleConfig
 from bridge.model.config_file import load, parse
 from bridge.model.errors import BridgeError, ConfigError, DatabaseError
-from bridge.model.graph import Graph
 from bridge.model.names import CORE
 from bridge.model.remedy import Remedy
-from bridge.model.repository import Repository
 from bridge.model.state import Facts
 from bridge.output.redaction import redacted
 from bridge.revisions.graph_cache import GraphCache, look
 from bridge.revisions.modules import find_modules
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from bridge.model.config import Config, ModuleConfig
+    from bridge.model.graph import Graph
+    from bridge.model.repository import Repository
     from bridge.revisions.commands import Commands
     from bridge.revisions.scripts import Revisions
 

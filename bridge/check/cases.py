@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.database.servers import family
 from bridge.legacy.sequence import every_version
-from bridge.model.checks import Kind
 from bridge.model.names import CORE
-from bridge.project import Project
 from bridge.snapshots.files import list_snapshots
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.model.checks import Kind
+    from bridge.project import Project
 
 Versions = Mapping[str, int]
 """Of each legacy repository the version that it is at."""

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from bridge.check.counts import Loss
-from bridge.database.schema import Schema
 from bridge.model.checks import Finding
-from bridge.model.difference import Difference
-from bridge.model.errors import BridgeError
-from bridge.model.remedy import Remedies, Remedy
-from bridge.model.steps import Step
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from bridge.check.counts import Loss
+    from bridge.database.schema import Schema
+    from bridge.model.difference import Difference
+    from bridge.model.errors import BridgeError
+    from bridge.model.remedy import Remedies, Remedy
+    from bridge.model.steps import Step
 
 
 def failed(what: str, error: BridgeError) -> Finding:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.check.counts import Counts, count
 from bridge.check.findings import dangling, differing, failed, lost
@@ -12,16 +10,22 @@ from bridge.check.rows import Filling, Rows
 from bridge.check.run import run, schema_of
 from bridge.database.engine import connect
 from bridge.database.integrity import rows_that_point_nowhere
-from bridge.database.schema import Schema
 from bridge.database.schema.compare import compare
-from bridge.database.scratch import Scratch
 from bridge.model.checks import Finding
 from bridge.model.errors import BridgeError, NotConfirmedError
 from bridge.model.progress import Progress
 from bridge.model.steps import Plan, RunLegacy, Step, Upgrade
-from bridge.project import Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.run import RunOptions, dbupdate, plan_upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.schema import Schema
+    from bridge.database.scratch import Scratch
+    from bridge.project import Project
 
 
 class Heads:

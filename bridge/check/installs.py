@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from types import TracebackType
-
-from sqlalchemy.engine import URL, Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.scratch import Scratch, scratch
 from bridge.database.url import parse_url
 from bridge.model.errors import ConfigError
 from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
-from bridge.project import Project
 from bridge.snapshots.generate import Filling, Generator, with_required
 from bridge.upgrade.run import RunOptions, dbupdate
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from sqlalchemy.engine import URL, Engine
+
+    from bridge.project import Project
 
 Start = str | Sequence[str] | None
 """Where an install stands: legacy versions as ``core=7``, a saved database's name, None for new."""

@@ -8,27 +8,31 @@ run, over its rows too. Any other one is copied and run to the heads by itself.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import pairwise
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.check.cases import Versions, start_name
 from bridge.check.findings import differing, failed, lost
-from bridge.check.heads import Heads
 from bridge.check.rows import Filling, Rows
-from bridge.database.schema import Schema
-from bridge.database.scratch import Scratch
 from bridge.legacy.scratch_upgrade import ScratchStart, ScratchUpgrade
 from bridge.model.checks import Finding
 from bridge.model.errors import BridgeError
-from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
-from bridge.model.steps import RunLegacy, Step
-from bridge.project import Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.run import plan_upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from bridge.check.heads import Heads
+    from bridge.database.schema import Schema
+    from bridge.database.scratch import Scratch
+    from bridge.model.progress import Progress
+    from bridge.model.steps import RunLegacy, Step
+    from bridge.project import Project
 
 
 @dataclass

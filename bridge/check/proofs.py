@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bridge.check.findings import failed
 from bridge.model.checks import Finding, Kind, Proof, is_accepted
 from bridge.model.errors import BridgeError
-from bridge.model.progress import Progress
-from bridge.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bridge.model.progress import Progress
+    from bridge.project import Project
 
 
 class Proofs:

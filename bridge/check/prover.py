@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.check.cases import Versions, base_name, stamps, start_name
 from bridge.check.findings import dangling, differing, unproved
@@ -14,15 +11,22 @@ from bridge.check.paths import PathResult, PathRunner
 from bridge.check.proofs import Proofs
 from bridge.check.revision_proofs import RevisionProofs
 from bridge.check.run import run, schema_of
-from bridge.database.schema import Schema
 from bridge.database.schema.compare import compare, restrict_to
-from bridge.database.scratch import Scratch
 from bridge.model.checks import Finding
-from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
-from bridge.project import Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.run import plan_upgrade
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.schema import Schema
+    from bridge.database.scratch import Scratch
+    from bridge.model.progress import Progress
+    from bridge.project import Project
 
 
 class Prover:

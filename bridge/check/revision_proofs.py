@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from dataclasses import replace
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.check.cases import components
 from bridge.check.findings import dangling, differing, failed
-from bridge.check.proofs import Proofs
 from bridge.check.run import run, schema_of
-from bridge.database.schema import Schema
 from bridge.database.schema.compare import compare
-from bridge.database.scratch import Scratch
 from bridge.model.checks import Finding
 from bridge.model.errors import BridgeError
 from bridge.model.names import CORE
 from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
 from bridge.model.steps import Downgrade, Plan, Step, Upgrade
-from bridge.project import Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.verify import recorded_schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.check.proofs import Proofs
+    from bridge.database.schema import Schema
+    from bridge.database.scratch import Scratch
+    from bridge.project import Project
 
 Revision = Upgrade | Downgrade
 """A step of one revision."""

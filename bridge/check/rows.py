@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING, Literal
 
 from bridge.check.counts import Counts, Loss, count, losses
 from bridge.check.run import schema_of
 from bridge.database.engine import connect
-from bridge.database.schema import Schema
 from bridge.database.seeding.fill import seed
-from bridge.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.schema import Schema
+    from bridge.project import Project
 
 ROWS = 3
 """How many rows a new table gets; one more each time that a version changes it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.engine import connect
 from bridge.database.guard import OutsideError
@@ -10,11 +10,15 @@ from bridge.database.schema import Schema, only, read_schema
 from bridge.database.scratch import guard_for
 from bridge.model.errors import RehearsalError
 from bridge.model.progress import Progress
-from bridge.model.steps import Plan
-from bridge.project import Project
 from bridge.upgrade.execute.context import ExecuteOptions
 from bridge.upgrade.execute.executor import Executor
 from bridge.upgrade.lock import locked
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from bridge.model.steps import Plan
+    from bridge.project import Project
 
 
 def run(project: Project, engine: Engine, plan: Plan, progress: Progress | None = None) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from importlib.metadata import version
 from multiprocessing import get_context
-
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING
 
 from bridge.check.cases import components, snapshots, starts
 from bridge.check.prover import Prover
@@ -26,10 +24,16 @@ from bridge.model.errors import SealBrokenError
 from bridge.model.names import CORE
 from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
-from bridge.project import Project
 from bridge.revisions.recorded_schemas import Heads, Schema, path_of, written
 from bridge.upgrade.status import drawing
 from bridge.upgrade.verify import recorded_schemas
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import URL
+
+    from bridge.project import Project
 
 
 @dataclass(frozen=True)

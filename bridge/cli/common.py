@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import functools
 import sys
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -19,6 +18,8 @@ from bridge.output.console import Output
 from bridge.output.text import print_plan
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bridge.model.steps import Plan
 
 

@@ -6,16 +6,19 @@ import contextlib
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from bridge.cli.groups import INTERRUPTED
 from bridge.model.errors import BridgeError
 from bridge.model.remedy import Remedies, Remedy
-from bridge.output.console import Output
 from bridge.output.redaction import redacted_streams
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.output.console import Output
 
 
 class InternalError(BridgeError):

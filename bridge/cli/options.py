@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import click
 
 from bridge.database.url import SCRATCH_VARIABLE
-from bridge.legacy.methods import Methods
 from bridge.upgrade.run import LOCK_SECONDS
+
+if TYPE_CHECKING:
+    from bridge.legacy.methods import Methods
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

@@ -13,8 +13,8 @@ import shutil
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.dump import dumper_of
@@ -23,10 +23,14 @@ from bridge.database.engine import connect, unreadable
 from bridge.database.secrets import shown
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
-from bridge.model.config import Config
 from bridge.model.errors import BackupError, BridgeError
 from bridge.model.remedy import WITHOUT_BACKUP, Remedy
 from bridge.model.results import Backup, size_words
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from bridge.model.config import Config
 
 ENDING = "bridge-backup"
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
 
 from bridge.database.servers import server_named
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 # These work only below asyncio, which migrations do not use.
 _ASYNC = ("aiomysql", "aiosqlite", "asyncmy", "asyncpg")

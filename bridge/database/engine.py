@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
 from sqlalchemy import event
-from sqlalchemy.engine import URL, Connection, Engine
 from sqlalchemy.exc import NoSuchModuleError, SQLAlchemyError
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -17,6 +15,11 @@ from bridge.database.secrets import scrub, shown
 from bridge.database.servers import server_of
 from bridge.database.url import URL_VARIABLE, sqlite_file
 from bridge.model.errors import DatabaseError, DriverMissingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from sqlalchemy.engine import URL, Connection, Engine
 
 # What to install for a driver that the URL names.
 _PACKAGES = {

@@ -18,8 +18,7 @@ import re
 import sys
 import threading
 import weakref
-from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from sqlalchemy import event
@@ -27,6 +26,9 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
 
 from .sql.tokens import masked
+
+if TYPE_CHECKING:
+    from types import TracebackType
 
 SIGN = "a rehearsal may use its copy only"
 """Stands in every refusal, to tell it from other errors after it has been through other hands."""

@@ -9,14 +9,12 @@ import contextlib
 import hashlib
 import shutil
 import threading
-from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from sqlalchemy import event
-from sqlalchemy.engine import Engine
 from sqlalchemy.exc import DisconnectionError, SQLAlchemyError
 from sqlalchemy.pool import Pool
 
@@ -25,6 +23,11 @@ from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
 from bridge.model.errors import BridgeError, DatabaseRefusedError, LockLostError
 from bridge.model.remedy import Remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.engine import Engine
 
 LOCK_SUFFIX = ".bridge-lock"
 """The end of the lock file's name, beside a SQLite file. It stays: to remove it would be a race."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
 from sqlalchemy.sql import visitors
 
 from bridge.database.servers import server_named
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 
 def with_end(statement: str, dialect: str) -> str:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import connect, unreadable
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection, Engine
 
 COUNTED_BYTES = 2 << 30
 """How much of a server's tables is read to count their rows.

@@ -10,9 +10,8 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import URL, Connection, Engine
@@ -24,6 +23,9 @@ from bridge.database.guard import Guard
 from bridge.database.secrets import shown
 from bridge.database.servers import server_of
 from bridge.model.errors import BackupError, DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 PREFIX = "bridge_scratch_"
 """The begin of the name of a database on a server; 16 hexadecimal digits follow."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # What the arguments in a URL's query are called that are nobody else's business.
 _SECRET_KEY = re.compile(r"passw|passphrase|pwd|secret|token", re.IGNORECASE)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
@@ -11,6 +11,9 @@ from sqlalchemy.exc import ArgumentError
 from bridge.database.drivers import with_installed_driver
 from bridge.database.servers import server_of
 from bridge.model.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 URL_VARIABLE = "BRIDGE_DATABASE_URL"
 

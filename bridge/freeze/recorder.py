@@ -9,19 +9,15 @@ database ends as the second.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import cause, connect
 from bridge.database.schema import only, read_schema
 from bridge.database.schema.compare import compare
-from bridge.database.scratch import Scratch
 from bridge.database.secrets import scrub
 from bridge.database.seeding.fill import seed
 from bridge.freeze.replayable import why_not
@@ -37,11 +33,19 @@ from bridge.legacy.version_table import put_under_control
 from bridge.model.errors import LegacyError
 from bridge.model.freeze import Recorded, Recording
 from bridge.model.frozen import FrozenVersion, Schema, schema_changes
-from bridge.model.progress import Progress
-from bridge.model.repository import Repository
 from bridge.model.state import LegacyState
-from bridge.model.steps import RunLegacy
-from bridge.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.scratch import Scratch
+    from bridge.model.progress import Progress
+    from bridge.model.repository import Repository
+    from bridge.model.steps import RunLegacy
+    from bridge.project import Project
 
 ROWS = 3
 """How many rows each table has at least where there are to be some."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.sql.statements import read
 from bridge.database.sql.tokens import masked
-from bridge.legacy.client import Ran
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bridge.legacy.client import Ran
 
 _CATALOGS = ("sqlite_master", "sqlite_schema", "information_schema", "pg_", "pragma_")
 """How the names of what tells about the schema begin."""

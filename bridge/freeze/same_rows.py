@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
 from datetime import date, datetime, timedelta, timezone
 from hashlib import sha256
-from typing import Any
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.engine import connect
 from bridge.database.servers import server_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy.engine import Engine
 
 # When the clock stands still: with parts of a second that tell them from what a script knows.
 EMPTY, FILLED = 981173106.789012, 1223456789.654321

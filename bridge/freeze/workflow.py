@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
-
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.dump.files import kind_of
 from bridge.database.scratch import scratch
@@ -30,9 +26,16 @@ from bridge.model.errors import ConfigError, FreezeError, SealBrokenError
 from bridge.model.freeze import Freeze, Recording, Sealed
 from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
-from bridge.model.repository import Repository
 from bridge.output.redaction import redacted
-from bridge.project import Project
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import URL
+
+    from bridge.model.repository import Repository
+    from bridge.project import Project
 
 
 def check_seals(histories: Mapping[str, Frozen]) -> tuple[Sealed, ...]:

@@ -9,28 +9,31 @@ import os
 import signal
 import subprocess
 import tempfile
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from sqlalchemy.engine import URL
-
-from bridge.database.guard import Guard
 from bridge.database.journal.statements.records import CannotResume
 from bridge.database.secrets import scrub
 from bridge.database.servers import server_of
 from bridge.database.url import SECRET_VARIABLES
 from bridge.legacy.failures import Remains, problem_lines, state_after_failure
-from bridge.legacy.observer import VersionObserver
 from bridge.legacy.urls import worker_urls
-from bridge.model.config import Config
 from bridge.model.errors import UNCHANGED, LegacyError, LegacyPreflightError, LegacyWorkerError
 from bridge.model.names import JOURNAL_TABLE
 from bridge.model.remedy import FIX_AND_RUN, Remedy
-from bridge.model.state import LegacyState
 from bridge.model.steps import RunLegacy, name_in_journal
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from types import TracebackType
+
+    from sqlalchemy.engine import URL
+
+    from bridge.database.guard import Guard
+    from bridge.legacy.observer import VersionObserver
+    from bridge.model.config import Config
+    from bridge.model.state import LegacyState
 
 log = logging.getLogger("bridge.legacy")
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.engine import URL
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import cause
 from bridge.database.error_text import said
 from bridge.database.secrets import scrub
-from bridge.model.steps import RunLegacy
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import URL
+
+    from bridge.model.steps import RunLegacy
 
 SAME_PROBLEMS = 20
 """How many scripts with one and the same problem a message names."""

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from bridge.database.servers import server_named
-from bridge.legacy.frozen.files import Frozen
 from bridge.legacy.repository import VERSION, decode
 from bridge.model.errors import NotReplayableError
 from bridge.model.remedy import Remedy
-from bridge.model.repository import Repository
-from bridge.model.state import State
 from bridge.model.steps import Plan, RunLegacy, Stamp, Step, VerifySchema
 
 if TYPE_CHECKING:
+    from collections.abc import Container, Iterable, Iterator, Mapping
+    from pathlib import Path
+
+    from bridge.legacy.frozen.files import Frozen
     from bridge.model.difference import Difference
+    from bridge.model.repository import Repository
+    from bridge.model.state import State
 
 # The comments and strings of a Python file, which may be SQL.
 _PIECE = re.compile(

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Engine
 
 from bridge.database.engine import connect
 from bridge.database.foreign_keys import foreign_keys_off
-from bridge.database.row_counts import AppTables
-from bridge.database.scratch import Scratch
 from bridge.database.servers import server_of
 from bridge.legacy.version_table import rows_of, version_table
 from bridge.model.repository import Repository
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.row_counts import AppTables
+    from bridge.database.scratch import Scratch
 
 Repositories = Mapping[str, Repository]
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import configparser
 import re
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.model.config import Config, LegacyConfig
 from bridge.model.errors import ConfigError, RepositoryInvalidError
 from bridge.model.repository import Repository, VersionStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.model.config import Config, LegacyConfig
 
 VERSION = re.compile(r"^(\d{3,}).*")
 

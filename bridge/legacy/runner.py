@@ -10,28 +10,31 @@ The latter two run on a connection of this process, in one transaction with the 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from types import TracebackType
-from typing import Protocol
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Protocol
 
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
 from bridge.legacy.client import LegacyClient, Ran, Scripts, WorkerOptions
 from bridge.legacy.failures import error_words
-from bridge.legacy.frozen.files import Frozen
 from bridge.legacy.frozen.replay import Connections, FrozenCode, load_ported
 from bridge.legacy.observer import VersionObserver
 from bridge.legacy.runtime import ready_runtime
 from bridge.legacy.version_table import write_version
-from bridge.model.config import Config
 from bridge.model.errors import DatabaseError, LegacyError
-from bridge.model.frozen import FrozenDialect
 from bridge.model.progress import Progress
-from bridge.model.state import LegacyState
-from bridge.model.steps import RunLegacy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from types import TracebackType
+
+    from sqlalchemy.engine import Connection
+
+    from bridge.legacy.frozen.files import Frozen
+    from bridge.model.config import Config
+    from bridge.model.frozen import FrozenDialect
+    from bridge.model.state import LegacyState
+    from bridge.model.steps import RunLegacy
 
 
 class LegacyProject(Protocol):

@@ -16,20 +16,23 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from filelock import FileLock
 from platformdirs import user_cache_path
 
 from bridge.database.url import SECRET_VARIABLES
-from bridge.model.config import Config
 from bridge.model.errors import LegacyRuntimeError
 from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from bridge.model.config import Config
 
 LOCKED = Path(__file__).with_name("runtime.txt")
 

@@ -6,16 +6,13 @@ can be filled with rows, or copied.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from types import TracebackType
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.engine import Engine
 
 from bridge.database.engine import connect
 from bridge.database.schema import read_schema
-from bridge.database.scratch import Scratch
 from bridge.database.seeding.fill import Seeded, seed
 from bridge.legacy.frozen.drift import drift
 from bridge.legacy.frozen.replay import Connections
@@ -24,11 +21,17 @@ from bridge.legacy.runner import LegacyProject, LegacyRunner
 from bridge.legacy.sequence import every_version
 from bridge.legacy.version_table import put_under_control
 from bridge.model.errors import LegacyError
-from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
-from bridge.model.repository import Repository
 from bridge.model.state import LegacyState, State
 from bridge.model.steps import Plan, RunLegacy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from types import TracebackType
+
+    from bridge.database.scratch import Scratch
+    from bridge.model.progress import Progress
+    from bridge.model.repository import Repository
 
 _ON_SCRATCH = "That was a scratch database, which is removed; no other database was written to."
 

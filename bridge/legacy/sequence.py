@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from bridge.model.config import Config
 from bridge.model.errors import ConfigError
-from bridge.model.repository import Repository
 from bridge.model.state import LegacyState
 from bridge.model.steps import RunLegacy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.model.config import Config
+    from bridge.model.repository import Repository
 
 
 def target_version(legacy: LegacyState) -> int:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
-
-from sqlalchemy.engine import URL
 
 from bridge.database.drivers import driver_of, is_async, with_driver
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import URL
 
 
 def legacy_url(url: URL) -> str:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from bridge.database.engine import connect
 from bridge.model.errors import LegacyError
-from bridge.model.repository import Repository, VersionStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from bridge.model.repository import Repository, VersionStore
 
 
 @cache  # so that SQLAlchemy compiles what is written to it once, and not for each version

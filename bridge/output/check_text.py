@@ -5,17 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.checks import Checked, Finding, Kind, Proof
-from bridge.model.difference import Difference
 from bridge.model.progress import Progress
 from bridge.model.remedy import redact, render
 from bridge.output.difference_text import difference_document, difference_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    from bridge.model.difference import Difference
     from bridge.output.console import Output
     from bridge.output.writer import Writer
 

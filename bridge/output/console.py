@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.remedy import render, typed
@@ -17,6 +16,8 @@ from bridge.output.redaction import Hide, scrubbed
 from bridge.output.writer import Part, Writer
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
     from bridge.model.errors import BridgeError
 
 

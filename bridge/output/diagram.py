@@ -5,15 +5,19 @@ Pure: `draw` makes it of the graph, the repositories and, where a database was r
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 from bridge.model.diagram import Drawing, Edge, Lane, Node, Standing
-from bridge.model.graph import Graph, Revision
 from bridge.model.names import CORE
-from bridge.model.repository import Repository
-from bridge.model.state import LegacyState, State
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from bridge.model.graph import Graph, Revision
+    from bridge.model.repository import Repository
+    from bridge.model.state import LegacyState, State
 
 # --- drawing ------------------------------------------------------------------------------
 

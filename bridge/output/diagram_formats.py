@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
 from rich.cells import cell_len, set_cell_size
 
 from bridge.model.diagram import Drawing, EdgeKind, Lane, Standing, plain
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 _DARK, _PALE = "#1c2733", "#4a5663"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 from rich.text import Text
 from rich.tree import Tree
 
 from bridge.model.diagram import Drawing, Node, plain
-from bridge.output.console import Output
+
+if TYPE_CHECKING:
+    from bridge.output.console import Output
 
 _UNBROKEN = 100_000
 """The width of a log: rich cuts what is longer off a tree."""

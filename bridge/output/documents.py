@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -12,6 +11,8 @@ from bridge.output.difference_text import difference_document
 from bridge.output.rows_text import rows_document
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from bridge.model.freeze import Freeze
     from bridge.model.journal import PastRun
     from bridge.model.results import Backup, Report

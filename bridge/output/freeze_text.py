@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
-from bridge.model.freeze import Freeze, Recorded, Recording
 from bridge.model.progress import Progress
-from bridge.output.console import Output
 from bridge.output.documents import freeze_document
 from bridge.output.progress import place_words
-from bridge.output.writer import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.model.freeze import Freeze, Recorded, Recording
+    from bridge.output.console import Output
+    from bridge.output.writer import Writer
 
 
 class FreezeText(Progress):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from bridge.model.checks import Checked, Finding, Kind, Proof
-from bridge.model.difference import Difference
 from bridge.model.remedy import render
 from bridge.output.check_text import (
     ACCEPTING,
@@ -25,6 +23,12 @@ from bridge.output.check_text import (
 )
 from bridge.output.diagram_formats import svg
 from bridge.output.html_style import STYLE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from bridge.model.checks import Checked, Finding, Kind, Proof
+    from bridge.model.difference import Difference
 
 _LONG = 30
 """A list of more entries than this is folded, if nothing in it fails."""

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from bridge.model.init_result import InitResult, LegacyRows, Tried
-from bridge.output.console import Output
 from bridge.output.difference_text import difference_document, difference_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.model.init_result import InitResult, LegacyRows, Tried
+    from bridge.output.console import Output
 
 
 def print_init(output: Output, found: InitResult) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree as ET
 
-from bridge.model.checks import Checked, Finding, Proof
 from bridge.output.check_text import Told, by_database, finding_lines, readable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bridge.model.checks import Checked, Finding, Proof
 
 
 def junit(checked: Checked) -> str:

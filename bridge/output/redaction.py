@@ -105,7 +105,7 @@ def redacted_streams(hide: Hide, *, output: bool = True) -> Iterator[None]:
     :param output: whether standard output too, or standard error alone.
     """
     with ExitStack() as stack:
-        stack.enter_context(redirect_stderr(cast(Any, ScrubbedStream(sys.stderr, hide))))
+        stack.enter_context(redirect_stderr(cast("Any", ScrubbedStream(sys.stderr, hide))))
         if output:
-            stack.enter_context(redirect_stdout(cast(Any, ScrubbedStream(sys.stdout, hide))))
+            stack.enter_context(redirect_stdout(cast("Any", ScrubbedStream(sys.stdout, hide))))
         yield

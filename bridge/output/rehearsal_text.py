@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from bridge.output.console import Output
 from bridge.output.documents import report_document
 from bridge.output.rows_text import rows_table
 from bridge.output.text import print_report, steps_words
 
 if TYPE_CHECKING:
     from bridge.model.rehearsal import Contents, Rehearsal
+    from bridge.output.console import Output
 
 Tables = Mapping[str, Mapping[str, Any]]
 

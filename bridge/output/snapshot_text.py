@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from bridge.model.results import size_words
 from bridge.model.snapshots import Imported, Snapshot, standing
-from bridge.output.console import Output
 from bridge.output.difference_text import difference_document, difference_lines
 from bridge.output.documents import snapshot_document
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bridge.output.console import Output
 
 
 def print_snapshots(output: Output, found: Sequence[Snapshot]) -> None:

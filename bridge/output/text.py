@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bridge.model.steps import (
@@ -28,6 +26,9 @@ from bridge.output.documents import (
 from bridge.output.rows_text import loss_lines
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
     from bridge.model.journal import PastRun, PastStep
     from bridge.model.results import Backup, Report, Verification
     from bridge.model.state import LegacyState, ModuleState, State

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.legacy.frozen.files import Frozen, check_seal
 from bridge.legacy.methods import is_recorded
 from bridge.model.errors import BridgeError, ConfigError, StateError
 from bridge.model.remedy import Remedy, retry_with
-from bridge.model.results import Report
-from bridge.model.state import State
 from bridge.model.steps import Plan, SetVersion, VerifySchema
-from bridge.project import Database, Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.refusals import adopt_command
 from bridge.upgrade.run import RunOptions, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.model.results import Report
+    from bridge.model.state import State
+    from bridge.project import Database, Project
 
 
 class AdoptTask:

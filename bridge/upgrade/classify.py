@@ -5,15 +5,11 @@ Pure: no database, no files. The table of states is in the documentation's page 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from bridge.model.app_tables import app_tables
-from bridge.model.config import Config
-from bridge.model.graph import Graph, Revision
 from bridge.model.names import CORE, NON_TRANSACTIONAL
-from bridge.model.repository import Repository, VersionRow
 from bridge.model.state import Facts, LegacyState, ModuleState, State, StateKind
 from bridge.upgrade.refusals import (
     check_columns,
@@ -25,6 +21,13 @@ from bridge.upgrade.refusals import (
     hand_over_revisions,
     version_rows,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bridge.model.config import Config
+    from bridge.model.graph import Graph, Revision
+    from bridge.model.repository import Repository, VersionRow
 
 
 def classify(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 
 from bridge.database.engine import read_only
 from bridge.database.journal.reading import read_history, read_interrupted, read_journal
@@ -16,15 +14,21 @@ from bridge.database.journal.table import JOURNAL_COLUMNS
 from bridge.database.schema import read_schema
 from bridge.database.secrets import shown
 from bridge.database.url import sqlite_file
-from bridge.legacy.frozen.files import Frozen
-from bridge.model.config import Config
-from bridge.model.journal import PastRun
 from bridge.model.names import JOURNAL_TABLE
 from bridge.model.repository import Repository, VersionRow, VersionStore
 from bridge.model.state import Facts, State
-from bridge.project import Project
 from bridge.upgrade.classify import classify
 from bridge.upgrade.refusals import REVISION_COLUMNS, unmanaged
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from bridge.legacy.frozen.files import Frozen
+    from bridge.model.config import Config
+    from bridge.model.journal import PastRun
+    from bridge.project import Project
 
 
 def detect(project: Project, engine: Engine) -> State:

@@ -11,11 +11,10 @@ a new run waits until there is none. On SQLite the process that runs legacy scri
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import read_only, unreadable
@@ -23,6 +22,11 @@ from bridge.database.journal.reading import Holder, read_holder
 from bridge.database.lock import LOCK_SUFFIX, Lock, lock_of
 from bridge.database.url import sqlite_file
 from bridge.model.errors import BridgeError, LockedError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy.engine import Engine
 
 POLL_SECONDS = 0.1
 

@@ -5,15 +5,12 @@ Pure: no database, no files.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from bridge.legacy.sequence import run_legacy, target_version
-from bridge.model.config import Config
 from bridge.model.errors import InconsistentError, ResumeError
-from bridge.model.graph import Graph
 from bridge.model.names import CORE
 from bridge.model.remedy import Remedy
-from bridge.model.state import State
 from bridge.model.steps import (
     CreateModels,
     Foundations,
@@ -24,6 +21,13 @@ from bridge.model.steps import (
     Upgrade,
     name_in_journal,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from bridge.model.config import Config
+    from bridge.model.graph import Graph
+    from bridge.model.state import State
 
 
 def make_plan(state: State, graph: Graph, config: Config) -> Plan:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from bridge.model.config import Config
 from bridge.model.errors import (
     AheadError,
     AtSquashError,
@@ -15,14 +13,17 @@ from bridge.model.errors import (
     TooOldError,
     UnmanagedError,
 )
-from bridge.model.graph import Graph
 from bridge.model.names import JOURNAL_TABLE
 from bridge.model.remedy import Command, Remedy
-from bridge.model.repository import Repository, VersionRow
 from bridge.model.state import Facts, LegacyState, StateKind
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from bridge.model.config import Config
     from bridge.model.difference import Nearest
+    from bridge.model.graph import Graph
+    from bridge.model.repository import Repository, VersionRow
 
 REVISION_COLUMNS = frozenset({"version_num"})
 """What makes a table a version table of Alembic."""

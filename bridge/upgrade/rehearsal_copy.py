@@ -12,11 +12,10 @@ import re
 import secrets
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
-from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.backup import Place, check_room, size_of
@@ -25,12 +24,18 @@ from bridge.database.engine import cause, connect, make_engine, read_only
 from bridge.database.guard import Guard
 from bridge.database.scratch import drop_abandoned, guard_for
 from bridge.database.servers import server_of
-from bridge.database.servers.base import Server
 from bridge.database.url import sqlite_file
-from bridge.model.config import Config
 from bridge.model.errors import BackupError, RehearsalError
 from bridge.model.remedy import Remedy
 from bridge.model.results import size_words
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from bridge.database.servers.base import Server
+    from bridge.model.config import Config
 
 ENDING = ".bridge-rehearsal"
 """The end of the name of the folder that a rehearsal works in."""

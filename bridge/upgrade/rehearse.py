@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sqlalchemy.engine import Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import connect, read_only, unreadable
@@ -20,14 +18,21 @@ from bridge.model.errors import BridgeError, RehearsalError
 from bridge.model.rehearsal import Contents, Rehearsal
 from bridge.model.remedy import Remedy, retry_with
 from bridge.model.results import Report, Rows
-from bridge.model.state import State
-from bridge.project import Database, Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.execute.context import ExecuteOptions
 from bridge.upgrade.execute.executor import Executor
 from bridge.upgrade.lock import locked
 from bridge.upgrade.rehearsal_copy import copied
 from bridge.upgrade.run import RunOptions, plan_upgrade, report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.model.state import State
+    from bridge.project import Database, Project
 
 _ONLY_A_REHEARSAL = "This was a rehearsal on a copy, which is removed: the database is unchanged."
 

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.model.errors import BridgeError, ConfigError, ModuleNeededError, StateError
-from bridge.model.graph import Graph
 from bridge.model.names import CORE
 from bridge.model.remedy import Remedy, retry_with
-from bridge.model.results import Report
-from bridge.model.state import State
 from bridge.model.steps import Downgrade, Plan, SetVersion
-from bridge.project import Database, Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.run import RunOptions, run
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from bridge.model.graph import Graph
+    from bridge.model.results import Report
+    from bridge.model.state import State
+    from bridge.project import Database, Project
 
 
 class RemovalTask:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.database.backup import back_up, check, wanted
 from bridge.database.backup import restore as restore_backup
 from bridge.model.errors import BridgeError
 from bridge.model.remedy import Remedy
-from bridge.model.results import Backup
-from bridge.project import Database, Project
 from bridge.upgrade.lock import locked
-from bridge.upgrade.run import RunOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from bridge.model.results import Backup
+    from bridge.project import Database, Project
+    from bridge.upgrade.run import RunOptions
 
 
 def restore(

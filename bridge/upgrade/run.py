@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING, Any, Protocol
 
 from bridge.database.servers import server_of
 from bridge.legacy.frozen.files import check_seal
@@ -15,11 +12,17 @@ from bridge.model.errors import DatabaseError, NotConfirmedError, StalePlanError
 from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
 from bridge.model.results import Report, Rows
-from bridge.model.state import State
-from bridge.model.steps import Plan
-from bridge.project import Database, Project
 from bridge.upgrade.detect import detect
 from bridge.upgrade.planner import check_interrupted, make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.model.state import State
+    from bridge.model.steps import Plan
+    from bridge.project import Database, Project
 
 LOCK_SECONDS = 60.0
 """For how long a run waits for the end of another one."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from importlib.metadata import version
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import sqlalchemy as sa
-from sqlalchemy.engine import URL
 from sqlalchemy.engine.mock import MockConnection
 
 from bridge.database.journal.table import Journal
@@ -21,7 +19,6 @@ from bridge.model.errors import (
     RevisionsError,
 )
 from bridge.model.journal import JournalEntry
-from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
 from bridge.model.steps import (
     CreateModels,
@@ -34,10 +31,17 @@ from bridge.model.steps import (
     Upgrade,
     VerifySchema,
 )
-from bridge.project import Project
 from bridge.revisions.hooks import load_models
 from bridge.revisions.offline import OfflineRunner
 from bridge.upgrade.execute.steps import tables_to_create
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from sqlalchemy.engine import URL
+
+    from bridge.model.progress import Progress
+    from bridge.project import Project
 
 
 class ScriptWriter:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-
-from sqlalchemy.engine import URL
+from typing import TYPE_CHECKING
 
 from bridge.database.schema.compare import accepted
 from bridge.database.secrets import scrub, shown
 from bridge.database.servers import server_of
-from bridge.legacy.frozen.files import Frozen
 from bridge.model.errors import (
     ConfigError,
     NotReplayableError,
     ResumeError,
     RevisionsError,
 )
-from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
 from bridge.model.repository import VersionRow
 from bridge.model.state import Facts, State
@@ -27,12 +23,20 @@ from bridge.model.steps import (
     VerifySchema,
 )
 from bridge.output.redaction import redacted
-from bridge.project import Database, Project
 from bridge.upgrade.classify import classify
 from bridge.upgrade.detect import detect
 from bridge.upgrade.execute.steps import drift_error
 from bridge.upgrade.run import RunOptions, plan_upgrade
 from bridge.upgrade.script_writer import ScriptWriter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from sqlalchemy.engine import URL
+
+    from bridge.legacy.frozen.files import Frozen
+    from bridge.model.progress import Progress
+    from bridge.project import Database, Project
 
 _HOW_TO_RUN = Remedy("Run these with bridge itself", ("dbupdate",))
 

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from bridge.model.journal import PastRun
 from bridge.model.state import Facts, ModuleState, State
-from bridge.project import Database, Project
 from bridge.upgrade.classify import classify
 from bridge.upgrade.detect import detect
 from bridge.upgrade.detect import history as read_history
 
 if TYPE_CHECKING:
     from bridge.model.diagram import Drawing
+    from bridge.model.journal import PastRun
+    from bridge.project import Database, Project
 
 
 def status(project: Project, database: Database | None = None) -> State:

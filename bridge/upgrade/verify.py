@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.engine import read_only
-from bridge.database.row_counts import AppTables
 from bridge.database.schema import only, read_schema
 from bridge.database.schema.compare import compare, restrict_to
 from bridge.legacy.frozen.drift import drift
 from bridge.legacy.frozen.files import check_seal
-from bridge.model.difference import Difference
 from bridge.model.errors import ConfigError
-from bridge.model.frozen import FrozenDialect
-from bridge.model.graph import Graph
 from bridge.model.remedy import Remedy
 from bridge.model.results import Verification
-from bridge.model.state import State
-from bridge.project import Database, Project
 from bridge.revisions.recorded_schemas import Heads, Schema, path_of, read
 from bridge.upgrade.detect import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping, Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.row_counts import AppTables
+    from bridge.model.difference import Difference
+    from bridge.model.frozen import FrozenDialect
+    from bridge.model.graph import Graph
+    from bridge.model.state import State
+    from bridge.project import Database, Project
 
 
 def verify(project: Project, database: Database | None = None) -> Verification:

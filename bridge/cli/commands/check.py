@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.api import Bridge
 from bridge.cli.common import common
 from bridge.cli.options import FILE, json_option, scratch_options
 from bridge.database.secrets import scrub
 from bridge.output.check_text import CheckText, print_checked, scrubbed
-from bridge.output.console import Output
 from bridge.output.html import page as as_page
 from bridge.output.junit import junit as as_junit
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from bridge.api import Bridge
+    from bridge.output.console import Output
 
 NOT_PROVED = 12
 """The status of `check` when something does not hold."""

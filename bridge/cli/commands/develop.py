@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict
 
 import click
 
-from bridge.api import Bridge
 from bridge.cli.common import common
 from bridge.cli.errors import speaking
 from bridge.cli.options import debug_option, json_option, scratch_options
@@ -20,7 +18,11 @@ from bridge.output.freeze_text import FreezeText, print_freeze
 from bridge.output.init_text import print_init
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from typing_extensions import Unpack
+
+    from bridge.api import Bridge
 
 WITH_PLUGINS = "--with-plugins"
 

@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bridge.api import Bridge
 from bridge.cli.common import asking, can_ask, common
 from bridge.cli.groups import GroupWithDefault
 from bridge.cli.options import RunOptions, backup_option, json_option, lock_option
 from bridge.model.errors import NotConfirmedError
 from bridge.model.remedy import Remedy
-from bridge.output.console import Output
 from bridge.output.text import print_modules, print_report
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+    from bridge.api import Bridge
+    from bridge.output.console import Output
 
 
 @click.group(cls=GroupWithDefault, default="list")

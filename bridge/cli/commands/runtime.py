@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from bridge.api import Bridge
 from bridge.cli.common import common
 from bridge.cli.groups import GroupWithDefault
 from bridge.cli.options import json_option
@@ -17,7 +17,10 @@ from bridge.legacy.runtime import (
     ready_runtime,
     remove_runtime,
 )
-from bridge.output.console import Output
+
+if TYPE_CHECKING:
+    from bridge.api import Bridge
+    from bridge.output.console import Output
 
 
 @click.group(cls=GroupWithDefault, default="show")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.api import Bridge
 from bridge.cli.common import common
 from bridge.cli.groups import GroupWithDefault
 from bridge.cli.options import (
@@ -19,8 +17,13 @@ from bridge.cli.options import (
     scratch_option,
     versions_of,
 )
-from bridge.output.console import Output
 from bridge.output.snapshot_text import print_imported, print_snapshot, print_snapshots
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from bridge.api import Bridge
+    from bridge.output.console import Output
 
 
 @click.group(cls=GroupWithDefault, default="list")

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from bridge.api import Bridge
 from bridge.cli.common import asking, can_ask, common
 from bridge.cli.options import (
     RunOptions,
@@ -23,10 +21,8 @@ from bridge.cli.options import (
     versions_of,
     yes_option,
 )
-from bridge.legacy.methods import Methods
 from bridge.model.errors import DriftError, NotConfirmedError
 from bridge.model.remedy import Remedy
-from bridge.output.console import Output
 from bridge.output.rehearsal_text import print_rehearsal
 from bridge.output.text import (
     print_history,
@@ -38,7 +34,13 @@ from bridge.output.text import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from typing_extensions import Unpack
+
+    from bridge.api import Bridge
+    from bridge.legacy.methods import Methods
+    from bridge.output.console import Output
 
 UPGRADE_NEEDED = 10
 """The status of `status --exit-code` when an upgrade is needed."""

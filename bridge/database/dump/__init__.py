@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.dump.mysql import MySQLDumper
 from bridge.database.dump.postgresql import PostgreSQLDumper
-from bridge.database.dump.program import Dumper
 from bridge.database.dump.sqlite_file import SQLiteDumper
 from bridge.database.servers import server_of
 from bridge.model.errors import BackupError
 from bridge.model.remedy import WITHOUT_BACKUP, Remedy
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.dump.program import Dumper
 
 _DUMPERS: dict[str, type[SQLiteDumper] | type[PostgreSQLDumper] | type[MySQLDumper]] = {
     "sqlite": SQLiteDumper,

@@ -7,11 +7,14 @@ the one that it was made of: nothing in it names a database, an owner, a host or
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from bridge.database.servers import all_servers
 from bridge.model.errors import DatabaseError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
 
 def kind_of(path: Path) -> str | None:

@@ -6,12 +6,10 @@ import contextlib
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.drivers import driver_of, with_driver
@@ -28,6 +26,11 @@ from bridge.database.dump.program import (
 from bridge.database.engine import connect, unreadable
 from bridge.model.errors import BackupError
 from bridge.model.remedy import OTHER_BACKUP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from sqlalchemy.engine import Connection, Engine
 
 _SSL = {"ssl_ca": "ssl-ca", "ssl_capath": "ssl-capath", "ssl_cert": "ssl-cert",
         "ssl_cipher": "ssl-cipher", "ssl_key": "ssl-key"}  # fmt: skip

@@ -7,12 +7,10 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.drivers import LIBPQ
@@ -31,6 +29,11 @@ from bridge.database.engine import connect, unreadable
 from bridge.database.servers.postgresql import ARCHIVE_START
 from bridge.model.errors import BackupError
 from bridge.model.remedy import OTHER_BACKUP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import Connection, Engine
 
 _OWN = (
     "n.nspname <> 'information_schema' AND n.nspname !~ '^pg_' AND NOT EXISTS "

@@ -11,16 +11,18 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Protocol
-
-from sqlalchemy.engine import URL
+from typing import IO, TYPE_CHECKING, Protocol
 
 from bridge.database.secrets import scrub
 from bridge.database.url import SECRET_VARIABLES
 from bridge.model.errors import BackupError
 from bridge.model.remedy import WITHOUT_BACKUP, Remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import URL
 
 LOCK_SECONDS = 60
 """How long a program waits for a table that somebody else has locked."""

@@ -10,10 +10,12 @@ import math
 import sqlite3
 from collections.abc import Callable, Iterator
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.sql.tokens import WORD, tokens
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Change = Callable[[str, str, str], str]
 """Gives another text for one: of a table, of a column."""

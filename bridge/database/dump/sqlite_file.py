@@ -7,11 +7,8 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
-
-import sqlalchemy as sa
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.dump.sqlite import sqlite_script
 from bridge.database.engine import connect
@@ -20,6 +17,12 @@ from bridge.database.servers.sqlite import FILE_START
 from bridge.database.url import sqlite_file
 from bridge.model.errors import BackupError
 from bridge.model.remedy import OTHER_BACKUP, WITHOUT_BACKUP, Remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import sqlalchemy as sa
+    from sqlalchemy.engine import Engine
 
 # What integrity_check says of rows that a constraint would refuse today. Old databases have such
 # rows, since SQLite lets a constraint be added over them; they are no damage.

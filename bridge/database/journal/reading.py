@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from bridge.database.journal.statements.names import STEP
 from bridge.database.journal.table import JOURNAL
 from bridge.model.journal import JournalEntry, PastRun, PastStep
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from sqlalchemy.engine import Connection
 
 
 def read_journal(connection: Connection) -> tuple[JournalEntry, ...]:

@@ -10,12 +10,10 @@ import contextlib
 import json
 import os
 import socket
-from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlalchemy.ext.compiler import compiles
 
 from bridge.database.journal.statements.names import STEP
@@ -25,6 +23,10 @@ from bridge.model.names import JOURNAL_TABLE
 from bridge.model.version import VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy.engine import Connection
+
     from bridge.database.journal.statements.recorder import Recorder
 
 

@@ -8,13 +8,15 @@ documentation says what is in it and what is not.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
 from importlib import import_module
-from typing import Any
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.servers import server_of
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Mapping
+
+    from sqlalchemy.engine import Connection
 
 Schema = dict[str, Any]
 """`tables`, and where there are some `views`, `routines`, `types` and `sequences`, by name.

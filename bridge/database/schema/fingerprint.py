@@ -7,12 +7,15 @@ and their versions write the same column in other words.
 from __future__ import annotations
 
 import hashlib
+from typing import TYPE_CHECKING
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 
 from bridge.database.servers import server_of
 from bridge.model.names import JOURNAL_TABLE
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 
 def fingerprint(connection: Connection) -> str | None:

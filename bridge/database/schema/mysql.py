@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Iterable
-from typing import Any
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.schema.document import new_table, ordered
 from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plain, word
 from bridge.database.servers import server_of
 from bridge.database.sql.tokens import QUOTED, SIGN, STRING
+
+if TYPE_CHECKING:
+    from collections.abc import Container, Iterable
+
+    from sqlalchemy.engine import Connection
 
 _SERVER = (
     "SELECT VERSION(), DATABASE(), s.default_collation_name, EXISTS (SELECT 1"

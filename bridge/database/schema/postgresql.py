@@ -6,14 +6,16 @@ Names are those of the current schema, without it. What belongs to an extension 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.schema.document import new_table, ordered
 from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plain, split, word
 from bridge.database.sql.tokens import SIGN, STRING, WORD
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from sqlalchemy.engine import Connection
 
 _HERE = "to_regnamespace(quote_ident(current_schema()))"
 

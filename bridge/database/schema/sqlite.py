@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from typing import Any
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.schema.document import new_table, ordered
 from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plain, split, word
 from bridge.database.sql.tokens import QUOTED, SIGN, STRING, WORD
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 _OBJECTS = (
     "SELECT type, name, tbl_name, sql FROM sqlite_master"

@@ -6,9 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import TYPE_CHECKING
 
-from bridge.database.seeding.limits import Limits
-from bridge.database.seeding.tables import Column
+if TYPE_CHECKING:
+    from bridge.database.seeding.limits import Limits
+    from bridge.database.seeding.tables import Column
 
 Value = int | float | str | bytes | None
 

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
-from collections.abc import Callable
-from random import Random
+from typing import TYPE_CHECKING
 
 from bridge.database.seeding.domain import (
     Domain,
@@ -23,8 +22,6 @@ from bridge.database.seeding.domain import (
     integer_domain,
     written,
 )
-from bridge.database.seeding.limits import Limits
-from bridge.database.seeding.tables import Column
 from bridge.database.seeding.text_domains import bytes_domain, json_domain, text_domain, uuid_shape
 from bridge.database.seeding.time_domains import (
     date_domain,
@@ -32,6 +29,13 @@ from bridge.database.seeding.time_domains import (
     time_domain,
     year_domain,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
+
+    from bridge.database.seeding.limits import Limits
+    from bridge.database.seeding.tables import Column
 
 
 def domain_of(column: Column, limits: Limits, use: Use) -> Domain:

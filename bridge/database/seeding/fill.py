@@ -9,12 +9,10 @@ a row breaks; the columns of that constraint get other values then.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import unreadable
@@ -26,6 +24,11 @@ from bridge.database.seeding.store import Key, RefusedError, Row, Store
 from bridge.database.seeding.tables import AppTables, Reference, Table, mentions
 from bridge.database.seeding.values import Source, seeded
 from bridge.database.servers import server_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from sqlalchemy.engine import Connection
 
 _TRIES = 40
 """So often a row is tried with other values before it is given up."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bridge.database.seeding.tables import Reference, Table
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Set
+
+    from bridge.database.seeding.tables import Reference, Table
 
 
 @dataclass(frozen=True)

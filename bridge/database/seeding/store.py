@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence, Set
-from contextlib import AbstractContextManager
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.sql import quoted_name
 
 from bridge.database.engine import cause
 from bridge.database.seeding.domain import Value
-from bridge.database.seeding.tables import Reference, Table
 from bridge.database.servers import server_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence, Set
+    from contextlib import AbstractContextManager
+
+    from sqlalchemy.engine import Connection
+
+    from bridge.database.seeding.tables import Reference, Table
 
 _PARENTS = 200
 """So many rows of a table are looked at to point to."""

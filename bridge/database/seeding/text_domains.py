@@ -5,10 +5,8 @@ from __future__ import annotations
 import json
 import pickle
 import re
-from collections.abc import Callable
 from dataclasses import replace
-from random import Random
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from bridge.database.seeding.domain import (
@@ -23,6 +21,10 @@ from bridge.database.seeding.domain import (
 )
 from bridge.database.seeding.time_domains import moment_domain
 from bridge.database.sql.tokens import literals
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from random import Random
 
 # Text
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from random import Random
+from typing import TYPE_CHECKING
 
 from bridge.database.seeding.domain import Domain, Spec, Value, constant
+
+if TYPE_CHECKING:
+    from random import Random
 
 # Times. The range is fixed; the hours are those at which no clock is put forward or back.
 

@@ -6,14 +6,18 @@ Pure: the same column, seed, row and attempt give the same value on every machin
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from random import Random
+from typing import TYPE_CHECKING
 
 from bridge.database.seeding.domain import Make, Use, Value, written
 from bridge.database.seeding.domains import domain_of
-from bridge.database.seeding.limits import Limits
-from bridge.database.seeding.tables import Column
 from bridge.database.sql.tokens import literals, masked
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from bridge.database.seeding.limits import Limits
+    from bridge.database.seeding.tables import Column
 
 _ODD_TRIES = 7
 """So often a value that was refused may have another edge value for a successor."""

@@ -6,15 +6,16 @@ Nothing here opens a connection: the methods work on one that they are given.
 from __future__ import annotations
 
 import contextlib
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy.engine import URL, Connection
-
 if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from sqlalchemy.engine import URL, Connection
+
     from bridge.database.sql.settings import Setting
 
 

@@ -6,7 +6,10 @@ What is not known is ``unknown``, and never taken for a statement that only read
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 ROWS = "rows"
 """Changes rows, or a sequence."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 from .effects import (
     MAINTENANCE,
@@ -18,6 +18,9 @@ from .effects import (
 )
 from .settings import Setting, settings_of
 from .tokens import QUOTED, SIGN, STRING, WORD, Token, family_of, literal_value, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
 
 
 class Statement:

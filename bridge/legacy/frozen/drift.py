@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from bridge.database.schema.compare import compare, restrict_to
 from bridge.model.difference import Difference, Nearest
-from bridge.model.frozen import FrozenDialect, Schema
+
+if TYPE_CHECKING:
+    from bridge.model.frozen import FrozenDialect, Schema
 
 
 def drift(history: FrozenDialect, version: int, found: Schema) -> tuple[Difference, ...]:

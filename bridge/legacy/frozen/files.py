@@ -13,17 +13,19 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.servers import family
 from bridge.legacy.frozen.format import FOLDER, FORMAT, MANIFEST, PORTED, parse_sql, sha256
 from bridge.model.errors import SealBrokenError
 from bridge.model.frozen import FrozenDialect, FrozenVersion
 from bridge.model.remedy import Remedy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
 
 # What Python, editors and version control leave in a folder.
 _NOT_SEALED = re.compile(r"(^|/)(__pycache__/|\.[^/]+(/|$))|\.py[co]$|~$")

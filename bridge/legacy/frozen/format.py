@@ -5,11 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.rendering import with_end
-from bridge.model.frozen import FrozenDialect, Schema
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from bridge.model.frozen import FrozenDialect, Schema
 
 FORMAT = 1
 

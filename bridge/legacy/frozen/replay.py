@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 from sqlalchemy.engine import Connection, Engine
@@ -20,6 +19,9 @@ from bridge.database.servers import server_named, server_of
 from bridge.database.servers.sqlite import pragma
 from bridge.database.sql.statements import settings
 from bridge.model.errors import LegacyError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 Finish = Callable[[Connection], None]
 """What else belongs to the transaction of a version, after all that it does itself."""

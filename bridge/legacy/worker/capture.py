@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import contextlib
 import random
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .clock import Clock, Times
 from .literals import literal
 from .ordered_sets import order_sets
 from .statements import asks_for_rows, commits_implicitly, leaves_nothing, savepoint_in
 from .transaction import owner_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class CapturedStatement:

@@ -7,8 +7,10 @@ import datetime
 import os
 import re
 import time
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 OFFSET = datetime.timedelta(hours=5, minutes=30)
 """Of local time to UTC while the clock stands still: so the two can be told apart."""

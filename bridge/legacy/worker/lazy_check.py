@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 import builtins
 import importlib
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import DBAPIError, NoSuchTableError
 
 from . import python2
 from .errors import Problem, describe_import_error
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 SCOPES = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda)
 

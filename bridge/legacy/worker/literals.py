@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...database.sql.tokens import NUMBER, WORD, tokens
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def literal(connection: Any, sql: str, values: Any) -> str:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from migrate.versioning.version import Collection
 
-from .channel import Channel
 from .errors import Problem, describe_import_error, print_traceback
 from .registry import Function, load_registry, number_ranges
 from .scripts import choose_script, load_script
-from .siblings import Siblings
+
+if TYPE_CHECKING:
+    from .channel import Channel
+    from .siblings import Siblings
 
 
 class Preflight:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import datetime
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 
 from .registry import Function
-from .watch import StatementWatch
+
+if TYPE_CHECKING:
+    from .watch import StatementWatch
 
 
 class Version:

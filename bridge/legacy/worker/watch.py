@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy
 from sqlalchemy.engine import Engine
 
-from .channel import Channel
 from .environment import database_of
 from .statements import is_read
-from .transaction import SingleTransaction
 
 if TYPE_CHECKING:
     from ...database.journal.statements.recorder import Recorder
     from .capture import Capture
+    from .channel import Channel
+    from .transaction import SingleTransaction
 
 
 class StatementWatch:

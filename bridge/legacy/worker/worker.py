@@ -5,12 +5,10 @@ from __future__ import annotations
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...database.guard import Guard
 from ...database.journal.statements.names import RecordedStep
-from .channel import Channel
 from .environment import mark_sessions, open_engine, package_versions, patch_libraries
 from .errors import describe_error, line_in, print_traceback
 from .preflight import Preflight
@@ -21,8 +19,11 @@ from .versions import Version, run_version
 from .watch import StatementWatch
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from ...database.journal.statements.recorder import Recorder
     from .capture import Capture
+    from .channel import Channel
 
 
 class Worker:

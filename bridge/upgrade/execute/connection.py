@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from contextlib import ExitStack, suppress
 from functools import cached_property
-from types import TracebackType
+from typing import TYPE_CHECKING
 
-from sqlalchemy.engine import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import connect
-from bridge.database.lock import Lock
 from bridge.legacy.frozen.replay import (
     Connections,
     Finish,
@@ -19,7 +17,14 @@ from bridge.legacy.frozen.replay import (
     leaves_settings,
 )
 from bridge.model.errors import BridgeError
-from bridge.upgrade.execute.state_of_data import StateOfData
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from sqlalchemy.engine import Connection, Engine
+
+    from bridge.database.lock import Lock
+    from bridge.upgrade.execute.state_of_data import StateOfData
 
 
 class RunConnection(Connections):

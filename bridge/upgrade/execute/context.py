@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from sqlalchemy.engine import Engine
-
-from bridge.database.guard import Guard
 from bridge.database.journal.table import Journal
-from bridge.database.lock import Lock
 from bridge.legacy.client import WorkerOptions
 from bridge.legacy.runner import LegacyRunner
-from bridge.model.progress import Progress
 from bridge.model.steps import Plan, RunLegacy, Step, name_in_journal
-from bridge.project import Project
 from bridge.revisions.running import Runner
 from bridge.upgrade.execute.connection import RunConnection
 from bridge.upgrade.execute.state_of_data import StateOfData
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.guard import Guard
+    from bridge.database.lock import Lock
+    from bridge.model.progress import Progress
+    from bridge.project import Project
 
 
 @dataclass(frozen=True)

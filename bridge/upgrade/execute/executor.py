@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import time
 from itertools import zip_longest
-
-from sqlalchemy.engine import Engine
+from typing import TYPE_CHECKING
 
 from bridge.database.backup import back_up, offer, prune, restore_backup
-from bridge.database.lock import Lock
 from bridge.model.errors import BridgeError, LegacyWorkerError, LockLostError, ResumeError
 from bridge.model.remedy import Remedy
 from bridge.model.results import Backup, size_words
 from bridge.model.steps import Plan, Step, done_as_dict
-from bridge.project import Project
 from bridge.upgrade.execute.context import ExecuteOptions, RunContext
 from bridge.upgrade.execute.run_journal import RunJournal
 from bridge.upgrade.execute.steps import Steps
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+
+    from bridge.database.lock import Lock
+    from bridge.project import Project
 
 
 class Executor:

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import connect
@@ -30,7 +28,13 @@ from bridge.model.steps import (
     VerifySchema,
     name_in_journal,
 )
-from bridge.upgrade.execute.context import RunContext
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from sqlalchemy.engine import Connection
+
+    from bridge.upgrade.execute.context import RunContext
 
 
 class RunJournal:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from typing import TYPE_CHECKING
 
 from bridge.database.engine import cause
-from bridge.database.journal.statements.recorder import Recorder
 from bridge.database.servers import server_of
 from bridge.model.errors import DatabaseRefusedError, ResumeError
 from bridge.model.remedy import RESTORE_EARLIER, Remedy
 from bridge.model.steps import CreateModels, Downgrade, RunLegacy, Step, Upgrade
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Engine
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from bridge.database.journal.statements.recorder import Recorder
 
 
 class StateOfData:

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.engine import cause
@@ -19,7 +16,6 @@ from bridge.legacy.frozen.drift import drift
 from bridge.legacy.methods import in_the_way
 from bridge.legacy.observer import VersionObserver
 from bridge.legacy.version_table import rows_of, version_row, version_table
-from bridge.model.difference import Difference
 from bridge.model.errors import (
     BridgeError,
     DatabaseRefusedError,
@@ -29,7 +25,6 @@ from bridge.model.errors import (
     ResumeError,
     StalePlanError,
 )
-from bridge.model.graph import Graph
 from bridge.model.journal import JournalEntry
 from bridge.model.names import CORE
 from bridge.model.remedy import FIX_AND_RUN, Remedy, retry_with
@@ -46,9 +41,18 @@ from bridge.model.steps import (
 )
 from bridge.output.difference_text import difference_document, difference_lines
 from bridge.revisions.hooks import Models, load_foundations, load_models
-from bridge.upgrade.execute.context import RunContext
-from bridge.upgrade.execute.run_journal import RunJournal
 from bridge.upgrade.execute.state_of_data import cannot_resume
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+    import sqlalchemy as sa
+    from sqlalchemy.engine import Connection
+
+    from bridge.model.difference import Difference
+    from bridge.model.graph import Graph
+    from bridge.upgrade.execute.context import RunContext
+    from bridge.upgrade.execute.run_journal import RunJournal
 
 
 class Steps:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import column, event, table
 from sqlalchemy.pool import Pool
@@ -18,6 +17,9 @@ from .running import Runner
 from .tables import TableWatcher
 from .values import compress, pack
 from .writing import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Recorder(Watcher):

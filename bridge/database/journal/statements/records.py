@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .kinds import reads_tables, short
 from .names import FAILED, TABLES, UNTRACKED
 from .proxy import Answer
 from .values import are_alike, decompress, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 
 class CannotResume(BaseException):

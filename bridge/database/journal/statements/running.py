@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...sql.statements import read
 from .kinds import FAMILY
 from .proxy import Answer, Call, Cursor, Session
-from .writing import Writer
+
+if TYPE_CHECKING:
+    from .writing import Writer
 
 
 class Runner:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ...sql.statements import Statement, read
 from .kinds import FAMILY
 from .names import TABLE
-from .proxy import Session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .proxy import Session
 
 
 class TableWatcher:

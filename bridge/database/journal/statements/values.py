@@ -6,10 +6,12 @@ import base64
 import json
 import re
 import zlib
-from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def pack(value: Any) -> Any:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator
 from datetime import datetime, timezone
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .kinds import names_in
 from .names import FAILED, STEP, TABLE, TABLES, UNTRACKED, RecordedStep
 from .proxy import Answer, Connection, Session
-from .tables import TableWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .tables import TableWatcher
 
 READ_LIMIT = 8 * 1024 * 1024
 """How many bytes, compressed, of what a step reads and writes are kept."""

@@ -6,12 +6,16 @@ and 2, and asks table by table where a server can answer for all of them at once
 
 from __future__ import annotations
 
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING
 
 from bridge.database.seeding.catalog import mysql, postgresql, sqlite
 from bridge.database.seeding.catalog.found import Found
-from bridge.database.seeding.tables import AppTables, Table
 from bridge.database.servers import server_of
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
+
+    from bridge.database.seeding.tables import AppTables, Table
 
 _READERS = {"sqlite": sqlite.read, "postgresql": postgresql.read, "mysql": mysql.read}
 

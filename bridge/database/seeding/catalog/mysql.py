@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING, Any
 
 from bridge.database.seeding.catalog.found import Found, rows
 from bridge.database.seeding.tables import Column, Rule
 from bridge.database.servers import server_of
 from bridge.database.sql.tokens import literals
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 _COLUMNS = (
     "SELECT c.TABLE_NAME, c.COLUMN_NAME, c.COLUMN_TYPE, c.IS_NULLABLE, c.COLUMN_DEFAULT, c.EXTRA, "

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-
-from sqlalchemy.engine import Connection
+from typing import TYPE_CHECKING
 
 from bridge.database.seeding.catalog.found import Found, rows
 from bridge.database.seeding.tables import Column, Rule
+
+if TYPE_CHECKING:
+    from sqlalchemy.engine import Connection
 
 _HERE = (
     "c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind IN ('r', 'p')"
