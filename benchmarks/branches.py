@@ -52,7 +52,7 @@ PAIRS = (
 
 
 def write_branch(folder: Path, branch: str, count: int, core: str | None) -> None:
-    """A line of revisions; its base depends on a revision of the core."""
+    """Write a line of revisions; its base depends on a revision of the core."""
     write_revision(
         folder,
         f"{branch}001",
@@ -72,7 +72,7 @@ def write_branch(folder: Path, branch: str, count: int, core: str | None) -> Non
 
 
 def write_project(root: Path, branches: int, revisions: int, url: str) -> None:
-    """The scripts, with Alembic's own generic `env.py`, and a configuration of each tool."""
+    """Write the scripts, with Alembic's own generic `env.py`, and a configuration of each tool."""
     counts = [revisions // branches + (n < revisions % branches) for n in range(branches)]
     template = Path(alembic.__file__).parent / "templates" / "generic"
     (root / "core").mkdir()
@@ -116,6 +116,7 @@ def seconds(root: Path, command: tuple[str, ...]) -> float:
         env=environment,
         capture_output=True,
         text=True,
+        check=False,
     )
     took = time.perf_counter() - started
     if done.returncode:

@@ -21,14 +21,13 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT / "tests"))
-
-from typing import TYPE_CHECKING
 
 from real.frozen import freeze  # noqa: E402
 from real.histories import HISTORIES, Project, fetch  # noqa: E402
@@ -52,13 +51,13 @@ Make = Callable[[], Database]
 
 @contextlib.contextmanager
 def places(folder: Path, dialects: list[str]) -> Iterator[tuple[dict[str, Make], list[str]]]:
-    """What makes a new database of each kind; and URLs of databases on the servers."""
+    """Yield what makes a new database of each kind, and URLs of databases on the servers."""
     numbers = itertools.count(1)
     found: dict[str, Make] = {}
     urls = []
     with contextlib.ExitStack() as stack:
 
-        def on(server: Server, kind: type[PostgreSQLDatabase] | type[MariaDBDatabase]) -> Make:
+        def on(server: Server, kind: type[PostgreSQLDatabase | MariaDBDatabase]) -> Make:
             stack.enter_context(server)
 
             def make() -> Database:
@@ -81,7 +80,7 @@ def places(folder: Path, dialects: list[str]) -> Iterator[tuple[dict[str, Make],
 
 
 def write_script(recording: Recording, path: Path) -> Path:
-    """What the client reads: the recorded SQL, with each version and its row in a transaction."""
+    """Write the recorded SQL for the client, each version and its row in a transaction."""
     with path.open("w") as sql:
         for version in recording.versions:
             statements = (with_end(recording.dialect, text) for text in version.statements)
@@ -93,12 +92,12 @@ def write_script(recording: Recording, path: Path) -> Path:
 
 
 def by_migrate(project: Project, database: Database) -> dict[str, float]:
-    """The seconds of sqlalchemy-migrate's own API."""
+    """Return the seconds of sqlalchemy-migrate's own API."""
     return {"migrate": project.migrate_alone(database, warm=True)}
 
 
 def by_bridge(project: Project, database: Database) -> dict[str, float]:
-    """The seconds of the versions as the report has them, and of the whole call."""
+    """Return the seconds of the versions as the report has them, and of the whole call."""
     begun = time.perf_counter()
     report = project.to_the_hand_over(database).dbupdate(method="replay")
     call = time.perf_counter() - begun
@@ -107,7 +106,7 @@ def by_bridge(project: Project, database: Database) -> dict[str, float]:
 
 
 def by_client(script: Path, database: Database) -> dict[str, float]:
-    """The seconds of a process of the database's own client."""
+    """Return the seconds of a process of the database's own client."""
     begun = time.perf_counter()
     if isinstance(database, SQLiteDatabase):
         with script.open() as sql:
@@ -162,7 +161,7 @@ def main() -> None:
 
 
 def show(times: dict[str, dict[str, list[float]]], rounds: int) -> None:
-    """The medians and their ratios."""
+    """Print the medians and their ratios."""
     table = Table(title=f"glance 1..45 on an empty database, medians of {rounds} rounds, seconds")
     for heading in ("", "migrate", "replay", "whole call", "client"):
         table.add_column(heading, justify="right" if heading else "left")

@@ -11,6 +11,7 @@ Ends with 1 where a ratio is above what is wanted.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import shutil
 import statistics
@@ -43,7 +44,7 @@ def write_project(root: Path) -> None:
     for folder in ("legacy_migrations", "alembic_migrations"):
         shutil.copytree(ROOT / folder, root / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "bridge.toml", root)
-    ini = Config(root / "alembic.ini", stdout=open(os.devnull, "w"))  # noqa: SIM115
+    ini = Config(root / "alembic.ini", stdout=io.StringIO())
     command.init(ini, str(root / "generic"), template="generic")
     locations = [
         f"%(here)s/alembic_migrations/{name}" for name in ("versions", "likes", "messages")

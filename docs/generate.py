@@ -38,7 +38,7 @@ the exit statuses are in [Errors](errors.md#exit-statuses).
 def contexts(
     command: click.Command, name: str, parent: click.Context | None = None
 ) -> Iterator[click.Context]:
-    """The command and all its subcommands, as click sees them when they are called."""
+    """Yield the command and all its subcommands, as click sees them when they are called."""
     context = command.context_class(
         command, info_name=name, parent=parent, terminal_width=WIDTH, **command.context_settings
     )
@@ -49,7 +49,7 @@ def contexts(
 
 
 def cli_page() -> str:
-    """The text of `docs/cli.md`."""
+    """Return the text of `docs/cli.md`."""
     sections = [CLI_HEAD]
     for context in contexts(bridge, "bridge"):
         text = context.command.get_help(context)

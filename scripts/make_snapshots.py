@@ -1,4 +1,4 @@
-"""Make the old databases in snapshots/ anew: run the legacy histories, insert rows, dump.
+"""Write the old databases in snapshots/ again: run the legacy histories, insert rows, dump.
 
 Needs an environment with SQLAlchemy 1.4, sqlalchemy-migrate 0.13 and setuptools < 81, for servers
 also psycopg2, pymysql, pg_dump and mariadb-dump. Each snapshot climbs from nothing in a scratch
@@ -10,6 +10,8 @@ something to read. The same input gives the same bytes.
     python scripts/make_snapshots.py --mysql mysql+pymysql://root@127.0.0.1/mysql
 """
 
+from __future__ import annotations
+
 import argparse
 import os
 import re
@@ -17,11 +19,14 @@ import sqlite3
 import subprocess
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from migrate.versioning.schema import ControlledSchema
 from sqlalchemy import MetaData, Table, create_engine, text
-from sqlalchemy.engine import make_url
+from sqlalchemy.engine import URL, Engine, make_url
 from sqlalchemy.pool import NullPool
+
+Row = dict[str, Any]
 
 TOP = Path(__file__).resolve().parent.parent
 SCRATCH = "bridge_snapshot"
@@ -40,16 +45,22 @@ SNAPSHOTS = {
 }
 
 
-def day(number):
-    """A fixed moment, `number` days into the life of the gallery."""
-    return datetime(2012, 11, 5, 9, 30, 15) + timedelta(days=number, minutes=17 * number)
+def day(number: int) -> datetime:
+    """Return a moment, without a time zone, `number` days into the life of the gallery."""
+    start = datetime(2012, 11, 5, 9, 30, 15)  # noqa: DTZ001 - the columns have no time zone
+    return start + timedelta(days=number, minutes=17 * number)
 
 
-def user(username, email, password, created):
+def user(username: str, email: str | None, password: str, created: datetime) -> Row:
+    """Return a row of `users`."""
     return {"username": username, "email": email, "password_hash": password, "created": created}
 
 
-def media(uploader, title, description, path, state, created):
+def media(
+    values: tuple[int, str, str | None, str, datetime], description: str | None = None
+) -> Row:
+    """Return a row of `media_entries`: uploader, title, path, state and time; a description."""
+    uploader, title, path, state, created = values
     return {
         "uploader_id": uploader,
         "title": title,
@@ -60,7 +71,8 @@ def media(uploader, title, description, path, state, created):
     }
 
 
-def comment(media_id, author, body, created):
+def comment(media_id: int, author: int, body: str, created: datetime) -> Row:
+    """Return a row of `media_comments`."""
     return {"media_id": media_id, "author_id": author, "body": body, "created": created}
 
 
@@ -85,18 +97,16 @@ ROWS = [
         "media_entries",
         [
             media(
-                1,
-                "Crème brûlée: 100% homemade",
+                (1, "Crème brûlée: 100% homemade", "ada/crème.jpg", "processed", day(4)),
                 'First line\nsecond line, a "quote" and it\'s 12:30',
-                "ada/crème.jpg",
-                "processed",
-                day(4),
             ),
-            media(1, "creme brulee - 100% HOMEMADE", None, "ada/2%20copy.jpg", "processed", day(5)),
-            media(2, "夜の東京 🎬", "emoji 🎞️ and a tab\there", "g/東京.webm", "processed", day(6)),
-            media(3, "%s %(title)s :title ?", "", None, "failed", day(7)),
-            media(3, "Don't look; DROP TABLE", "C:\\temp\\new", "o'b/x.png", "private", day(8)),
-            media(4, "夜の東京", None, None, "private", day(9)),
+            media((1, "creme brulee - 100% HOMEMADE", "ada/2%20copy.jpg", "processed", day(5))),
+            media(
+                (2, "夜の東京 🎬", "g/東京.webm", "processed", day(6)), "emoji 🎞️ and a tab\there"
+            ),
+            media((3, "%s %(title)s :title ?", None, "failed", day(7)), ""),
+            media((3, "Don't look; DROP TABLE", "o'b/x.png", "private", day(8)), "C:\\temp\\new"),
+            media((4, "夜の東京", None, "private", day(9))),
         ],
     ),
     (
@@ -117,7 +127,10 @@ ROWS = [
         7,
         "media_entries",
         [
-            {**media(2, "Łódź", "After slugs", "g/lodz.jpg", "processed", day(21)), "slug": "lodz"},
+            {
+                **media((2, "Łódź", "g/lodz.jpg", "processed", day(21)), "After slugs"),
+                "slug": "lodz",
+            },
         ],
     ),
     (
@@ -164,7 +177,7 @@ ROWS = [
 ]
 
 
-def fill(engine, name):
+def fill(engine: Engine, name: str) -> None:
     """Bring an empty database to the state of the snapshot `name`."""
     versions, paths = SNAPSHOTS[name]
     for repository, last in versions.items():
@@ -190,7 +203,8 @@ def fill(engine, name):
             )
 
 
-def dump_sqlite(name):
+def dump_sqlite(name: str) -> str:
+    """Return the dump of a SQLite database."""
     connection = sqlite3.connect(":memory:", check_same_thread=False)
     # StaticPool would do the same; this way the connection is ours to dump.
     engine = create_engine("sqlite://", creator=lambda: connection)
@@ -198,7 +212,8 @@ def dump_sqlite(name):
     return "\n".join(connection.iterdump()) + "\n"
 
 
-def dump_postgresql(url, name):
+def dump_postgresql(url: URL, name: str) -> str:
+    """Return the dump of a database on a PostgreSQL server."""
     create = f"CREATE DATABASE {SCRATCH} TEMPLATE template0 ENCODING 'UTF8'"
     dump = ["pg_dump", "--no-owner", "--no-privileges", "--encoding=UTF8", "-d", SCRATCH]
     dump += ["-h", url.host or "localhost", "-p", str(url.port or 5432), "-U", url.username]
@@ -207,7 +222,8 @@ def dump_postgresql(url, name):
     return re.sub(r"(?m)^(\\(un)?restrict .*|-- Dumped (from|by) .*)\n", "", found)
 
 
-def dump_mysql(url, name):
+def dump_mysql(url: URL, name: str) -> str:
+    """Return the dump of a database on a MariaDB or MySQL server."""
     create = f"CREATE DATABASE {SCRATCH} CHARACTER SET utf8mb4"
     dump = ["mariadb-dump", "--no-defaults", "--skip-comments", "--skip-dump-date"]
     dump += ["--skip-add-locks", "--no-tablespaces", "--default-character-set=utf8mb4"]
@@ -217,7 +233,7 @@ def dump_mysql(url, name):
     return re.sub(r"\A/\*M?!999999\\- enable the sandbox mode \*/ *\n", "", found)
 
 
-def dump_server(url, name, create, dump, secrets):
+def dump_server(url: URL, name: str, create: str, dump: list[str], secrets: dict[str, str]) -> str:
     """Fill a scratch database on the server of `url`, dump it, drop it."""
     server = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     drop = f"DROP DATABASE IF EXISTS {SCRATCH}"
@@ -234,7 +250,8 @@ def dump_server(url, name, create, dump, secrets):
             connection.execute(text(drop))
 
 
-def main():
+def main() -> None:
+    """Write the snapshots that the options name."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )

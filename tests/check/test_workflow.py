@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
 
 import pytest
 from support.alembic_projects import write_revision
@@ -267,7 +267,7 @@ def test_the_sample_holds_on_every_database(
 
     assert (result.exit_code, result.stderr.count("FAILED")) == (0, 0)
     assert "Every old database can be upgraded: all 38 proofs hold" in result.stdout
-    assert ElementTree.parse(xml).getroot().get("failures") == "0"
+    assert ET.parse(xml).getroot().get("failures") == "0"
     assert "from core 7, likes 0" in html.read_text(encoding="utf-8")
 
 

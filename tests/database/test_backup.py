@@ -583,7 +583,7 @@ def test_what_postgresql_refuses_in_the_middle_is_undone(
     before = database.contents()
     # As one that is killed half-way: its output ends between two statements.
     real = shutil.which("pg_restore")
-    fake = sample.write("bin/pg_restore", f"#!/bin/sh\n{real} \"$@\" || exit\n"
+    fake = sample.write("bin/pg_restore", f'#!/bin/sh\n{real} "$@" || exit\n'
                         'case "$*" in *--clean*) exit 1;; esac\n')  # fmt: skip
     fake.chmod(0o755)
     monkeypatch.setenv("PATH", f"{fake.parent}{os.pathsep}{os.environ['PATH']}")

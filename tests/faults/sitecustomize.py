@@ -13,6 +13,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+from pathlib import Path
 from typing import Any
 
 COUNT = os.environ.get("FAULT_COUNT")
@@ -20,7 +21,7 @@ AT = int(os.environ.get("FAULT_AT", "0"))
 ONLY = re.compile(os.environ.get("FAULT_ONLY", ""), re.DOTALL)
 MAIN = os.environ.setdefault("FAULT_MAIN", str(os.getpid()))
 READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN|SET)\b", re.IGNORECASE)
-dirty = False
+written: list[str] = []  # since the last commit
 
 
 def boundary(what: str) -> None:
@@ -29,7 +30,7 @@ def boundary(what: str) -> None:
     descriptor = os.open(str(COUNT), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.write(descriptor, f"{' '.join(what.split())[:200]}\n".encode())
     os.close(descriptor)
-    with open(str(COUNT), "rb") as stream:
+    with Path(str(COUNT)).open("rb") as stream:
         reached = sum(1 for _line in stream)
     if reached == AT:
         os.kill(int(MAIN), signal.SIGKILL)
@@ -41,11 +42,10 @@ def around(owner: Any, name: str, place: int, *, leave: str = "") -> None:
     original = getattr(owner, name)
 
     def execute(self: Any, *arguments: Any, **more: Any) -> Any:
-        global dirty
         statement = str(arguments[place])
         if READS.match(statement) or (leave and getattr(self, "driver", "") == leave):
             return original(self, *arguments, **more)
-        dirty = True
+        written.append(statement)
         boundary(f"before {statement}")
         result = original(self, *arguments, **more)
         boundary(f"after {statement}")
@@ -58,10 +58,9 @@ def around_commit(owner: Any, name: str, *, leave: str = "") -> None:
     original = getattr(owner, name)
 
     def commit(self: Any, *arguments: Any) -> None:
-        global dirty
         original(self, *arguments)
-        if dirty and not (leave and getattr(self, "driver", "") == leave):
-            dirty = False
+        if written and not (leave and getattr(self, "driver", "") == leave):
+            written.clear()
             boundary("after COMMIT")
 
     setattr(owner, name, commit)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import json
 import shutil
 from collections.abc import Callable
@@ -140,8 +140,8 @@ def without_chance(database: Database) -> Any:
     """Schema and rows, without what a clock or chance has given."""
     rows = database.rows()
     for row in rows["things"]:
-        if isinstance(row[3], datetime.datetime):
-            assert abs(row[3] - datetime.datetime.utcnow()) < datetime.timedelta(minutes=5)
+        if isinstance(row[3], dt.datetime):
+            assert abs(row[3] - dt.datetime.utcnow()) < dt.timedelta(minutes=5)
     rows["things"] = [row for row in rows["things"] if row[0] not in (300, 800, 801)]
     return database.schema(), rows
 

@@ -235,8 +235,10 @@ def provokes(
     def register(function: Provocation) -> Provocation:
         PROVOCATIONS[function.__name__] = (code, function)
         marks = [LEGACY_SIDE if legacy else ONCE]  # one of the two worlds has each
-        for dialect in dialects or ("postgresql",):
-            CASES.append(pytest.param(function.__name__, dialect, marks=marks))
+        CASES.extend(
+            pytest.param(function.__name__, dialect, marks=marks)
+            for dialect in dialects or ("postgresql",)
+        )
         return function
 
     return register

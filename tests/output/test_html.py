@@ -220,8 +220,10 @@ UNREACHABLE = """
 }).map(cell => cell.textContent)
 """
 OVERFLOW = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
-WIDE = "() => { const e = document.createElement('div'); e.style.width = '2000px'; " \
-       "document.querySelector('main').append(e); e.textContent = 'wide' }"  # fmt: skip
+WIDE = (
+    "() => { const e = document.createElement('div'); e.style.width = '2000px'; "
+    "document.querySelector('main').append(e); e.textContent = 'wide' }"
+)
 
 
 def long() -> Checked:

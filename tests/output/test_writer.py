@@ -74,7 +74,7 @@ def test_a_character_that_the_stream_cannot_have() -> None:
 def test_nobody_reads_any_more() -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    with open(writing, "w") as stream:
+    with os.fdopen(writing, "w") as stream:
         with pytest.raises(SystemExit) as caught:
             Writer(stream).line("one")
         assert caught.value.code == 1

@@ -382,7 +382,7 @@ def refused_import(sample: Project, path: Path, **given: Any) -> BridgeError:
     [
         ("nothing at all", "snapshot-refused", "is not a database that bridge knows"),
         ("-- PostgreSQL database dump\n", "snapshot-refused", "PostgreSQL database needs a server"),
-        ("BEGIN TRANSACTION;\nCREATE TABEL x;\n", "database-unreachable", "near \"TABEL\""),
+        ("BEGIN TRANSACTION;\nCREATE TABEL x;\n", "database-unreachable", 'near "TABEL"'),
         ("BEGIN TRANSACTION;\nATTACH 'x' AS y;\n", "database-unreachable", "not authorized"),
         ("BEGIN TRANSACTION;\nCOMMIT;\n", "state-unmanaged", "no table of the app's"),
         ("BEGIN TRANSACTION;\nCREATE TABLE theirs (id INT);\nCOMMIT;\n", "state-unmanaged",

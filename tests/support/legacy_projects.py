@@ -77,8 +77,9 @@ def write_repository(
     files: dict[str, str | bytes] = {"migrate.cfg": cfg, "__init__.py": ""}
     for name, text in scripts.items():
         if "." not in name and isinstance(text, str):
-            name, text = f"{name}.py", script(text)
-        files[f"versions/{name}"] = text
+            files[f"versions/{name}.py"] = script(text)
+        else:
+            files[f"versions/{name}"] = text
     for name, text in files.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

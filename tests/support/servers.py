@@ -564,7 +564,7 @@ class MariaDB(Server):
         return [*options, f"--user={self.user}", "--default-character-set=utf8mb4", "--skip-ssl"]
 
     def run_dump(self, database: str, path: str | os.PathLike[str]) -> None:
-        with open(path, "rb") as script:
+        with Path(path).open("rb") as script:
             self._client("mariadb", *self._login(), database, stdin=script)
 
     def dump(self, database: str) -> str:
@@ -580,7 +580,7 @@ SERVERS: tuple[type[Server], ...] = (PostgreSQL, MariaDB)
 
 
 def _guard() -> None:
-    """Reads a spec from stdin, runs its commands, and undoes all when more comes or it closes.
+    """Read a spec from stdin, run its commands, and undo all when more comes or it closes.
 
     When the server has ended, "again" starts it again.
     """
@@ -594,13 +594,9 @@ def _guard() -> None:
     folder = Path(tempfile.mkdtemp(prefix=spec["prefix"]))
     process: subprocess.Popen[bytes] | None = None
     try:
-        for name, text in spec["files"].items():
-            (folder / name).write_text(text)
-        if account is not None:
-            for path in (folder, *folder.iterdir()):
-                os.chown(path, account.pw_uid, account.pw_gid)
+        _write(spec["files"], folder, account)
         print("folder", folder, flush=True)
-        with open(folder / "log", "ab") as log:
+        with (folder / "log").open("ab") as log:
             commands, template = list(spec["commands"]), Path(spec["template"])
             if template.exists():
                 subprocess.run(["cp", "-a", template, folder / "data"], check=True)
@@ -630,8 +626,17 @@ def _guard() -> None:
         _remove(folder)
 
 
+def _write(files: Mapping[str, str], folder: Path, account: pwd.struct_passwd | None) -> None:
+    """Write the files of a server, which belong to the account that it runs as."""
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    if account is not None:
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, account.pw_uid, account.pw_gid)
+
+
 def _keep(data: Path, template: Path) -> None:
-    """Copies what was installed, whole or not at all."""
+    """Copy what was installed, whole or not at all."""
     template.parent.mkdir(parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(dir=template.parent))
     try:

@@ -107,7 +107,7 @@ class WarmPopen(subprocess.Popen):  # type: ignore[type-arg]
         request = {
             "arguments": arguments,
             "environment": environment,
-            "folder": os.fspath(cwd or os.getcwd()),
+            "folder": os.fspath(cwd or Path.cwd()),
             "new_session": bool(others[5]),
         }
         stdin, stdout, stderr = pipes[0], pipes[3], pipes[5]
@@ -210,7 +210,7 @@ def _main() -> None:
     import importlib
 
     number, *modules = sys.argv[1:]
-    sys.path[0] = os.path.dirname(modules[0])  # not the tests' helpers
+    sys.path[0] = str(Path(modules[0]).parent)  # not the tests' helpers
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name in modules:

@@ -174,7 +174,7 @@ INSERT = (
 )
 MAPPED = repository(stamp={2: ("shop_base",), 3: ("shop_notes",)})
 
-# name: (facts, repositories, kind, error, message, help)
+# What is found, and what is to be said of it.
 BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, str]] = {
     "an unknown revision": (
         facts("items", revisions=["zzz9"]),

@@ -60,7 +60,9 @@ def run_script(database: Database, script: str, folder: Path) -> None:
                 raise ServerError(str(error)) from None
         return
     with path.open("rb") as stdin:
-        done = subprocess.run([program, database.path], stdin=stdin, capture_output=True, text=True)
+        done = subprocess.run(
+            [program, database.path], stdin=stdin, capture_output=True, text=True, check=False
+        )
     if done.returncode:
         raise ServerError(done.stderr)
 

@@ -396,8 +396,7 @@ def items(schema: Schema) -> list[tuple[Any, Any, str]]:
         for number, thing in enumerate(one["indexes"]):
             found.append((one["indexes"], number, f"{name} index {thing['name']}"))
     for kind, what in (("views", "view"), ("types", "type")):
-        for name in schema.get(kind, {}):
-            found.append((schema[kind], name, f"{what} {name}"))
+        found += [(schema[kind], name, f"{what} {name}") for name in schema.get(kind, {})]
     return found
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import re
 import subprocess
 import sys
@@ -45,8 +45,8 @@ def test_what_the_clock_gave_is_the_time_of_the_upgrade(
         found = str(plain.exec_driver_sql(sql).scalar())
     assert re.fullmatch(shape, found), (sql, found)
     if "-" in form:
-        day = datetime.datetime.fromisoformat(found[:10])
-        assert abs(day - datetime.datetime.now()) < datetime.timedelta(days=2)
+        day = dt.datetime.fromisoformat(found[:10])
+        assert abs(day - dt.datetime.now()) < dt.timedelta(days=2)
 
 
 @pytest.mark.parametrize(

@@ -80,8 +80,8 @@ class Registry:
     def write(self, functions: dict[int, str], **keys: Any) -> None:
         """The registry: for each number the body of its function, which has `db`."""
         text = HEAD
-        for number, body in functions.items():
-            body = textwrap.indent(textwrap.dedent(body).strip(), "    ")
+        for number, function in functions.items():
+            body = textwrap.indent(textwrap.dedent(function).strip(), "    ")
             text += f"\n@register({number})\ndef number_{number}(db):\n{body}\n"
         self.file.write_text(text, encoding="utf-8")
         keys.setdefault("versions", sorted(functions))
@@ -553,14 +553,12 @@ def test_all_problems_of_functions_are_told_at_once_and_before_any_write(
     # 14 is not there, and 16 is not known.
     registry.write({1: "pass", 15: "pass", 16: "pass"}, versions=list(range(1, 16)))
     expected = []
-    for text, said in FUNCTIONS.items():
+    for text, finding in FUNCTIONS.items():
         with registry.file.open("a") as stream:
             stream.write(f"\n{text.replace('!', f'!{len(expected)}!')}\n")
-        if said and "LINE" in said:
-            line = registry.line(f"!{len(expected)}!")
-            said = said.replace("LINE", f"{registry.file}, line {line}")
-        if said:
-            expected.append(said)
+        if finding:
+            line = registry.line(f"!{len(expected)}!") if "LINE" in finding else 0
+            expected.append(finding.replace("LINE", f"{registry.file}, line {line}"))
     expected += [
         "- core, version 14: goblin_migrations:MIGRATIONS has no 14 (it has 1 to 13, 15 to 16)",
         "- core: goblin_migrations:MIGRATIONS has 16 too, after 15, the last version that the "

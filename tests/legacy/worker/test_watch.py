@@ -37,7 +37,8 @@ def test_what_a_script_does_on_the_drivers_connection_is_not_denied(
 def test_many_statements_are_counted(
     project: LegacyProject, make_database: Callable[[str], Database]
 ) -> None:
-    many = "with migrate_engine.begin() as c:\n    for n in range(3000):\n        c.execute(" + (
+    many = (
+        "with migrate_engine.begin() as c:\n    for n in range(3000):\n        c.execute("
         "text('INSERT INTO notes (text) VALUES (:n)'), n=str(n))\nraise ValueError('enough')"
     )
     project.repository({"001_notes": CREATE_NOTES, "002_many": many})

@@ -5,7 +5,7 @@ A run by bridge and one by sqlalchemy-migrate alone can then be compared row by 
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import itertools
 import uuid
 
@@ -15,4 +15,4 @@ from glance.common import timeutils
 def setup(_engine: object) -> None:
     numbers = itertools.count(1)
     uuid.uuid4 = lambda: uuid.UUID(int=next(numbers))
-    timeutils.utcnow.override_time = datetime.datetime(2020, 2, 2)
+    timeutils.utcnow.override_time = dt.datetime(2020, 2, 2)
