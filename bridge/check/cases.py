@@ -21,7 +21,7 @@ Versions = Mapping[str, int]
 
 
 def on_files(project: Project) -> Iterator[tuple[Kind, str]]:
-    """The proofs that need no database."""
+    """Return the proofs that need no database."""
     for name in project.histories:
         yield "files", f"seal of {name}"
     for component in components(project):
@@ -29,7 +29,7 @@ def on_files(project: Project) -> Iterator[tuple[Kind, str]]:
 
 
 def on_database(project: Project, dialect: str) -> Iterator[tuple[Kind, str]]:
-    """The proofs on one kind of database."""
+    """Return the proofs on one kind of database."""
     yield "fresh", "from nothing"
     if project.has_models:
         yield "models", "models"
@@ -64,12 +64,12 @@ def stamps(project: Project) -> Iterator[tuple[str, int, tuple[str, ...]]]:
 
 
 def base_name(repository: str, version: int, revisions: tuple[str, ...]) -> str:
-    """What the proof of a stamp is called."""
+    """Return the name of the proof of a stamp."""
     return f"{repository} {version} is {', '.join(revisions)}"
 
 
 def start_name(versions: Versions) -> str:
-    """What a path is called that starts at these legacy versions."""
+    """Return the name of a path that starts at these legacy versions."""
     return f"from {', '.join(f'{name} {version}' for name, version in versions.items())}"
 
 
@@ -91,6 +91,6 @@ def starts(project: Project) -> Iterator[Versions]:
 
 
 def snapshots(project: Project, dialect: str) -> list[Path]:
-    """The old databases of a kind that the app has saved."""
+    """Return the snapshots of a kind of database that the app has saved."""
     found = list_snapshots(project.config.snapshots)
     return [snapshot.path for snapshot in found if snapshot.kind == family(dialect)]

@@ -48,7 +48,9 @@ def count(connection: Connection, tables: Mapping[str, Mapping[str, Any]]) -> Co
 
 
 def losses(before: Counts, after: Counts) -> Iterator[Loss]:
-    """What is less. A column that is gone is a matter of the schema; a table may have a new name.
+    """Return the counts that are lower than before.
+
+    A column that is gone is a matter of the schema; a table may have a new name.
 
     Values count only where no rows are lost: these would be told twice.
     """

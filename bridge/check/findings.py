@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def failed(what: str, error: BridgeError) -> Finding:
-    """What the error of a run is for the developer."""
+    """Return the finding that reports the error of a run to the developer."""
     return Finding(f"failed {what}", error.message, tuple(_for_check(error.remedies)))
 
 
@@ -36,14 +36,14 @@ def _for_check(remedies: Iterable[Remedy]) -> Iterator[Remedy]:
 
 
 def unproved(what: str, why: str, help: Remedies = "") -> Finding:
-    """What could not be tried."""
+    """Return the finding for what could not be tried."""
     return Finding(f"unproved {what}", f"{what} was not tried: {why}.", help)
 
 
 def differing(
     name: str, message: str, help: Remedies, differences: Sequence[Difference]
 ) -> Iterator[Finding]:
-    """A finding of these differences; one that is accepted where they are of no consequence.
+    """Return a finding of these differences, already accepted where they have no consequence.
 
     Additions count: there is no administrator here who could have made them.
     """

@@ -121,6 +121,6 @@ def _rows(engine: Engine, schema: Schema) -> Counts:
 
 
 def _broken(engine: Engine, schema: Schema) -> Mapping[tuple[str, str], int]:
-    """The rows of each table that refer to none of another."""
+    """Return the rows of each table that refer to no row of another."""
     with connect(engine) as connection:
         return rows_that_point_nowhere(connection, schema["tables"])[1]

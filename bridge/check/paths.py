@@ -62,7 +62,7 @@ class PathResult:
     has_rows: bool = False
 
     def unlike(self) -> set[int]:
-        """The places whose plan is not the step that follows and the plan behind that."""
+        """Return the places whose plan is more than the next step and the plan after it."""
         return {
             number
             for number, (checkpoint, after) in enumerate(pairwise(self.checkpoints))
@@ -70,7 +70,7 @@ class PathResult:
         }
 
     def findings(self, number: int) -> Iterator[Finding]:
-        """What was found on the way from a place to the heads."""
+        """Return what was found on the way from a place to the heads."""
         yield from self.checkpoints[number].own
         for checkpoint in self.checkpoints[number:]:
             if checkpoint.tail is not None:
@@ -121,7 +121,7 @@ class PathRunner:
                 return
 
     def _behind(self, failed: RunLegacy) -> ScratchStart | None:
-        """The oldest of the saved databases in which a version has run."""
+        """Return the oldest of the snapshots in which a version has run."""
         found: list[tuple[list[int], ScratchStart]] = []
         for path in self._snapshots:
             with suppress(BridgeError):

@@ -114,7 +114,7 @@ class Prover:
                 )
 
     def _own_tables(self, name: str, version: int) -> set[str]:
-        """The tables that versions of a repository have made or changed, up to this one."""
+        """Return the tables that a repository's versions up to this one have created or changed."""
         return {
             table
             for (repository, number), tables in self._paths.changed.items()

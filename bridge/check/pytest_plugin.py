@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def _folder(config: pytest.Config) -> Path:
-    """A folder of this run's own, the same in all of its processes."""
+    """Return this run's own folder, the same in all of its processes."""
     given = getattr(config, "workerinput", {}).get(_FOLDER)
     if given:
         return Path(given)
@@ -99,7 +99,7 @@ class _Collector(pytest.Collector):
     """All that there is to prove."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """A test for each, in the same order in every process."""
+        """Yield a test for each proof, in the same order in every process."""
         from bridge.check.cases import on_database, on_files
 
         project = _project(self.config)
@@ -136,7 +136,7 @@ class _Item(pytest.Item):
             raise ProofFailedError("\n".join(lines))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *_more: Any) -> Any:
-        """What was found, without a traceback."""
+        """Return the findings, without a traceback."""
         from bridge.model.errors import BridgeError
 
         if isinstance(excinfo.value, ProofFailedError):

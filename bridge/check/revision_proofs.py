@@ -81,7 +81,7 @@ class RevisionProofs:
                 self._prove_alone(component)
 
     def _prove_alone(self, module: str) -> None:
-        """A branch by itself: with the revisions that it says it needs, and no others."""
+        """Prove one branch alone, with only the revisions that it depends on."""
         graph, where = self.project.graph, f"branch {module} alone"
         with self._proofs.proof("revision", where) as found:
             engine = self.place.create()

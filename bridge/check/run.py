@@ -41,7 +41,7 @@ def run(project: Project, engine: Engine, plan: Plan, progress: Progress | None 
 
 
 def schema_of(project: Project, engine: Engine) -> Schema:
-    """The document of the app's own tables."""
+    """Return the document of the app's own tables."""
     with connect(engine) as connection, connection.begin():
         found = read_schema(connection)
     return only(found, {*project.app_tables(found["tables"])})

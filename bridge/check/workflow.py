@@ -147,7 +147,7 @@ def _record(project: Project, dialect: str, found: Mapping[Heads, Schema]) -> No
 
 
 def on_files(project: Project) -> Iterator[Proof]:
-    """What the files alone tell."""
+    """Return what the files alone show."""
     accept = project.config.check.accept
     for name, frozen in project.histories.items():
         found = []

@@ -76,12 +76,14 @@ class Place:
 
     @classmethod
     def of(cls, engine: Engine, config: Config) -> Place:
+        """Return where the backups of the engine's database are."""
         url, file = engine.url, sqlite_file(engine.url)
         folder = config.backup.folder or (file.parent if file else config.root / "backups")
         name = file.name if file else re.sub(r"[^\w.-]", "_", str(url.database))
         return cls(folder.absolute(), name[:100], _identity(engine))
 
     def new(self) -> Path:
+        """Return the path of a new backup, with the time in UTC in its name."""
         stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S.%fZ")
         return self.folder / f"{self.name}.{stamp}.{self.identity}.{ENDING}"
 

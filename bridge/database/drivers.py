@@ -44,7 +44,7 @@ _RENAMED = {
 
 
 def driver_of(url: URL) -> str:
-    """The driver that the URL names, empty where it names none."""
+    """Return the driver that the URL names, or an empty text."""
     return url.drivername.partition("+")[2]
 
 
@@ -54,7 +54,7 @@ def is_async(url: URL) -> bool:
 
 
 def with_driver(url: URL, drivername: str) -> URL:
-    """The URL for another driver: arguments take its names, those it does not know are left out."""
+    """Return the URL for another driver, with its arguments renamed or left out."""
     if url.drivername == drivername:
         return url
     renamed = _RENAMED.get(driver_of(url), {})
@@ -66,7 +66,7 @@ def with_driver(url: URL, drivername: str) -> URL:
 
 
 def with_installed_driver(url: URL) -> URL:
-    """The URL with a driver that is installed where it names none, or one for asyncio."""
+    """Return the URL with an installed driver where it names none, or one for asyncio."""
     drivername = url.get_backend_name() if is_async(url) else url.drivername
     for module, driver in server_named(drivername).drivers:
         if driver == "psycopg" and sa.__version__.startswith("1."):

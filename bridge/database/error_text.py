@@ -16,7 +16,7 @@ SQL_LENGTH = 500
 
 
 def said(error: BaseException) -> str:
-    """What an exception says: a database's own words with the statement, else type and text.
+    """Return the text of an exception: the database's own with the statement, else type and text.
 
     What is written for people to read, as Alembic's complaints and warnings are, stands alone.
     """

@@ -62,7 +62,7 @@ class Guard:
         self._replaced: list[tuple[Any, Any]] = []
 
     def as_request(self) -> dict[str, Any]:
-        """What another process makes the same guard of."""
+        """Return what another process needs to build the same guard."""
         return {"arguments": self._arguments}
 
     def __enter__(self) -> Guard:
@@ -114,7 +114,7 @@ class Guard:
             self._refuse(f"another database, by the statement {' '.join(statement.split())[:100]}")
 
     def _looking(self, connect: Any) -> Any:
-        """A driver's way to connect, which looks where it leads to."""
+        """Return a connect function that checks where the connection leads."""
 
         def connected(*arguments: Any, **options: Any) -> Any:
             session = connect(*arguments, **options)

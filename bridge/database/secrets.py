@@ -25,7 +25,7 @@ _LONG = 8
 
 
 def shown(url: URL) -> str:
-    """The URL as it may be printed: passwords are ``***``."""
+    """Return the URL as it may be printed: passwords are ``***``."""
     hidden = {key: "***" for key in url.query if _SECRET_KEY.search(key)}
     return url.update_query_dict(hidden).render_as_string(hide_password=True)
 
@@ -63,7 +63,7 @@ def _secrets(url: URL | str) -> Iterator[str]:
 
 
 def _spellings(character: str) -> str:
-    """A pattern for a character of a password: plain, or as URLs, ini files, reprs, SQL have it.
+    """Return a pattern for a character of a password, plain or as URLs, ini files, SQL write it.
 
     Which characters a URL quotes differs from one version of SQLAlchemy to the next.
     """
@@ -75,7 +75,7 @@ def _spellings(character: str) -> str:
 
 
 def _requoted(form: str) -> str:
-    """A pattern for a text, and for what comes of it when a URL or a repr quotes it once more."""
+    """Return a pattern for a text, and for the text as a URL or a repr quotes it again."""
     pattern = re.escape(form.lstrip("\\") or form)
     if len(form) > 1 or not form.isalnum():
         pattern = r"\\*" + pattern.replace("'", r"\\*'")

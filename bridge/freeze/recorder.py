@@ -106,7 +106,7 @@ class HistoryRecorder:
     # --- databases ---
 
     def _new(self) -> Engine:
-        """A new database under version control, at no version."""
+        """Create a database under version control, at no version."""
         engine = self._scratch.create()
         put_under_control(engine, self._repositories.values())
         return engine
@@ -158,7 +158,7 @@ class HistoryRecorder:
         return True
 
     def _with_plain_rows(self) -> Engine:
-        """A database at the versions that are reached, with ordinary rows only."""
+        """Create a database at the versions that are reached, with ordinary rows only."""
         engine = self._new() if self._base is None else self._scratch.copy(self._base)
         with connect(engine) as connection:
             for recorded in self._recording.versions:
@@ -279,7 +279,7 @@ class HistoryRecorder:
             return said
 
     def _said(self, error: LegacyError, step: RunLegacy) -> str:
-        """What went wrong, in words that are the same on every machine: without values."""
+        """Return what went wrong as text that is the same on every machine: without values."""
         home = self._repositories[step.repository].path
         text = " ".join(" ".join(error.message.splitlines()[:2]).split())
         return text.replace(f"{home}/", "") if home else text
@@ -296,7 +296,7 @@ class HistoryRecorder:
         return seconds, found and f"replayed, it leaves something else: {found}"
 
     def _ported(self, step: RunLegacy) -> Path | None:
-        """The file of a version that the developer has written anew, None without."""
+        """Return the file of the developer's port of a version, None without one."""
         home = self._repositories[step.repository].path
         path = home and ported_file(home, step.version)
         return path if path and path.is_file() else None

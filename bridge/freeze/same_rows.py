@@ -49,7 +49,7 @@ _UUID = re.compile(
 
 
 def drawn_uuids(found: Contents, other: Contents) -> set[str]:
-    """The UUIDs that are in one database and not in the other: each run draws its own."""
+    """Return the UUIDs that only one of the databases has: each run draws its own."""
     uuids = [
         {str(v) for rows in c.values() for row in rows for v in row if _UUID.fullmatch(str(v))}
         for c in (found, other)
@@ -58,7 +58,7 @@ def drawn_uuids(found: Contents, other: Contents) -> set[str]:
 
 
 def plain_rows(contents: Contents, drawn: set[str]) -> dict[str, Counter[str]]:
-    """The rows of each table as text, without what differs from run to run.
+    """Return the rows of each table as text, without what differs from run to run.
 
     There is one word for what a clock has put there, the stopped one or ours. Instead of a drawn
     UUID stands in which rows it is: so two databases are equal if they differ in nothing but what

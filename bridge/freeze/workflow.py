@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 def check_seals(histories: Mapping[str, Frozen]) -> tuple[Sealed, ...]:
-    """The frozen histories, by the names of their repositories, each as it was sealed.
+    """Return the frozen histories, by the names of their repositories, each as it was sealed.
 
     :raises SealBrokenError: a file is not what was sealed.
     :raises ConfigError: no history is frozen.
@@ -128,7 +128,7 @@ def _freeze(project: Project, options: FreezeOptions) -> Freeze:
 
 
 def _kinds(snapshots: Sequence[Path]) -> dict[Path, str]:
-    """The kind of database that each file was made of."""
+    """Return the kind of database that each file was made from."""
     found = {path: kind_of(path) for path in snapshots}
     for path, kind in found.items():
         if kind is None:

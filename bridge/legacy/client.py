@@ -260,7 +260,7 @@ class LegacyClient:
         return [step.repository, step.version] in self._request["apart"]
 
     def output(self, last: int | None = None) -> list[str]:
-        """What scripts and libraries printed so far, without passwords, one string a line.
+        """Return what scripts and libraries have printed, without passwords, one string a line.
 
         :param last: only about so many bytes of the end.
         """

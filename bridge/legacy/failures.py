@@ -77,7 +77,7 @@ def state_after_failure(step: RunLegacy, before: int | None, remains: Remains) -
 
 
 def problem_lines(problems: Sequence[dict[str, Any]]) -> list[str]:
-    """A line for each problem, in their order; a cause that very many share ends with a count."""
+    """Return a line for each problem, in order; a cause that many share ends with a count."""
     lines = []
     seen: Counter[str] = Counter()
     for problem in problems:

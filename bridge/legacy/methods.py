@@ -29,7 +29,7 @@ _PIECE = re.compile(
 
 
 def with_non_transactional(plan: Plan, repositories: Mapping[str, Repository]) -> Plan:
-    """The plan, with why live versions cannot run as one transaction; only theirs are read."""
+    """Return the plan, with why live versions cannot run as one transaction."""
     versions: dict[str, set[int]] = {}
     for step in plan.steps:
         if isinstance(step, RunLegacy) and step.method == "live":
@@ -97,7 +97,7 @@ Methods = Literal["auto", "live", "replay"]
 
 
 def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods) -> Plan:
-    """The plan, with each legacy version run in the best way that there is.
+    """Return the plan, with the best method for each legacy version.
 
     Before a stamp stands the comparison of the schema with the frozen one of its versions.
 
@@ -153,6 +153,7 @@ def in_the_way(drift: Iterable[Difference], dialect: str) -> list[Difference]:
 
 
 def is_recorded(frozen: Frozen | None, dialect: str, version: int) -> bool:
+    """Return whether a version was frozen on this kind of database."""
     history = frozen.on(dialect) if frozen else None
     return history is not None and version in history.versions
 

@@ -27,7 +27,7 @@ Repositories = Mapping[str, Repository]
 def old_database(
     scratch: Scratch, path: Path, repositories: Repositories
 ) -> tuple[dict[str, int], Engine]:
-    """An old database from a file, with the versions that it is at; its rows get today's ids."""
+    """Load an old database from a file, with its versions; their rows get today's ids."""
     engine = scratch.load(path)
     versions = {}
     with connect(engine) as connection, connection.begin():

@@ -23,7 +23,7 @@ VERSION = re.compile(r"^(\d{3,}).*")
 
 
 def read_repository(settings: LegacyConfig, config: Config) -> Repository:
-    """The repository that `settings` describe, checked against its stamp map.
+    """Return the repository that `settings` describe, checked against its stamp map.
 
     :raises RepositoryInvalidError: the files are not a sqlalchemy-migrate repository.
     :raises ConfigError: the stamp map does not fit its versions.
@@ -45,7 +45,7 @@ def read_repository(settings: LegacyConfig, config: Config) -> Repository:
 
 
 def _registry(settings: LegacyConfig) -> dict[str, Any]:
-    """A registry cannot be read without the legacy runtime: the configuration describes it."""
+    """Return a registry as the configuration describes it: only the legacy runtime can read it."""
     store = VersionStore(
         settings.version_table, settings.name_column, settings.version_column, None
     )
@@ -60,7 +60,7 @@ def _registry(settings: LegacyConfig) -> dict[str, Any]:
 
 
 def read_files(path: Path) -> dict[str, Any]:
-    """What a repository's own files say, as fields of a `Repository`.
+    """Return what a repository's own files say, as fields of a `Repository`.
 
     :raises RepositoryInvalidError: the files are not a sqlalchemy-migrate repository.
     """
@@ -90,7 +90,7 @@ def read_files(path: Path) -> dict[str, Any]:
 
 
 def version_table_of(settings: LegacyConfig) -> str:
-    """The name of a repository's version table; the stamp map may still be unfinished.
+    """Return the name of a repository's version table; the stamp map may still be unfinished.
 
     :raises RepositoryInvalidError: `migrate.cfg` cannot be read.
     """
@@ -118,6 +118,7 @@ def _read_cfg(path: Path) -> configparser.ConfigParser:
 
 
 def decode(text: bytes) -> str:
+    """Return the text of a repository's file, which may be old and in Latin-1."""
     try:
         return text.decode("utf-8-sig")
     except UnicodeDecodeError:  # an old file, with an accent in a comment

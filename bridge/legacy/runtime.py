@@ -67,7 +67,7 @@ class Runtime:
 
 
 def extra_requirements(config: Config) -> tuple[str, ...]:
-    """The packages that the scripts of the repositories that are on need besides."""
+    """Return the extra packages that the scripts of the enabled repositories need."""
     return tuple(
         sorted(
             {
@@ -81,7 +81,7 @@ def extra_requirements(config: Config) -> tuple[str, ...]:
 
 
 def find_runtime(config: Config) -> Runtime:
-    """The runtime that this configuration uses; a private one may not be there yet."""
+    """Return the runtime that this configuration uses; a private one may not exist yet."""
     if config.legacy_python is not None:
         return Runtime(config.legacy_python, "configured", config.legacy_python.exists())
     requirements = extra_requirements(config)
@@ -94,7 +94,7 @@ def find_runtime(config: Config) -> Runtime:
 def ready_runtime(
     config: Config, *, wheels: Path | None = None, progress: Progress | None = None
 ) -> Runtime:
-    """The runtime, made first where it is a private one that does not exist yet.
+    """Return the runtime, after creating a private one that does not exist yet.
 
     :param wheels: a folder of wheels to install from, without a network.
     :param progress: is notified that one is made, which takes long.
@@ -240,7 +240,7 @@ def _make(
 
 
 def _pins(locked: str) -> str:
-    """The lines `NAME==VERSION ; MARKER` of a locked file, without the hashes."""
+    """Return the lines `NAME==VERSION ; MARKER` of a locked file, without the hashes."""
     lines = [line.rstrip(" \\") for line in locked.splitlines() if re.match(r"[a-z]", line)]
     return "\n".join(lines) + "\n"
 

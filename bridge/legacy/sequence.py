@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 
 
 def target_version(legacy: LegacyState) -> int:
+    """Return the version at which a repository hands over from where the database is.
+
+    :raises ValueError: the repository is not in this database.
+    """
     if legacy.start is None:
         raise ValueError(f"{legacy.repository.name} is not in this database")
     return legacy.repository.target(legacy.start)
@@ -44,7 +48,7 @@ def every_version(
 def run_legacy(
     waiting: Mapping[str, LegacyState], every: Mapping[str, LegacyState], config: Config
 ) -> list[RunLegacy]:
-    """The versions to run, one repository after the other in the configuration's order.
+    """Return the versions to run, one repository after the other in the configuration's order.
 
     Where `requires` says so they interleave: a version waits until the other repositories
     have reached theirs. A repository that was never installed here holds nobody up.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @cache  # so that SQLAlchemy compiles what is written to it once, and not for each version
 def version_table(store: VersionStore) -> sa.Table:
-    """A legacy version table, as sqlalchemy-migrate makes it."""
+    """Return a legacy version table, as sqlalchemy-migrate defines it."""
     columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]
     if store.path_column:
         columns.append(sa.Column(store.path_column, sa.Text))
@@ -29,7 +29,7 @@ def version_table(store: VersionStore) -> sa.Table:
 
 
 def version_row(repository: Repository, before: int | None, version: int) -> Any:
-    """The statement that writes a version's number, as the legacy runtime would.
+    """Return the statement that writes a version's number, as sqlalchemy-migrate would.
 
     :param before: the version that the row has; None where there is no row yet.
     """
@@ -45,7 +45,7 @@ def version_row(repository: Repository, before: int | None, version: int) -> Any
 
 
 def rows_of(table: sa.Table, repository: Repository, version: int | None = None) -> Any:
-    """The condition of a repository's rows in its version table, of those at `version` if given."""
+    """Return the condition that selects a repository's rows, those at `version` if given."""
     store = repository.store
     own = table.c[store.id_column].in_(repository.ids)
     return own if version is None else own & (table.c[store.version_column] == version)

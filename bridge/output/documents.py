@@ -97,7 +97,6 @@ def report_document(report: Report) -> dict[str, Any]:
 
 def history_document(runs: Iterable[PastRun]) -> dict[str, Any]:
     """`history --json`: times are ISO 8601, in UTC."""
-
     keys = {"method": "how", "atomic": "one"}
 
     def plain_values(items: Iterable[tuple[str, Any]]) -> dict[str, Any]:

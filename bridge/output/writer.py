@@ -48,7 +48,7 @@ class Writer:
 
     @cached_property
     def console(self) -> Console:
-        """rich's console on the same stream, for tables and bars."""
+        """Rich's console on the same stream, for tables and bars."""
         # 0.05 s: only what draws has need of it.
         from rich.console import Console
 

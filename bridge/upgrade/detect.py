@@ -52,7 +52,7 @@ def detect(project: Project, engine: Engine) -> State:
 
 
 def _compared(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
-    """The state, with what differs from the frozen schema of each version that is waiting.
+    """Return the state, with the differences from the frozen schema of each pending version.
 
     An unmanaged database has the versions that it is most like.
     """
@@ -92,7 +92,7 @@ def _with_nearest(state: State, connection: Connection, histories: Mapping[str, 
 def read_facts(
     connection: Connection, repositories: Mapping[str, Repository], config: Config
 ) -> Facts:
-    """What the tables' names and the version tables' rows say."""
+    """Return what the tables' names and the version tables' rows show."""
     tables = frozenset(sa.inspect(connection).get_table_names())
     stores = {repository.version_table: repository.store for repository in repositories.values()}
     revision_table = config.alembic.version_table
@@ -141,7 +141,7 @@ def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionR
 
 
 def _version_row(name: str, version: Any) -> VersionRow:
-    """A row as it is: SQLite keeps what it is given, a text in a column of numbers too."""
+    """Return a row as it is stored: SQLite keeps even a text in a column of numbers."""
     if version is None or isinstance(version, int):
         return VersionRow(name, version)
     whole = isinstance(version, float | Decimal) and version % 1 == 0
@@ -159,7 +159,7 @@ def _revisions(connection: Connection, name: str) -> tuple[str, ...]:
 def _not_version_tables(
     connection: Connection, wanted: Mapping[str, frozenset[str]]
 ) -> dict[str, tuple[str, ...]]:
-    """The columns of those tables that lack a wanted one: another program's, of the same name."""
+    """Return the columns of the tables that lack a needed one: another program's, of that name."""
     found = {}
     for name in sorted(wanted):
         columns = tuple(column["name"] for column in sa.inspect(connection).get_columns(name))

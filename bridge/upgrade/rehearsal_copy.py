@@ -72,7 +72,7 @@ def copied(
 
 @contextlib.contextmanager
 def _told() -> Iterator[None]:
-    """The errors of backups and dumps, in the words of a rehearsal."""
+    """Raise the errors of backups and dumps as errors of a rehearsal."""
     try:
         yield
     except BackupError as error:
@@ -86,7 +86,7 @@ def _told() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _folder(engine: Engine, config: Config) -> Iterator[Path]:
-    """A folder of our own where backups go: there is the room, and the same kind of disk."""
+    """Yield a folder of our own beside the backups: there is room, and the same kind of disk."""
     place = Place.of(engine, config)
     made = not place.folder.exists()
     try:

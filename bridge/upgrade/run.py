@@ -153,7 +153,7 @@ def run(project: Project, engine: Engine, task: Task, options: RunOptions) -> Re
 
 
 def _first_plan(project: Project, engine: Engine, task: Task) -> Plan | None:
-    """The plan before the lock; None where another run is just changing what it is made of."""
+    """Return the plan before the lock; None while another run changes what it is based on."""
     try:
         plan = task.plan(engine)
     except (StateError, DatabaseError) as error:

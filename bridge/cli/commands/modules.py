@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=GroupWithDefault, default="list")
 def modules() -> None:
-    """The app's modules: which are on, and where the database stands in each."""
+    """Show the app's modules: which are on, and where the database stands in each."""
 
 
 @modules.command("list")

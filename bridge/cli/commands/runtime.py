@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @click.group(cls=GroupWithDefault, default="show")
 def runtime() -> None:
-    """The Python environment that runs sqlalchemy-migrate's scripts."""
+    """Manage the Python environment that runs sqlalchemy-migrate's scripts."""
 
 
 @runtime.command()

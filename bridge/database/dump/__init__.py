@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from bridge.database.dump.program import Dumper
 
-_DUMPERS: dict[str, type[SQLiteDumper] | type[PostgreSQLDumper] | type[MySQLDumper]] = {
+_DUMPERS: dict[str, type[SQLiteDumper | PostgreSQLDumper | MySQLDumper]] = {
     "sqlite": SQLiteDumper,
     "postgresql": PostgreSQLDumper,
     "mysql": MySQLDumper,

@@ -30,7 +30,7 @@ class _Text(bytes):
 def sqlite_script(
     path: Path, change: Change | None = None, *, arrange: bool = False
 ) -> Iterator[str]:
-    """The lines of a script that makes the database in the file.
+    """Yield the lines of a script that creates the database in the file.
 
     :param change: is asked for another text in place of each in a column.
     :param arrange: write the constraints of a table in one order: who builds it anew, as Alembic
@@ -167,7 +167,7 @@ def _arranged(sql: str) -> str:
 
 
 def _lined(text: str) -> str:
-    """A literal on one line."""
+    """Return a literal on one line."""
     marks = []
     for character, mark in (("\n", "\\n"), ("\r", "\\r")):
         if character in text:

@@ -96,8 +96,7 @@ class SQLiteDumper:
         """As its own client's `.dump` does."""
         self.engine.dispose()
         with open(path, "wb") as stream:
-            for line in sqlite_script(Path(str(self.engine.url.database))):
-                stream.write(f"{line}\n".encode())
+            stream.writelines(f"{line}\n".encode() for line in sqlite_script(Path(str(self.engine.url.database))))
 
     def load(self, path: Path) -> None:
         """Load a file of SQLite's, with what stands beside it, or a script."""

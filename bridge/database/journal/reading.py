@@ -53,7 +53,7 @@ class Holder:
 
 
 def read_holder(connection: Connection) -> Holder | None:
-    """The run that began last, None where it has come to its end; the table must be there."""
+    """Return the run that began last, None if it ended; the table must exist."""
     of_runs = sa.select(JOURNAL).where(JOURNAL.c.step == "run").order_by(JOURNAL.c.id.desc())
     run = connection.execute(of_runs.limit(1)).first()
     if run is None or run.status != "begun":
@@ -76,7 +76,7 @@ def read_history(connection: Connection) -> tuple[PastRun, ...]:
 
 
 def _past_run(rows: list[Any]) -> PastRun:
-    """The run that the rows of one run tell of."""
+    """Return the run that these rows describe."""
     of_run = [row for row in rows if row.step == "run"]
     begun, last = (of_run or rows)[0], (of_run or rows)[-1]
     details = _details(begun) if of_run else {}
@@ -119,7 +119,7 @@ def _past_steps(rows: list[Any]) -> Iterator[PastStep]:
 
 
 def _alone(row: Any) -> PastStep:
-    """A revision that Alembic ran or stamped without bridge."""
+    """Return the entry of a revision that Alembic ran or stamped without bridge."""
     start = tuple(_details(row).get("down", ())) if row.step == "upgrade" else ()
     return PastStep(
         f"{row.step} {row.name}", row.status, row.at, row.at, row.step, start, (row.name,)

@@ -123,7 +123,7 @@ class Journal:
         self.write(connection, [*entries, *then])
 
     def statements(self, entries: Iterable[JournalEntry], dialect: str) -> Iterator[Any]:
-        """What `write` does as statements for a script, whose moment the database's clock tells."""
+        """Return what `write` does as statements for a script, with the database's own clock."""
         yield sa.schema.CreateTable(JOURNAL, if_not_exists=True)
         now: Any = sa.literal_column(server_named(dialect).utc_now)
         for entry in entries:

@@ -23,7 +23,7 @@ Sides = Sequence[str | None]
 
 
 def compare(expected: Schema, found: Schema) -> tuple[Difference, ...]:
-    """The differences, sorted by table and name; none for equal documents."""
+    """Return the differences, sorted by table and name; none for equal documents."""
     differences: list[Difference] = []
     for what, kind in _KINDS.items():
         old, new = expected.get(kind, {}), found.get(kind, {})
@@ -38,7 +38,7 @@ def compare(expected: Schema, found: Schema) -> tuple[Difference, ...]:
 
 
 def restrict_to(expected: Schema, found: Schema) -> Schema:
-    """The part of a document that speaks of the same tables and other things as another one."""
+    """Return the part of a document that is about the same objects as another document."""
     return {
         kind: {name: thing for name, thing in things.items() if name in expected.get(kind, {})}
         for kind, things in found.items()
@@ -109,7 +109,7 @@ def _table(table: str, old: Item, new: Item) -> Iterator[Difference]:
 
 
 def _of_one_side(table: str, part: str, item: Item, told: Sides, there: Item) -> Difference:
-    """What only one side has; `there` is the table of the other side."""
+    """Yield what only one side has; `there` is the table of the other side."""
     name = f"{table} {_label(part, item)}"
     if part in ("unique", "indexes") and (columns := _uniqueness(item)):
         # It is of no consequence if the primary key, say, refuses the same rows.
@@ -185,7 +185,7 @@ _PART_WORDS = {
 
 
 def _matched(table: str, part: str, old: list[Item], new: list[Item]) -> Iterator[Difference]:
-    """Takes out of both lists what is in both: the same, or the same but for something."""
+    """Remove from both lists what is in both: equal, or equal but for something."""
     for _ in _pairs(old, new, lambda item: (_content(item), item["name"])):
         pass
     for one, other in _pairs(old, new, _content):
@@ -201,7 +201,7 @@ def _matched(table: str, part: str, old: list[Item], new: list[Item]) -> Iterato
 def _pairs(
     old: list[Item], new: list[Item], same: Callable[[Item], Any]
 ) -> Iterator[tuple[Item, Item]]:
-    """The pairs of which `same` says the same, and not None; they are removed from the lists."""
+    """Yield the pairs with equal values of `same` that are not None; remove them from the lists."""
     for item in list(old):
         key = same(item)
         other = next((other for other in new if key is not None and same(other) == key), None)
@@ -221,7 +221,7 @@ def _content(item: Item) -> dict[str, Any]:
 
 
 def _unordered(item: Item) -> Any:
-    """A unique or primary key in whatever order; None for what has an order that counts."""
+    """Return a unique or primary key in sorted order; None where the order matters."""
     if "columns" not in item or "unique" in item or "refers_to" in item:
         return None
     return {**_content(item), "columns": sorted(item["columns"])}
@@ -233,7 +233,7 @@ def _ends(item: Item) -> Any:
 
 
 def _uniqueness(item: Item) -> Any:
-    """The columns of a unique constraint, or of an index that is unique and nothing more."""
+    """Return the columns of a unique constraint, or of an index that is unique and nothing more."""
     more = {key for key in item if key not in ("name", "columns", "unique")}
     return None if more or not item.get("unique", True) else sorted(item["columns"])
 
@@ -243,7 +243,7 @@ def _what(part: str, item: Item) -> str:
 
 
 def _label(part: str, item: Item) -> str:
-    """What it is called within its table: by its columns where names are given by the server."""
+    """Return its name within its table: its columns where the server chooses the names."""
     word = _PART_WORDS[part]
     if part == "unique":
         return f"{word} {_listed(item['columns'])}"
@@ -276,7 +276,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 def _value(value: Any) -> str | None:
-    """A value of the document as text."""
+    """Return a value of the document as text."""
     if value is None:
         return None
     if isinstance(value, bool):

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 def new_table(**more: Any) -> dict[str, Any]:
-    """A table without anything in it; `more` are what only this kind of database has."""
+    """Return an empty table; `more` is what only this kind of database has."""
     return {
         "columns": [],
         "primary_key": None,

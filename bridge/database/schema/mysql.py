@@ -46,7 +46,7 @@ _GENERATED_CHECK = re.compile(r"CONSTRAINT_\d+|.+_chk_\d+")
 
 
 def read(connection: Connection) -> dict[str, Any]:
-    """The schema of the connection's database."""
+    """Return the schema of the connection's database."""
     version, database, collation, has_checks = connection.exec_driver_sql(_SERVER).one()
     catalog = _CATALOGS[server_of(connection).name]
     ours = catalog(str(version), str(database))
@@ -162,6 +162,7 @@ class MySQLCatalog:
         self.database = database
 
     def column(self, row: dict[str, Any], collation: str | None) -> dict[str, Any]:
+        """Return a column of the document from its row of information_schema."""
         kind, extra = _type(row["column_type"]), row["extra"]
         nullable = row["is_nullable"] == "YES"
         column: dict[str, Any] = {
@@ -195,6 +196,7 @@ class MySQLCatalog:
         return _literal(text, kind)
 
     def add_check(self, table: dict[str, Any], row: dict[str, Any]) -> None:
+        """Add a check to the document of its table."""
         name, clause = row["constraint_name"], row["check_clause"]
         sql = self.expression(clause)
         columns = {column["name"]: column for column in table["columns"]}
@@ -275,7 +277,7 @@ def _literal(text: str, kind: str) -> str:
 
 
 def _type(text: str) -> str:
-    """A column's type; the widths with which MySQL 8 stopped to show integers are left out.
+    """Return a column's type, without the display widths of integers that MySQL 8 dropped.
 
     `tinyint(1)` keeps it, which says that it is a boolean.
     """
@@ -397,5 +399,5 @@ def _routines(
 
 
 def _laid(text: str) -> str:
-    """The body of a trigger or routine, which the server keeps as it was written."""
+    """Return the body of a trigger or routine in one spelling: the server keeps it as written."""
     return _SQL.write(_SQL.read(text))

@@ -29,7 +29,7 @@ def _foreign(catalog: str, oid: str) -> str:
 
 
 def _names(table: str, numbers: str) -> str:
-    """The names of numbered columns, in the order of the numbers."""
+    """Return the names of numbered columns, in the order of the numbers."""
     return (
         f"ARRAY(SELECT a.attname::text FROM unnest({numbers}) WITH ORDINALITY k(number, place)"
         f" JOIN pg_attribute a ON a.attrelid = {table} AND a.attnum = k.number ORDER BY k.place)"
@@ -130,7 +130,7 @@ _SQL = Words("postgresql")
 
 
 def read(connection: Connection) -> dict[str, Any]:
-    """The schema of the current schema, which is `public` where nothing else is said."""
+    """Return the document of the current schema, by default `public`."""
 
     def rows(query: str) -> Iterator[tuple[Any, ...]]:
         return (tuple(row) for row in connection.exec_driver_sql(query).fetchall())
@@ -284,7 +284,7 @@ def _without(qualifier: str, parts: Parts) -> list[Part]:
 
 
 def _trigger(text: str) -> str:
-    """The definition behind the name; before PostgreSQL 11 it says PROCEDURE for FUNCTION."""
+    """Return the definition after the name; before PostgreSQL 11 it has PROCEDURE for FUNCTION."""
     parts = _SQL.read(text)
     start = next(n for n, part in enumerate(parts) if word(part) == "trigger")
     head = [Token(WORD, "CONSTRAINT")] if word(parts[1]) == "constraint" else []
@@ -315,7 +315,7 @@ _SAME = {"now()": "CURRENT_TIMESTAMP", "('now'::text)::date": "CURRENT_DATE"}
 
 
 def _default(text: str, kind: str) -> str:
-    """A default without the cast to its column's type, which it gets in any case."""
+    """Return a default without the cast to its column's type, which is implied."""
     parts = _expression(_SAME.get(text, text))
     own = _SQL.read(kind)
     number = word(own[0]) in ("numeric", "double") or kind in _NUMBERS
@@ -348,7 +348,7 @@ _TEXTS = ("text", "character varying", "bpchar", "character")
 
 
 def _type(parts: Parts) -> Parts:
-    """The type that these parts begin with: its words, numbers in parentheses, brackets."""
+    """Return the type that these parts begin with: its words, numbers in parentheses, brackets."""
     end = 1
     while parts[end : end + 1] == [_DOT]:
         end += 2

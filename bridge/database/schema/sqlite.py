@@ -43,7 +43,7 @@ _INTEGER = re.compile(r"[+-]?\d+")
 
 
 def read(connection: Connection) -> dict[str, Any]:
-    """The schema of the main database."""
+    """Return the schema of the main database."""
     objects = [tuple(row) for row in connection.exec_driver_sql(_OBJECTS)]
     columns: dict[str, list[Any]] = defaultdict(list)
     for name, *column in connection.exec_driver_sql(_COLUMNS):
@@ -95,7 +95,7 @@ def _table(sql: str, columns: list[Any]) -> dict[str, Any]:
 
 
 def _body(sql: str) -> tuple[Parts, Parts]:
-    """What stands between the first parentheses, and what behind them."""
+    """Return what is between the first parentheses, and what follows them."""
     cursor = _Cursor(_SQL.read(sql))
     while (body := cursor.group()) is None:
         cursor.step()
@@ -126,7 +126,7 @@ def _column(column: list[Any], key: list[str], more: dict[str, Any]) -> dict[str
 
 
 def _default(text: str | None, kind: str) -> str | None:
-    """A default as SQLite will store it in a column of that type."""
+    """Return a default as SQLite stores it in a column of that type."""
     if text is None:
         return None
     parts = plain(_SQL.read(text))
@@ -164,7 +164,7 @@ def _affinity(kind: str) -> str:
 
 
 def _resolve(key: dict[str, Any], tables: dict[str, Any], real: dict[str, str]) -> None:
-    """The referred table and columns by their own names; without columns, the primary key's."""
+    """Return the referred table and columns by their own names; by default the primary key's."""
     key["refers_to"] = real.get(key["refers_to"].lower(), key["refers_to"])
     other = tables.get(key["refers_to"])
     if other is None:
@@ -193,7 +193,7 @@ def _index(name: str, sql: str, columns: list[Any], table: dict[str, Any]) -> di
 
 
 def _expression(item: Parts) -> str:
-    """An item of an index without its order and collation, which the PRAGMA tells."""
+    """Return an item of an index without its order and collation, which the PRAGMA gives."""
     parts = list(item)
     if word(parts[-1]) in ("asc", "desc"):
         parts.pop()
@@ -208,7 +208,7 @@ def _view(sql: str) -> str:
 
 
 def _after_name(sql: str, kind: str) -> str:
-    """What follows ``CREATE ... kind [IF NOT EXISTS] [schema.]name``."""
+    """Return what follows ``CREATE ... kind [IF NOT EXISTS] [schema.]name``."""
     cursor = _Cursor(_SQL.read(sql))
     while not cursor.words(kind):
         cursor.step()
@@ -241,7 +241,7 @@ class _Cursor:
         return part
 
     def group(self) -> Parts | None:
-        """What is between the parentheses that come next; None where none come."""
+        """Return what is between the next parentheses; None if none follow."""
         part = self._parts[self._at] if self else None
         if not isinstance(part, Group):
             return None
@@ -249,7 +249,7 @@ class _Cursor:
         return part.parts
 
     def name(self) -> str:
-        """A name; of `schema.name`, the second."""
+        """Read a name; of `schema.name`, the second."""
         found = _name(self.step())
         if self and self._parts[self._at] == Token(SIGN, "."):
             self.step()
@@ -261,7 +261,7 @@ class _Cursor:
 
 
 def _name(part: Part) -> str:
-    """A name that may stand in any quotes, those of strings too."""
+    """Return a name from any kind of quotes, those of strings included."""
     assert isinstance(part, Token)
     return part.text[1:-1].replace("''", "'") if part.kind == STRING else part.text
 
@@ -281,7 +281,7 @@ class _Text:
         self.checks: list[dict[str, Any]] = []
 
     def read_item(self, item: Parts) -> None:
-        """A column with its constraints, or constraints of the table.
+        """Read a column with its constraints, or constraints of the table.
 
         They are recognised by the same words, which no type has: `UNIQUE` without columns is its
         own column's. Between those of a table the comma may be missing.
@@ -332,7 +332,7 @@ class _Text:
 
 
 def _reference(cursor: _Cursor) -> dict[str, Any]:
-    """What follows the word ``REFERENCES``."""
+    """Read what follows the word ``REFERENCES``."""
     key: dict[str, Any] = {
         "refers_to": cursor.name(),
         "referred_columns": [_name(item[0]) for item in split(cursor.group() or ())],

@@ -66,7 +66,7 @@ class Words:
         return parts
 
     def write(self, parts: Parts) -> str:
-        """The parts as text, with one space where there may be some."""
+        """Return the parts as text, with one space where spaces may be."""
         return "".join(self._pieces(parts)).strip()
 
     def _pieces(self, parts: Parts) -> Iterator[str]:
@@ -125,12 +125,12 @@ def _apart(before: Part, after: Part) -> bool:
 
 
 def word(part: Part | None) -> str | None:
-    """A bare word in lower case; None for everything else."""
+    """Return a bare word in lower case; None for everything else."""
     return part.text.lower() if isinstance(part, Token) and part.kind == WORD else None
 
 
 def split(parts: Parts) -> list[list[Part]]:
-    """The parts between commas."""
+    """Return the parts between commas."""
     items: list[list[Part]] = [[]]
     for part in parts:
         if part == _COMMA:
@@ -148,7 +148,7 @@ _ENDS = ("begin", "cross", "group", "inner", "join", "left", "limit", "order", "
 
 
 def plain(parts: Parts) -> list[Part]:
-    """An expression without the parentheses that change nothing.
+    """Return an expression without redundant parentheses.
 
     Those are doubled ones, and those around a value, around the whole of a condition or argument,
     and around a comparison between ``AND`` and ``OR``.

@@ -70,6 +70,7 @@ class Spec:
 
     @property
     def name(self) -> str:
+        """The column's name in lower case."""
         return self.column.name.lower()
 
 
@@ -108,6 +109,8 @@ def form_domain(plain: str, *edges: str) -> Domain:
 
 
 def integer_domain(bits: int) -> Callable[[Spec], Domain]:
+    """Return what makes the domain of integers of so many bits."""
+
     def make(spec: Spec) -> Domain:
         low, high = (0, 2**bits - 1) if spec.unsigned else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
         if spec.limits.integers:
@@ -134,6 +137,7 @@ _TIME = re.compile(r"_(at|on|time|date)$|^(time|date)|timestamp")
 
 
 def decimal_domain(spec: Spec) -> Domain:
+    """Return the domain of exact numbers: at the edges, the largest of the precision."""
     limits = spec.limits
     precision, scale = (*spec.arguments, 0)[:2] if spec.arguments else limits.digits
     if limits.exact_digits:
@@ -159,6 +163,8 @@ def decimal_domain(spec: Spec) -> Domain:
 
 
 def float_domain(largest: float) -> Callable[[Spec], Domain]:
+    """Return what makes the domain of floats up to the largest that the type has."""
+
     def make(spec: Spec) -> Domain:
         if len(spec.arguments) == 2:
             return decimal_domain(spec)

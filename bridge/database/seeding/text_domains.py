@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 
 def text_domain(spec: Spec) -> Domain:
+    """Return the domain of texts of the column's length and character set."""
     length = (spec.arguments or (_LENGTHS.get(spec.base, 0),))[0]
     if spec.base in ("character", "char") and not spec.arguments and spec.limits.one_letter:
         length = 1
@@ -80,6 +81,7 @@ def _texts(letters: str) -> list[str]:
 
 
 def uuid_shape(spec: Spec, longest: int) -> Domain | None:
+    """Return the domain of UUIDs as text, None where the column is too short for them."""
     if longest < 32:
         return None
     hyphens = longest >= 36
@@ -131,6 +133,7 @@ _SHAPES: tuple[tuple[re.Pattern[str], Callable[[Spec, int], Domain | None]], ...
 
 
 def json_domain(spec: Spec) -> Domain:
+    """Return the domain of JSON documents."""
     edges = [json.dumps(x, ensure_ascii=spec.column.letters == "ascii") for x in _DOCUMENTS]
     return Domain(
         lambda random, row: json.dumps({"name": random.choice(WORDS), "number": row + 1}),
@@ -146,6 +149,7 @@ _DOCUMENTS: tuple[Any, ...] = (
 
 
 def bytes_domain(spec: Spec) -> Domain:
+    """Return the domain of bytes of the column's length; of pickles where it has none."""
     length = (spec.arguments or (_BYTES.get(spec.base, 0),))[0]
     if not length and not spec.keyed:
         return _pickles(spec)
@@ -159,7 +163,7 @@ _ODD_BYTES = b"\x00\x01\x7f\x80\xff'\"%:\\\n\x00"
 
 
 def _pickles(spec: Spec) -> Domain:
-    """What SQLAlchemy's PickleType keeps in a column of bytes, and some scripts read."""
+    """Return the domain of pickles, which SQLAlchemy's PickleType stores."""
 
     def kept(document: object) -> bytes:
         return pickle.dumps(document, protocol=2)

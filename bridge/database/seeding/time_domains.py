@@ -27,11 +27,13 @@ def _days(spec: Spec) -> tuple[str, str]:
 
 
 def date_domain(spec: Spec) -> Domain:
+    """Return the domain of dates, as text."""
     edges = (*_days(spec), "2000-02-29", "1970-01-01")
     return Domain(lambda random, _: str(_day(random)), tuple(map(constant, edges)))
 
 
 def moment_domain(spec: Spec) -> Domain:
+    """Return the domain of dates with times, as text."""
     first, last = _days(spec)
     limits = spec.limits
     fraction, places = limits.fraction, (spec.arguments or (limits.places,))[0]
@@ -50,6 +52,7 @@ def moment_domain(spec: Spec) -> Domain:
 
 
 def time_domain(spec: Spec) -> Domain:
+    """Return the domain of times of the day, as text."""
     fraction = spec.limits.fraction
     zone = "+00:00" if "with time zone" in spec.base and spec.limits.zones else ""
 
@@ -62,6 +65,7 @@ def time_domain(spec: Spec) -> Domain:
 
 
 def year_domain(spec: Spec) -> Domain:
+    """Return the domain of MySQL's YEAR."""
     return Domain(
         lambda random, _: 2001 + random.randrange(30), (constant(1901), constant(2155)), "number"
     )

@@ -24,7 +24,7 @@ def drift(history: FrozenDialect, version: int, found: Schema) -> tuple[Differen
 
 
 def nearest(name: str, history: FrozenDialect, found: Schema) -> Nearest | None:
-    """The version that a schema is most like, the last of several.
+    """Return the version that a schema is most like, the last of several.
 
     None where no table is there that the history knows.
     """

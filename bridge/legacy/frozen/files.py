@@ -57,7 +57,7 @@ class Frozen:
         return tuple(sorted(self.entries))
 
     def on(self, dialect: str) -> FrozenDialect | None:
-        """The history on a database, None where it was not recorded there.
+        """Return the history on a kind of database, None where it was not recorded there.
 
         :raises SealBrokenError: its files do not fit the manifest.
         """
@@ -97,7 +97,7 @@ class Frozen:
         )
 
     def ported(self, version: int) -> Path:
-        """The file in which the developer has written a version anew."""
+        """Return the file of the developer's port of a version."""
         return ported_file(self.home, version)
 
 
@@ -107,7 +107,7 @@ def ported_file(home: Path, version: int) -> Path:
 
 
 def read_frozen(home: Path | None) -> Frozen | None:
-    """The frozen history of the repository in a folder, None where there is none.
+    """Return the frozen history of the repository in a folder, None if there is none.
 
     :raises SealBrokenError: the manifest is damaged.
     """
@@ -174,7 +174,7 @@ def _broken(home: Path, problems: list[str]) -> SealBrokenError:
 
 
 def checksums(home: Path) -> dict[str, str]:
-    """The checksum of each file of a repository, but the manifest, by their paths in it."""
+    """Return the checksum of each file of a repository but the manifest, by its path in it."""
     found = {}
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home).as_posix()
@@ -188,7 +188,7 @@ def _seal(document: Mapping[str, Any]) -> str:
 
 
 def manifest(frozen: Frozen) -> bytes:
-    """The file that seals a history."""
+    """Return the file that seals a history."""
     document = {
         "format": FORMAT,
         "repository_id": frozen.repository_id,

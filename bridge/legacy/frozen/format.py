@@ -26,11 +26,12 @@ _MARK = "-- bridge"
 
 
 def sha256(data: bytes) -> str:
+    """Return the checksum of a file, in hexadecimal."""
     return hashlib.sha256(data).hexdigest()
 
 
 def schema_sum(schema: Schema) -> str:
-    """The checksum of a schema document."""
+    """Return the checksum of a schema document."""
     return sha256(json.dumps(schema, sort_keys=True, ensure_ascii=False).encode())
 
 
@@ -38,7 +39,7 @@ def schema_sum(schema: Schema) -> str:
 
 
 def dialect_files(dialect: str, history: FrozenDialect) -> dict[str, bytes]:
-    """The files of a history on one database, by their paths in the repository."""
+    """Return the files of a history on one kind of database, by their paths in the repository."""
     mark = mark_for(history)
     lines = [
         json.dumps({"version": version, **history.changes[version]}, ensure_ascii=False)
@@ -52,7 +53,7 @@ def dialect_files(dialect: str, history: FrozenDialect) -> dict[str, bytes]:
 
 
 def dialect_entry(history: FrozenDialect) -> dict[str, Any]:
-    """What the manifest says of a history on one database."""
+    """Return the manifest's entry for a history on one kind of database."""
     versions = {}
     for number, version in history.versions.items():
         found: dict[str, Any] = {"statements": version.count, "replay": version.replay}
@@ -71,7 +72,7 @@ def dialect_entry(history: FrozenDialect) -> dict[str, Any]:
 
 
 def mark_for(history: FrozenDialect) -> str:
-    """The begin of a line between statements: one that no statement has in it."""
+    """Return the start of the lines between statements: one that no statement contains."""
     text = "\n".join(s for version in history.versions.values() for s in version.statements)
     number = 0
     while (mark := f"{_MARK}{number or ''}:") in text:
@@ -89,7 +90,7 @@ def _sql_text(dialect: str, history: FrozenDialect, mark: str) -> Iterator[str]:
 
 
 def parse_sql(text: str, mark: str) -> dict[int, tuple[str, ...]]:
-    """The statements of each version, from the text of a ``.sql`` file.
+    """Return the statements of each version, from the text of a ``.sql`` file.
 
     :raises ValueError: it is not one.
     """

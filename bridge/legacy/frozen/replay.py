@@ -224,7 +224,7 @@ def _settings_kept(connection: Connection, statements: Iterable[str]) -> Iterato
 
 
 def load_ported(path: Path) -> Callable[[Connection], Any]:
-    """The function of a version that the developer has written anew.
+    """Return the function of the developer's port of a version.
 
     :raises LegacyError: the file cannot be loaded, or has no `upgrade`.
     """

@@ -185,7 +185,7 @@ class RunJournal:
         self.forget_recorder()
 
     def _entry(self, step: Step, versions: Mapping[str, int | None] | None = None) -> JournalEntry:
-        """That a step begins.
+        """Return the entry that a step begins.
 
         :param versions: where the legacy repositories are then; None for where they are.
         """

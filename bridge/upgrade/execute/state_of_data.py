@@ -52,7 +52,7 @@ class StateOfData:
         return self._finished_steps() or "The database is unchanged."
 
     def _finished_steps(self) -> str:
-        """What stays of the steps before, empty where there were none."""
+        """Return what stays of the steps before, empty where there were none."""
         if not self.finished:
             return ""
         count = len(self.finished)
@@ -100,7 +100,7 @@ class StateOfData:
         return f"{self._finished_steps()} {left}".strip()
 
     def _resumes_in(self, step: Step) -> str:
-        """What is there of a step, where each change of the schema is committed by itself."""
+        """Return what a step has left, where each change of the schema is committed at once."""
         recorder = self.recorder
         if recorder and recorder.untracked:
             return (

@@ -102,7 +102,7 @@ class Steps:
             self._compare(plan.steps[0])
 
     def _check_unfinished(self) -> None:
-        """What a killed run has begun, statement by statement, is not run over that."""
+        """Refuse to run again what a killed run had begun statement by statement."""
         if self._run.options.from_statement is not None:
             return
         for step in self._run.plan.steps:
@@ -195,7 +195,7 @@ class Steps:
         self._journal.begun_next()
 
     def _check_what_live_left(self, step: RunLegacy) -> None:
-        """What is frozen may do something else where the schema is not the one before it."""
+        """Check that the schema is the one that the next frozen version was recorded on."""
         legacy = self._run.legacy
         legacy.rest()
         self._run.connection.settle()
@@ -229,7 +229,7 @@ class Steps:
             self._journal.done(self._connection, details=details)
 
     def _compare(self, step: VerifySchema) -> list[Difference]:
-        """The differences that are there and accepted.
+        """Return the differences that are accepted.
 
         :raises DriftError: there are others.
         """

@@ -29,6 +29,7 @@ class Found:
         self.parts: dict[str, set[str]] = defaultdict(set)
 
     def table(self, name: str) -> Table:
+        """Return what was found of a table."""
         columns, primary = self.columns[name], self.primary[name]
         unique = [Rule(rule, tuple(parts)) for rule, parts in sorted(self.unique[name].items())]
         filled = {column.name for column in columns if not column.nullable}
@@ -49,7 +50,7 @@ class Found:
         )
 
     def _about(self, name: str, rule: Rule) -> Rule:
-        """The rule with the columns that its text speaks of, where it does not name them."""
+        """Return the rule with the columns that its text mentions, where it lists none."""
         said = tuple(
             column.name for column in self.columns[name] if mentions(rule.text, column.name)
         )
