@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
+from typing_extensions import Self
+
 from bridge.database.scratch import Scratch, scratch
 from bridge.database.url import parse_url
 from bridge.model.errors import ConfigError
@@ -34,7 +36,7 @@ class OldInstalls:
         self._made: dict[tuple[URL | None, tuple[str, ...], int], Engine] = {}
         self._of: dict[Engine, Scratch] = {}
 
-    def __enter__(self) -> OldInstalls:
+    def __enter__(self) -> Self:
         self._stack = ExitStack().__enter__()
         return self
 

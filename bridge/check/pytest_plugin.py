@@ -198,7 +198,7 @@ def _prove(config: pytest.Config, place: str, url: URL | None) -> Sequence[Proof
         if not place:
             return list(on_files(project))
         with ProcessPoolExecutor(1, get_context("spawn")) as pool:
-            return pool.submit(in_own_process, project, url, False).result()[1]
+            return pool.submit(in_own_process, project, url).result()[1]
     except BridgeError as error:
         return error
 

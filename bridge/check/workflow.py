@@ -72,12 +72,11 @@ def check(
         told.proved(proof)
     places: list[URL | None] = [*([None] if options.sqlite else []), *map(parse_url, urls)]
     if min(len(places), options.jobs or os.cpu_count() or 1) < 2:
-        for url in places:
-            databases.append(_on_one(project, url, record, told))
+        databases += [_on_one(project, url, told, record=record) for url in places]
     else:
         # A process each: Alembic's context is one for a whole process.
         with ProcessPoolExecutor(options.jobs, get_context("spawn")) as pool:
-            working = [pool.submit(in_own_process, project, url, record) for url in places]
+            working = [pool.submit(in_own_process, project, url, record=record) for url in places]
             for done in as_completed(working):
                 database, found, notes = done.result()
                 databases.append(database)
@@ -96,11 +95,11 @@ def check(
 
 
 def in_own_process(
-    project: Project, url: URL | None, record: bool
+    project: Project, url: URL | None, *, record: bool = False
 ) -> tuple[CheckedDatabase, list[Proof], list[str]]:
-    """Prove everything on one kind of database in this process, and tell of it at the end."""
+    """Prove everything on one kind of database in this process, and return what was found."""
     told = _Kept()
-    return _on_one(project, url, record, told), told.proofs, told.notes
+    return _on_one(project, url, told, record=record), told.proofs, told.notes
 
 
 class _Kept(Progress):
@@ -120,7 +119,9 @@ class _Kept(Progress):
         self._progress.proved(proof)
 
 
-def _on_one(project: Project, url: URL | None, record: bool, progress: Progress) -> CheckedDatabase:
+def _on_one(
+    project: Project, url: URL | None, progress: Progress, *, record: bool
+) -> CheckedDatabase:
     """Prove everything on one kind of database."""
     begun = time.monotonic()
     try:

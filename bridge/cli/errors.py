@@ -63,7 +63,7 @@ def handled(output: Output) -> Iterator[None]:
         # Whoever read the output wants no more of it: `bridge ... | head`.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         raise click.exceptions.Exit(1) from None
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - no traceback reaches an administrator
         internal = InternalError(
             f"bridge met something that it did not foresee: {type(error).__name__}: {error}",
             help=[

@@ -42,7 +42,7 @@ _NAME = re.compile(
 )
 
 
-def wanted(engine: Engine, config: Config, asked: bool | None) -> bool:
+def wanted(engine: Engine, config: Config, *, asked: bool | None) -> bool:
     """Return whether a backup is made: as the caller says, else always of SQLite files.
 
     Never of a SQLite database in memory, or of a file that does not exist.
@@ -206,7 +206,7 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
     :raises BackupError: it is not.
     """
     try:
-        with open(path, "rb") as stream:
+        with path.open("rb") as stream:
             begin = stream.read(200)
     except OSError as error:
         raise BackupError(

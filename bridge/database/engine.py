@@ -99,7 +99,7 @@ def connect(engine: Engine) -> Iterator[Connection]:
 
 def _record(connection: Connection) -> Any:
     """Return what the pool knows of the connection; SQLAlchemy 1.4 has no other way to ask."""
-    return connection.connection._connection_record
+    return connection.connection._connection_record  # noqa: SLF001 - see above
 
 
 def unreachable(url: URL, error: SQLAlchemyError) -> DatabaseError:

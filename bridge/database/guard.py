@@ -24,6 +24,7 @@ from urllib.parse import unquote
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
+from typing_extensions import Self
 
 from .sql.tokens import masked
 
@@ -65,7 +66,7 @@ class Guard:
         """Return what another process needs to build the same guard."""
         return {"arguments": self._arguments}
 
-    def __enter__(self) -> Guard:
+    def __enter__(self) -> Self:
         self._others = set(threading.enumerate()) - {threading.current_thread()}
         event.listen(Pool, "checkout", self._checked_out)
         event.listen(Engine, "before_cursor_execute", self._before_statement)
@@ -151,7 +152,7 @@ class Guard:
         try:
             cursor.execute("PRAGMA database_list" if sqlite else self.query)
             rows = list(cursor.fetchall())
-        except Exception:
+        except Exception:  # noqa: BLE001 - of any driver: where it leads is not known
             rows = [(None, None, None)]
         finally:
             cursor.close()

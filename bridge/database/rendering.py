@@ -48,7 +48,7 @@ def unescaped(dialect: Any) -> Any:
     SQLAlchemy asks PostgreSQL for it when it connects, and 1.4 expects the contrary before.
     """
     if server_named(dialect.name).literal_backslashes:
-        dialect._backslash_escapes = False
+        dialect._backslash_escapes = False  # noqa: SLF001 - there is no public name
     return dialect
 
 

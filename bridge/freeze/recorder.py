@@ -150,7 +150,14 @@ class HistoryRecorder:
         version = versions[name]
         reason = "the recording begins after it, with an old database"
         self._recording.changes[name] = {version: schema_changes(before, after)}
-        history = FrozenVersion(False, reason, False, (), 0, schema_sum(after))
+        history = FrozenVersion(
+            replay=False,
+            reason=reason,
+            ported=False,
+            statements=(),
+            count=0,
+            schema=schema_sum(after),
+        )
         self._recording.versions.append(Recorded(self._scratch.name, name, version, history, 0.0))
         self._versions |= versions
         self._left = [s for s in self._left if s.version > self._versions[s.repository]]
@@ -314,7 +321,7 @@ class HistoryRecorder:
             Connections(engine).run(FrozenCode(ported=upgrade))
             seconds = time.monotonic() - begun
             found = self._difference_of(engine)
-        except Exception as error:  # the developer's code
+        except Exception as error:  # noqa: BLE001 - the developer's code may raise anything
             words = scrub(f"{type(error).__name__}: {error}", engine.url)
             found = f"it fails: {' '.join(words.split())}"
         if found is None:

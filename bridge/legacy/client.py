@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from typing_extensions import Self
+
 from bridge.database.journal.statements.records import CannotResume
 from bridge.database.secrets import scrub
 from bridge.database.servers import server_of
@@ -116,7 +118,7 @@ class LegacyClient:
         self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed on exit)
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> LegacyClient:
+    def __enter__(self) -> Self:
         self._start()
         return self
 

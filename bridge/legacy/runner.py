@@ -13,6 +13,8 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
 
+from typing_extensions import Self
+
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
 from bridge.legacy.client import LegacyClient, Ran, Scripts, WorkerOptions
@@ -78,7 +80,7 @@ class LegacyRunner:
         # Whether scripts have left no session open that could have locks.
         self._at_rest = True
 
-    def __enter__(self) -> LegacyRunner:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

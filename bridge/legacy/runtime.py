@@ -86,7 +86,7 @@ def find_runtime(config: Config) -> Runtime:
         return Runtime(config.legacy_python, "configured", config.legacy_python.exists())
     requirements = extra_requirements(config)
     if _serves(requirements):
-        return Runtime(Path(sys.executable), "this environment", True)
+        return Runtime(Path(sys.executable), "this environment", exists=True)
     python = _interpreter(_cache() / _key(requirements))
     return Runtime(python, "private", python.exists())
 
@@ -111,7 +111,7 @@ def ready_runtime(
             # Another process may have made it while this one waited.
             if not runtime.python.exists():
                 _make(runtime.folder, requirements, wheels, progress)
-    return Runtime(runtime.python, runtime.origin, True)
+    return Runtime(runtime.python, runtime.origin, exists=True)
 
 
 def remove_runtime(config: Config) -> Path | None:

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.engine import Engine
+from typing_extensions import Self
 
 from bridge.database.engine import connect
 from bridge.database.schema import read_schema
@@ -94,7 +95,7 @@ class ScratchUpgrade:
         self.left = [step for step in steps if step.version <= targets[step.repository]]
         self._choose_methods(self._repositories)
 
-    def __enter__(self) -> ScratchUpgrade:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

@@ -141,7 +141,7 @@ def svg(drawing: Drawing) -> str:
     before = {pair for _lane, places in drawing.by_lane() for pair in pairwise(places)}
     for edge in drawing.edges:
         names = f"{drawing.nodes[edge.start].name} → {drawing.nodes[edge.end].name}"
-        way = _way(boxes[edge.start], boxes[edge.end], (edge.start, edge.end) in before)
+        way = _way(boxes[edge.start], boxes[edge.end], neighbours=(edge.start, edge.end) in before)
         _draw_edge(root, edge.kind, way, f"{names}: {edge.kind}")
     for node, box, remark in zip(drawing.nodes, boxes, drawing.remarks(), strict=True):
         said = filter(None, (node.name, node.standing, remark, node.doc))
@@ -189,7 +189,7 @@ def _rows(drawing: Drawing) -> list[int]:
     return rows
 
 
-def _way(start: _Place, end: _Place, neighbours: bool) -> str:
+def _way(start: _Place, end: _Place, *, neighbours: bool) -> str:
     """Return the path of an edge: straight down to a neighbour, else a bow between two sides."""
     if neighbours:
         return f"M{start.centre:g} {start.middle + _BOX / 2:g}V{end.middle - _BOX / 2 - 2:g}"
@@ -296,7 +296,7 @@ def _draw_box(root: ET.Element, box: _Box, title: str = "") -> None:
 
 
 def _text(
-    parent: ET.Element, left: float, bottom: float, text: str, bold: bool = False
+    parent: ET.Element, left: float, bottom: float, text: str, *, bold: bool = False
 ) -> ET.Element:
     element = ET.SubElement(parent, "text", _numbers(x=left, y=bottom), fill=_DARK)
     element.text = text

@@ -107,7 +107,7 @@ def _add_verdict(header: ET.Element, checked: Checked) -> None:
     good = checked.ok and bool(checked.proofs)
     box = _put(header, "div", class_=f"verdict {'good' if good else 'bad'}")
     title = _put(box, "h1", id="verdict")
-    _mark(title, good)
+    _mark(title, good=good)
     title[-1].tail = f" {verdict(checked)}"
     words = summary(checked)
     _put(box, "p", words[:1].upper() + words[1:])
@@ -118,7 +118,7 @@ def _add_verdict(header: ET.Element, checked: Checked) -> None:
     line[-1].tail = f"; all proofs together took {lasting(seconds)}."
 
 
-def _mark(parent: ET.Element, good: bool) -> None:
+def _mark(parent: ET.Element, *, good: bool) -> None:
     """Add a sign, with a word for those who do not see it."""
     class_ = "good" if good else "bad"
     _put(parent, "span", "✓" if good else "✗", class_=class_, aria_hidden="true")
@@ -151,7 +151,7 @@ def _add_accepted(main: ET.Element, checked: Checked, anchors: Mapping[Finding, 
         return
     section = _section(main, "accepted", "Accepted findings")
     words = f"{counted(len(found), 'finding')}, accepted in the configuration"
-    folded = _folding(section, words, len(found) <= 3)
+    folded = _folding(section, words, opened=len(found) <= 3)
     for one in found:
         _add_finding(folded, one, anchors)
 
@@ -168,7 +168,7 @@ def _add_finding(parent: ET.Element, one: Told, anchors: Mapping[Finding, str]) 
         _foreign(places, "li", place)
     if finding.differences:
         words = counted(len(finding.differences), "difference")
-        _add_differences(_folding(article, words, len(finding.differences) <= 10), finding)
+        _add_differences(_folding(article, words, opened=len(finding.differences) <= 10), finding)
     if finding.help:
         _foreign(article, "p", f"What to do: {render(finding.remedies)}", class_="told")
 
@@ -194,9 +194,9 @@ def _sides(difference: Difference) -> Iterable[tuple[str, str]]:
     yield "found", difference.found or "none"
 
 
-def _folding(parent: ET.Element, words: str, opened: bool) -> ET.Element:
+def _folding(parent: ET.Element, title: str, *, opened: bool) -> ET.Element:
     details = _put(parent, "details", **({"open": ""} if opened else {}))
-    _put(details, "summary", words)
+    _put(details, "summary", title)
     return details
 
 
@@ -226,7 +226,7 @@ def _add_proofs(
         held = sum(proof.ok for proof in alike)
         words, box = f"{held} of {len(alike)} hold", section
         if len(names) > _LONG:
-            box = _folding(section, words, held < len(alike))
+            box = _folding(section, words, opened=held < len(alike))
         else:
             _put(section, "p", words)
         _add_matrix(_scrolling(box, sentence), kind, alike, checked, anchors)
@@ -263,7 +263,7 @@ def _add_cell(cell: ET.Element, proof: Proof | None, anchors: Mapping[Finding, s
     if proof is None:
         cell.text = "-"
         return
-    _mark(cell, proof.ok)
+    _mark(cell, good=proof.ok)
     cell[-1].tail = f" {lasting(proof.seconds)} "
     failed = [finding for finding in proof.findings if not finding.accepted]
     accepted = [finding for finding in proof.findings if finding.accepted]

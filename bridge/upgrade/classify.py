@@ -67,7 +67,7 @@ def classify(
     if finding is None and tables and not current and not facts.interrupted:
         finding = check_managed(enabled, facts, tables, graph, config)
     dormant = any(module.switch != "on" and module.current for module in modules)
-    kind = finding[0] if finding else _kind(enabled, known, dormant)
+    kind = finding[0] if finding else _kind(enabled, known, dormant=dormant)
     return State(
         kind=kind,
         database=facts.database,
@@ -184,7 +184,7 @@ def _with_beginnings(legacy: Mapping[str, LegacyState]) -> dict[str, LegacyState
     }
 
 
-def _kind(legacy: Iterable[LegacyState], known: tuple[str, ...], dormant: bool) -> StateKind:
+def _kind(legacy: Iterable[LegacyState], known: tuple[str, ...], *, dormant: bool) -> StateKind:
     waiting = [state for state in legacy if state.waiting]
     if waiting:
         behind = any(

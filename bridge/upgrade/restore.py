@@ -41,7 +41,7 @@ def restore(
         locked(engine, options.lock_timeout, options.progress.notify),
     ):
         check(path, engine, other_database=other_database)
-        if wanted(engine, project.config, options.backup):
+        if wanted(engine, project.config, asked=options.backup):
             try:
                 before = back_up(engine, project.config)
             except BridgeError as error:

@@ -190,7 +190,7 @@ def _execute(
         lock,
         ExecuteOptions(
             options.progress,
-            backup=wanted(engine, project.config, options.backup),
+            backup=wanted(engine, project.config, asked=options.backup),
             from_statement=options.from_statement,
             accepted=options.accept_drift,
         ),

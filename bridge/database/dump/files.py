@@ -23,7 +23,7 @@ def kind_of(path: Path) -> str | None:
     :raises DatabaseError: it cannot be read.
     """
     try:
-        with open(path, "rb") as stream:
+        with path.open("rb") as stream:
             begin = stream.read(1000)
     except OSError as error:
         raise DatabaseError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import subprocess
 import tempfile
 from pathlib import Path
@@ -68,7 +67,7 @@ class MySQLDumper:
         """Each statement alone."""
         with tempfile.TemporaryDirectory(prefix="bridge-") as folder:
             script = Path(folder) / "script"
-            with open(path, "rb") as stream, open(script, "wb") as target:
+            with path.open("rb") as stream, script.open("wb") as target:
                 target.writelines(mysql_lines(stream, str(path)))
             self._run_script(script)
 
@@ -81,7 +80,7 @@ class MySQLDumper:
                 "--",
                 str(self.engine.url.database),
             ]
-            with open(path, "rb") as stream:
+            with path.open("rb") as stream:
                 done = subprocess.run(
                     given, stdin=stream, stdout=subprocess.DEVNULL, stderr=said, env=environment,
                     check=False,
@@ -91,7 +90,7 @@ class MySQLDumper:
 
     def check(self, path: Path, *, thoroughly: bool) -> None:
         """Look whether its last line is there."""
-        with open(path, "rb") as stream:
+        with path.open("rb") as stream:
             stream.seek(max(0, path.stat().st_size - 500))
             if _DUMP_END in stream.read():
                 return
@@ -115,7 +114,7 @@ class MySQLDumper:
             }  # fmt: skip
             done = subprocess.run(given, input=first.encode(), check=False, **settings)
             if done.returncode == 0:
-                with open(path, "rb") as stream:
+                with path.open("rb") as stream:
                     done = subprocess.run(given, stdin=stream, check=False, **settings)
             if done.returncode != 0:
                 failure = restore_error(program_error("mariadb", said, self.engine.url), path)
@@ -155,7 +154,7 @@ class MySQLDumper:
         values |= {**certificates, "loose-ssl-verify-server-cert": int(verify)}
         lines = [f"{key} = {_quoted(str(v))}" for key, v in values.items() if v is not None]
         if "read_default_file" in query:
-            lines.insert(0, f"!include {os.path.expanduser(str(query['read_default_file']))}")
+            lines.insert(0, f"!include {Path(str(query['read_default_file'])).expanduser()}")
         with secret_file("\n".join(["[client]", *lines, ""])) as file:
             # Not --defaults-extra-file: the user's own ~/.my.cnf would win over it.
             yield f"--defaults-file={file}", program_environment("MYSQL_PWD")

@@ -114,12 +114,12 @@ class PostgreSQLDumper:
         """In one transaction, as a script of psql's."""
         with tempfile.TemporaryDirectory(prefix="bridge-") as folder:
             plain, script = path, Path(folder) / "script"
-            with open(path, "rb") as stream:
+            with path.open("rb") as stream:
                 if stream.read(len(ARCHIVE_START)) == ARCHIVE_START:
                     plain = Path(folder) / "plain"
             if plain != path:
                 _write_archive_script(path, plain)
-            with open(plain, "rb") as stream, open(script, "wb") as target:
+            with plain.open("rb") as stream, script.open("wb") as target:
                 target.writelines(postgresql_lines(stream, str(path)))
             options = ["--no-psqlrc", "--quiet", "--no-password", "--single-transaction"]
             options += ["--set=ON_ERROR_STOP=1", "--output=/dev/null", f"--file={script}"]

@@ -38,12 +38,12 @@ def sqlite_script(
     """
     with contextlib.closing(sqlite3.connect(path)) as connection:
         connection.text_factory = _Text
-        yield from _Script(connection, change, arrange).lines()
+        yield from _Script(connection, change, arrange=arrange).lines()
 
 
 class _Script:
     def __init__(
-        self, connection: sqlite3.Connection, change: Change | None, arrange: bool
+        self, connection: sqlite3.Connection, change: Change | None, *, arrange: bool
     ) -> None:
         self._connection, self._change, self._arrange = connection, change, arrange
         self._encoding = self._pragma("encoding").decode()

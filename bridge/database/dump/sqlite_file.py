@@ -95,15 +95,16 @@ class SQLiteDumper:
     def write_script(self, path: Path) -> None:
         """As its own client's `.dump` does."""
         self.engine.dispose()
-        with open(path, "wb") as stream:
-            stream.writelines(f"{line}\n".encode() for line in sqlite_script(Path(str(self.engine.url.database))))
+        with path.open("wb") as stream:
+            lines = sqlite_script(Path(str(self.engine.url.database)))
+            stream.writelines(f"{line}\n".encode() for line in lines)
 
     def load(self, path: Path) -> None:
         """Load a file of SQLite's, with what stands beside it, or a script."""
         new = Path(str(self.engine.url.database))
         self.engine.dispose()
         try:
-            with open(path, "rb") as stream:
+            with path.open("rb") as stream:
                 is_file = stream.read(len(FILE_START)) == FILE_START
             if is_file:
                 _take(path, new)

@@ -146,10 +146,10 @@ def _column(column: Item) -> str:
     words = [column["type"], *([] if column["nullable"] else ["NOT NULL"])]
     if column["default"] is not None:
         words.append(f"DEFAULT {column['default']}")
-    for key in sorted({*column} - {"name", "type", "nullable", "default"}):
-        words.append(
-            key if column[key] is True else f"{_WORDS.get(key, key)} {_value(column[key])}"
-        )
+    words += [
+        key if column[key] is True else f"{_WORDS.get(key, key)} {_value(column[key])}"
+        for key in sorted({*column} - {"name", "type", "nullable", "default"})
+    ]
     return " ".join(words)
 
 
@@ -257,9 +257,11 @@ def _describe(item: Item) -> str:
     if "refers_to" in item:
         ends = f"{_listed(item['columns'])} -> {item['refers_to']} "
         words = [ends + _listed(item["referred_columns"])]
-        for key in ("on_delete", "on_update"):
-            if item[key]:
-                words.append(f"{key.replace('_', ' ').upper()} {item[key]}")
+        words += [
+            f"{key.replace('_', ' ').upper()} {item[key]}"
+            for key in ("on_delete", "on_update")
+            if item[key]
+        ]
     elif "sql" in item:
         words = [item["sql"]]
     else:

@@ -16,7 +16,7 @@ from bridge.database.servers import server_of
 from bridge.database.sql.tokens import QUOTED, SIGN, STRING
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Callable, Container, Iterable
 
     from sqlalchemy.engine import Connection
 
@@ -59,27 +59,16 @@ def read(connection: Connection) -> dict[str, Any]:
         made = [dict(zip(keys, map(_text, row), strict=True)) for row in found]
         return sorted(made, key=lambda row: [row[column] for column in order])
 
-    tables: dict[str, dict[str, Any]] = {}
-    collations: dict[str, Any] = {}
-    sequences: dict[str, dict[str, Any]] = {}
-    for row in rows("tables", "table_schema", "table_name"):
-        name, kind = row["table_name"], row["table_type"]
-        if kind == "SEQUENCE":
-            sequences[name] = {}
-        elif kind in ("BASE TABLE", "SYSTEM VERSIONED"):
-            tables[name] = _table(row, collation)
-            collations[name] = row["table_collation"]
+    found = rows("tables", "table_schema", "table_name")
+    kept = [row for row in found if row["table_type"] in ("BASE TABLE", "SYSTEM VERSIONED")]
+    tables = {row["table_name"]: _table(row, collation) for row in kept}
+    collations = {row["table_name"]: row["table_collation"] for row in kept}
     for row in rows("columns", "table_schema", "table_name", "ordinal_position"):
-        if row["table_name"] in tables:
-            name = row["table_name"]
+        name = row["table_name"]
+        if name in tables:
             tables[name]["columns"].append(ours.column(row, collations[name]))
     if has_checks:
-        more = [] if ours.checks_name_tables else rows("table_constraints", "constraint_schema")
-        owners = {row["constraint_name"]: row for row in more if row["constraint_type"] == "CHECK"}
-        for row in rows("check_constraints", "constraint_schema"):
-            check = {**owners.get(row["constraint_name"], {}), **row}
-            if check["table_name"] in tables:
-                ours.add_check(tables[check["table_name"]], check)
+        _add_checks(tables, rows, ours)
     _add_keys(
         tables,
         rows("key_column_usage", "table_schema", "table_name", "ordinal_position"),
@@ -104,8 +93,21 @@ def read(connection: Connection) -> dict[str, Any]:
             rows("routines", "routine_schema"),
             rows("parameters", "specific_schema", "ordinal_position"),
         ),
-        "sequences": sequences,
+        "sequences": {row["table_name"]: {} for row in found if row["table_type"] == "SEQUENCE"},
     }
+
+
+def _add_checks(
+    tables: dict[str, dict[str, Any]],
+    rows: Callable[..., list[dict[str, Any]]],
+    ours: MySQLCatalog,
+) -> None:
+    more = [] if ours.checks_name_tables else rows("table_constraints", "constraint_schema")
+    owners = {row["constraint_name"]: row for row in more if row["constraint_type"] == "CHECK"}
+    for row in rows("check_constraints", "constraint_schema"):
+        check = {**owners.get(row["constraint_name"], {}), **row}
+        if check["table_name"] in tables:
+            ours.add_check(tables[check["table_name"]], check)
 
 
 def _text(value: Any) -> Any:

@@ -13,7 +13,7 @@ from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plai
 from bridge.database.sql.tokens import SIGN, STRING, WORD
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection
 
@@ -135,6 +135,19 @@ def read(connection: Connection) -> dict[str, Any]:
     def rows(query: str) -> Iterator[tuple[Any, ...]]:
         return (tuple(row) for row in connection.exec_driver_sql(query).fetchall())
 
+    types = defaultdict(list)
+    for name, label in rows(_ENUMS):
+        types[name].append(label)
+    return {
+        "tables": _tables(rows),
+        "views": {name: _view(kind, text) for name, kind, text in rows(_VIEWS)},
+        "routines": {name: _routine(routine) for name, *routine in rows(_ROUTINES)},
+        "types": types,
+        "sequences": {name: {} for (name,) in rows(_SEQUENCES)},
+    }
+
+
+def _tables(rows: Callable[[str], Iterator[tuple[Any, ...]]]) -> dict[str, dict[str, Any]]:
     tables: dict[str, dict[str, Any]] = {}
     for name, unlogged, *column in rows(_COLUMNS):
         if name not in tables:
@@ -144,23 +157,14 @@ def read(connection: Connection) -> dict[str, Any]:
     for name, kind, *constraint in rows(_CONSTRAINTS):
         _add_constraint(tables[name], kind, constraint)
     for name, *index in rows(_INDEXES):
-        tables[name]["indexes"].append(_index(*index))
+        tables[name]["indexes"].append(_index(index))
     for name, trigger, enabled, text in rows(_TRIGGERS):
         found = {"name": trigger, "sql": _trigger(text)}
         tables[name]["triggers"].append(found if enabled != "D" else {**found, "enabled": False})
     for table in tables.values():
         for kind in ("unique", "foreign_keys", "checks"):
             table[kind] = ordered(table[kind])
-    types = defaultdict(list)
-    for name, label in rows(_ENUMS):
-        types[name].append(label)
-    return {
-        "tables": tables,
-        "views": {name: _view(kind, text) for name, kind, text in rows(_VIEWS)},
-        "routines": {name: _routine(routine) for name, *routine in rows(_ROUTINES)},
-        "types": types,
-        "sequences": {name: {} for (name,) in rows(_SEQUENCES)},
-    }
+    return tables
 
 
 def _column(row: Sequence[Any]) -> dict[str, Any]:
@@ -215,8 +219,9 @@ def _add_constraint(table: dict[str, Any], kind: str, constraint: list[Any]) -> 
         table["checks"].append({"sql": sql, "name": name, **({} if valid else {"valid": False})})
 
 
-def _index(name: str, unique: bool, valid: bool, method: str, text: str) -> dict[str, Any]:
-    """Of the definition, all that follows ``USING method``."""
+def _index(row: Sequence[Any]) -> dict[str, Any]:
+    """Return an index; of its definition is read what follows ``USING method``."""
+    name, unique, valid, method, text = row
     parts = _SQL.read(text)
     start = next(n for n, part in enumerate(parts) if word(part) == "using")
     columns, *rest = parts[start + 2 :]

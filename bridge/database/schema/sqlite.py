@@ -296,39 +296,55 @@ class _Text:
             if cursor.words("constraint"):
                 name = cursor.name()
                 continue
-            if cursor.words("primary", "key"):
-                cursor.group()  # the PRAGMA tells its columns
-                self.key_name = name
-            elif cursor.words("autoincrement"):
-                about["autoincrement"] = True
-            elif cursor.words("unique"):
-                group = cursor.group()
-                self.unique.append({"columns": self._listed(group) or own, "name": name})
-            elif cursor.words("check"):
-                sql = _SQL.write(plain(cursor.group() or ()))
-                self.checks.append({"sql": sql, "name": name})
-            elif cursor.words("foreign", "key"):
-                columns = self._listed(cursor.group())
-                cursor.words("references")
-                self.foreign_keys.append({"columns": columns, **_reference(cursor), "name": name})
-            elif cursor.words("references"):
-                self.foreign_keys.append({"columns": own, **_reference(cursor), "name": name})
-            elif cursor.words("collate"):
-                collation = cursor.name().upper()
-                if collation != "BINARY":
-                    about["collation"] = collation
-            elif cursor.words("generated", "always", "as") or cursor.words("as"):
-                about["generated"] = _SQL.write(plain(cursor.group() or ()))
-            else:
-                # Types, NOT NULL, DEFAULT: the PRAGMA tells them.
+            if not (self._read_constraint(cursor, own, name) or _read_option(cursor, about)):
+                # Types, NOT NULL, DEFAULT: the PRAGMA gives them.
                 cursor.step()
             name = None
+
+    def _read_constraint(self, cursor: _Cursor, own: list[str], name: str | None) -> bool:
+        """Read a constraint, if one follows.
+
+        :param own: the column that it is written with, if any.
+        """
+        if cursor.words("primary", "key"):
+            cursor.group()  # the PRAGMA gives its columns
+            self.key_name = name
+        elif cursor.words("unique"):
+            group = cursor.group()
+            self.unique.append({"columns": self._listed(group) or own, "name": name})
+        elif cursor.words("check"):
+            sql = _SQL.write(plain(cursor.group() or ()))
+            self.checks.append({"sql": sql, "name": name})
+        elif cursor.words("foreign", "key"):
+            columns = self._listed(cursor.group())
+            cursor.words("references")
+            self.foreign_keys.append({"columns": columns, **_reference(cursor), "name": name})
+        elif cursor.words("references"):
+            self.foreign_keys.append({"columns": own, **_reference(cursor), "name": name})
+        else:
+            return False
+        return True
 
     def _column(self, name: str) -> str:
         return self._names.get(name.lower(), name)
 
     def _listed(self, group: Parts | None) -> list[str]:
         return [self._column(_name(item[0])) for item in split(group or ())]
+
+
+def _read_option(cursor: _Cursor, about: dict[str, Any]) -> bool:
+    """Read an option of a column into what is known of it, if one follows."""
+    if cursor.words("autoincrement"):
+        about["autoincrement"] = True
+    elif cursor.words("collate"):
+        collation = cursor.name().upper()
+        if collation != "BINARY":
+            about["collation"] = collation
+    elif cursor.words("generated", "always", "as") or cursor.words("as"):
+        about["generated"] = _SQL.write(plain(cursor.group() or ()))
+    else:
+        return False
+    return True
 
 
 def _reference(cursor: _Cursor) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def seed(
         begin = connection.begin_nested if connection.in_transaction() else connection.begin
         with begin():
             tables = read_tables(connection, app_tables)
-            return _Seeding(connection, tables, rows, variant, plain).run()
+            return _Seeding(connection, tables, rows, variant, plain=plain).run()
     except SQLAlchemyError as error:
         raise unreadable(connection.engine.url, error) from None
 
@@ -81,6 +81,7 @@ class _Seeding:
         tables: Mapping[str, Table],
         rows: int,
         variant: str,
+        *,
         plain: bool,
     ) -> None:
         self._store = Store(connection)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Set
+    from collections.abc import Mapping
+    from collections.abc import Set as AbstractSet
 
     from bridge.database.seeding.tables import Reference, Table
 
@@ -26,8 +27,8 @@ class Order:
 
 def arrange(tables: Mapping[str, Table]) -> Order:
     """Return the order of the tables; always the same for the same tables."""
-    must: dict[str, Set[str]] = {}
-    may: dict[str, Set[str]] = {}
+    must: dict[str, AbstractSet[str]] = {}
+    may: dict[str, AbstractSet[str]] = {}
     order = Order(late={name: [] for name in tables})
     for name, table in tables.items():
         known = [x for x in table.references if x.schema is None and x.table in tables]
@@ -64,7 +65,9 @@ def arrange(tables: Mapping[str, Table]) -> Order:
     return order
 
 
-def _reached(start: str, edges: Mapping[str, Set[str]], among: Set[str]) -> set[str]:
+def _reached(
+    start: str, edges: Mapping[str, AbstractSet[str]], among: AbstractSet[str]
+) -> set[str]:
     """Return the tables that one comes to from a table; itself only if a way leads back."""
     found: set[str] = set()
     todo = [start]

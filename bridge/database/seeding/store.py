@@ -14,7 +14,8 @@ from bridge.database.seeding.domain import Value
 from bridge.database.servers import server_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence, Set
+    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Set as AbstractSet
     from contextlib import AbstractContextManager
 
     from sqlalchemy.engine import Connection
@@ -50,7 +51,7 @@ class Store:
         self._server = server_of(connection)
         self._known: dict[Reference, list[Key]] = {}
 
-    def forget(self, names: Set[str]) -> None:
+    def forget(self, names: AbstractSet[str]) -> None:
         """Read again what may be pointed to in these tables, when it is asked for."""
         self._known = {x: keys for x, keys in self._known.items() if x.table not in names}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copyreg
-import datetime
+import datetime as dt
 import os
 import re
 import time
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-OFFSET = datetime.timedelta(hours=5, minutes=30)
+OFFSET = dt.timedelta(hours=5, minutes=30)
 """Of local time to UTC while the clock stands still: so the two can be told apart."""
 
 
@@ -26,7 +26,7 @@ class Clock:
 
     def __init__(self, moment: float) -> None:
         self.moment = moment
-        self.utc = datetime.datetime(1970, 1, 1) + datetime.timedelta(seconds=moment)
+        self.utc = dt.datetime(1970, 1, 1) + dt.timedelta(seconds=moment)
         self.local = self.utc + OFFSET
 
     def stop(self) -> None:
@@ -48,62 +48,71 @@ class Clock:
             setattr(time, name, _of_local(name, getattr(time, name)))
 
     def _stop_datetime(self) -> None:
-        real_datetime, real_date = datetime.datetime, datetime.date
-        utc, local, moment = self.utc, self.local, self.moment
-
-        # Instances stay those of the real classes: drivers know these.
-        class Kind(type):
-            def __instancecheck__(cls, found: Any) -> bool:
-                return isinstance(found, cls.__mro__[1])
-
-            def __subclasscheck__(cls, found: Any) -> bool:
-                return issubclass(found, cls.__mro__[1])
-
-        class StoppedDate(real_date, metaclass=Kind):  # type: ignore[misc,valid-type]
-            def __new__(cls, *arguments: Any, **options: Any) -> Any:
-                made = real_date if cls is StoppedDate else cls
-                return real_date.__new__(made, *arguments, **options)
-
-            @classmethod
-            def today(cls) -> Any:
-                return local.date()
-
-            @classmethod
-            def fromtimestamp(cls, *arguments: Any) -> Any:
-                return real_date.fromtimestamp(*arguments)
-
-        class StoppedDatetime(real_datetime, metaclass=Kind):  # type: ignore[misc,valid-type]
-            def __new__(cls, *arguments: Any, **options: Any) -> Any:
-                made = real_datetime if cls is StoppedDatetime else cls
-                return real_datetime.__new__(made, *arguments, **options)
-
-            @classmethod
-            def now(cls, tz: Any = None) -> Any:
-                return local if tz is None else real_datetime.fromtimestamp(moment, tz)
-
-            @classmethod
-            def today(cls) -> Any:
-                return local
-
-            @classmethod
-            def utcnow(cls) -> Any:
-                return utc
-
-        for name in (
-            "combine", "fromisoformat", "fromordinal", "fromtimestamp", "strptime",
-            "utcfromtimestamp",
-        ):  # fmt: skip
-            setattr(StoppedDatetime, name, staticmethod(getattr(real_datetime, name)))
-        for name in ("fromisoformat", "fromordinal"):
-            setattr(StoppedDate, name, staticmethod(getattr(real_date, name)))
-        for stopped, real in ((StoppedDate, real_date), (StoppedDatetime, real_datetime)):
+        real_datetime, real_date = dt.datetime, dt.date
+        stopped_date = _stopped_date(real_date, self.local)
+        stopped_datetime = _stopped_datetime(real_datetime, self)
+        for stopped, real in ((stopped_date, real_date), (stopped_datetime, real_datetime)):
             stopped.__name__ = stopped.__qualname__ = real.__name__
             stopped.__module__ = "datetime"
-        # A pickle names its class, and what has that name now is ours.
-        for stopped, real in ((StoppedDate, real_date), (StoppedDatetime, real_datetime)):
+            # A pickle names its class, and ours has that name now.
             copyreg.pickle(real, _pickled_as(stopped))
-        datetime.datetime = StoppedDatetime  # type: ignore[misc]
-        datetime.date = StoppedDate  # type: ignore[misc]
+        dt.datetime = stopped_datetime  # type: ignore[misc]
+        dt.date = stopped_date  # type: ignore[misc]
+
+
+class _Kind(type):
+    """The instances of a stopped class are those of the real one: drivers know these."""
+
+    def __instancecheck__(cls, found: Any) -> bool:
+        return isinstance(found, cls.__mro__[1])
+
+    def __subclasscheck__(cls, found: Any) -> bool:
+        return issubclass(found, cls.__mro__[1])
+
+
+def _stopped_date(real: Any, local: dt.datetime) -> Any:
+    class StoppedDate(real, metaclass=_Kind):  # type: ignore[misc]
+        def __new__(cls, *arguments: Any, **options: Any) -> Any:
+            return real.__new__(real if cls is StoppedDate else cls, *arguments, **options)
+
+        @classmethod
+        def today(cls) -> Any:
+            return local.date()
+
+        @classmethod
+        def fromtimestamp(cls, *arguments: Any) -> Any:
+            return real.fromtimestamp(*arguments)
+
+    for name in ("fromisoformat", "fromordinal"):
+        setattr(StoppedDate, name, staticmethod(getattr(real, name)))
+    return StoppedDate
+
+
+def _stopped_datetime(real: Any, clock: Clock) -> Any:
+    utc, local, moment = clock.utc, clock.local, clock.moment
+
+    class StoppedDatetime(real, metaclass=_Kind):  # type: ignore[misc]
+        def __new__(cls, *arguments: Any, **options: Any) -> Any:
+            return real.__new__(real if cls is StoppedDatetime else cls, *arguments, **options)
+
+        @classmethod
+        def now(cls, tz: Any = None) -> Any:
+            return local if tz is None else real.fromtimestamp(moment, tz)
+
+        @classmethod
+        def today(cls) -> Any:
+            return local
+
+        @classmethod
+        def utcnow(cls) -> Any:
+            return utc
+
+    for name in (
+        "combine", "fromisoformat", "fromordinal", "fromtimestamp", "strptime",
+        "utcfromtimestamp",
+    ):  # fmt: skip
+        setattr(StoppedDatetime, name, staticmethod(getattr(real, name)))
+    return StoppedDatetime
 
 
 def _pickled_as(stopped: Any) -> Callable[[Any], Any]:
@@ -136,12 +145,14 @@ class Times:
                     (day, f"%Y-%m-%d{letter}%H:%M:%S"),
                 ):
                     part = "day" if moment is day else "second" if moment is whole else "all"
-                    found[f"'{moment.strftime(form)}'"] = self._text(local, part, letter)
+                    found[f"'{moment.strftime(form)}'"] = self._text(part, letter, local=local)
             day_form = f"%Y-%m-%d {'00:00:00.000000'}"
-            found[f"'{day.strftime(day_form)}'"] = self._text(local, "day", " ", micro=True)
+            found[f"'{day.strftime(day_form)}'"] = self._text("day", " ", local=local, micro=True)
             whole_form = f"%Y-%m-%d %H:%M:%S{'.000000'}"
-            found[f"'{whole.strftime(whole_form)}'"] = self._text(local, "second", " ", micro=True)
-            found[f"'{when.strftime('%Y-%m-%d')}'"] = self._text(local, "date", "")
+            found[f"'{whole.strftime(whole_form)}'"] = self._text(
+                "second", " ", local=local, micro=True
+            )
+            found[f"'{when.strftime('%Y-%m-%d')}'"] = self._text("date", "", local=local)
         found[repr(clock.moment)] = self._seconds(whole=False)
         found[str(int(clock.moment))] = self._seconds(whole=True)
         self.forms = found
@@ -166,7 +177,7 @@ class Times:
         text = self.forms[form]
         return f"({text}){cast}" if cast.startswith("::") else text
 
-    def _text(self, local: bool, part: str, letter: str, micro: bool = False) -> str:
+    def _text(self, part: str, letter: str, *, local: bool, micro: bool = False) -> str:
         day = "%Y-%m-%d"
         if self.dialect == "sqlite":
             now = "'now', 'localtime'" if local else "'now'"

@@ -98,8 +98,8 @@ def patch_libraries() -> None:
     """Change what the locked versions of libraries do otherwise than old histories need it."""
     # str(engine.url) must give a URL back that can be used: 1.4 forgets to quote the "%".
     if hasattr(sqlalchemy.engine.url, "_sqla_url_quote"):
-        sqlalchemy.engine.url._sqla_url_quote = lambda text: re.sub(
-            "[%:@/]", lambda match: f"%{ord(match.group()):02X}", text
+        sqlalchemy.engine.url._sqla_url_quote = (  # noqa: SLF001 - it has no other place
+            lambda text: re.sub("[%:@/]", lambda match: f"%{ord(match.group()):02X}", text)
         )
     # Newer ones refuse long statements, for fear of strangers' SQL.
     for limit in ("MAX_GROUPING_TOKENS", "MAX_GROUPING_DEPTH"):
@@ -118,5 +118,5 @@ def read_sql_file(script: Any) -> str:
     try:
         text = source.decode("utf-8-sig")
     except UnicodeDecodeError:
-        text = source.decode(locale.getpreferredencoding(False))
+        text = source.decode(locale.getpreferredencoding(do_setlocale=False))
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -88,7 +89,7 @@ def _sqlite_value(value: Any) -> str:
     if isinstance(value, int):
         return str(value)
     if isinstance(value, float):
-        if value != value:
+        if math.isnan(value):
             return "NULL"  # as SQLite keeps it
         return {float("inf"): "9e999", -float("inf"): "-9e999"}.get(value, repr(value))
     if isinstance(value, str):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
+import datetime as dt
 import json
 from typing import TYPE_CHECKING, Any
 
@@ -127,7 +127,7 @@ def write_journal(connection: Any, version: Version, watch: StatementWatch) -> N
     # Whether it is one transaction with its row shows only now.
     one = bool(watch.transaction)
     row["details"] = json.dumps({"one": one, "statements": watch.statements})
-    row["at"] = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    row["at"] = dt.datetime.now(dt.timezone.utc).replace(tzinfo=None)
     columns: Any = [sqlalchemy.column(name) for name in row if name != "at"]
     columns.append(sqlalchemy.column("at", sqlalchemy.DateTime))
     connection.execute(sqlalchemy.table(version.journal["table"], *columns).insert().values(row))

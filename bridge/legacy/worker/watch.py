@@ -52,7 +52,7 @@ class StatementWatch:
         original = engines.raw_connection
 
         def raw_connection(engine: Any, *arguments: Any, **options: Any) -> Any:
-            caller = sys._getframe(1).f_globals.get("__name__", "")
+            caller = sys._getframe(1).f_globals.get("__name__", "")  # noqa: SLF001 - documented
             if caller.partition(".")[0] != "sqlalchemy":
                 if self.transaction and self.transaction.script:
                     self.transaction.give_up("it uses the driver's own connection")

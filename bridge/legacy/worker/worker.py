@@ -155,7 +155,8 @@ class Worker:
             if transaction.reason and undone:
                 raise NotSingleTransaction(transaction.reason) from None
             if isinstance(error, NotSingleTransaction):
-                raise RuntimeError(f"{error}, after it had committed by itself") from None
+                text = f"{error}, after it had committed by itself"
+                raise RuntimeError(text) from None  # noqa: TRY004 - of no wrong type
             raise
         finally:
             watch.transaction = None

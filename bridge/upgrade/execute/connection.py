@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
+from typing_extensions import Self
 
 from bridge.database.engine import connect
 from bridge.legacy.frozen.replay import (
@@ -40,7 +41,7 @@ class RunConnection(Connections):
         self._stack = ExitStack()
         self._replay: Replay | None = None
 
-    def __enter__(self) -> RunConnection:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(

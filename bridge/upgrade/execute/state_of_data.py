@@ -65,7 +65,7 @@ class StateOfData:
             return f"{self._finished_steps()} {self._resumes_in(step)}".strip()
         return self.so_far()
 
-    def after_revision(self, step: Upgrade | Downgrade, transactional: bool) -> str:
+    def after_revision(self, step: Upgrade | Downgrade, *, transactional: bool) -> str:
         """Return what stays when a revision did not come to its end.
 
         :param transactional: whether bridge itself decides what of it is committed.
@@ -80,13 +80,13 @@ class StateOfData:
         )
         return f"{self._finished_steps()} {left}".strip()
 
-    def after_interruption(self, step: Step, transactional: bool) -> str:
+    def after_interruption(self, step: Step, *, transactional: bool) -> str:
         """Return what stays when somebody stopped the run in the middle of a step.
 
         :param transactional: whether the step is one transaction, where the database can do that.
         """
         if isinstance(step, Upgrade | Downgrade):
-            return self.after_revision(step, transactional)
+            return self.after_revision(step, transactional=transactional)
         if not isinstance(step, RunLegacy):
             return f"{self.so_far()} The step '{step}' is rolled back where the database can."
         if self.transactional_ddl and transactional:

@@ -271,7 +271,9 @@ class Steps:
             error.message = scrub(error.message, self._engine.url)
             if error.code == "revision-failed":
                 transactional = self._run.revisions.transactional
-                error.state_of_data = self._run.state.after_revision(step, transactional)
+                error.state_of_data = self._run.state.after_revision(
+                    step, transactional=transactional
+                )
             raise
 
     def is_transactional(self, step: Step) -> bool:

@@ -6,6 +6,8 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from typing_extensions import Self
+
 from .kinds import leaves_last_id
 from .values import compress, decompress, pack, unpack
 
@@ -220,7 +222,7 @@ class Cursor:
     def __iter__(self) -> Iterator[Any]:
         return iter(self.fetchone, None)
 
-    def __enter__(self) -> Cursor:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_error: object) -> None:

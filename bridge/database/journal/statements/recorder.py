@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import column, event, table
 from sqlalchemy.pool import Pool
+from typing_extensions import Self
 
 from .kinds import key_of, kind_of, why_untracked
 from .names import STEP, TABLE, TABLES, RecordedStep
@@ -38,10 +39,12 @@ class Recorder(Watcher):
     ) -> None:
         self._given, self._before = given, before
         self._engine, self._step = engine, step
-        self._place: list[Any] = []
+        self.place: list[Any] = []
+        """What tells its database from others."""
         self._thread = threading.get_ident()
-        self._writer = Writer(engine, step, TableWatcher())
-        self._runner = Runner(self._writer)
+        self.writer = Writer(engine, step, TableWatcher())
+        """Writes the records."""
+        self._runner = Runner(self.writer)
         self._earlier = EarlierRun((), None)
         self.done = 0
         """How many statements an earlier run of the step has done."""
@@ -49,18 +52,18 @@ class Recorder(Watcher):
     @property
     def kept(self) -> int:
         """Return how many statements have changed something that stays."""
-        return self._writer.kept
+        return self.writer.kept
 
     @property
     def untracked(self) -> str | None:
         """Return why the step cannot be written down; None where it can."""
-        return self._writer.untracked
+        return self.writer.untracked
 
-    def __enter__(self) -> Recorder:
+    def __enter__(self) -> Self:
         if self._given is not None:
             self._look_around(self._given)
         else:
-            # One that is there already: to connect anew takes long.
+            # An open connection of the pool: connecting takes long.
             connection = self._engine.pool.connect()
             try:
                 self._look_around(connection)
@@ -68,10 +71,10 @@ class Recorder(Watcher):
             except CannotResume:
                 connection.close()
                 raise
-            except Exception:
+            except Exception:  # noqa: BLE001 - of any driver
                 connection.invalidate()
                 # The server may end those that idle.
-                with self._writer.own() as connection:
+                with self.writer.own() as connection:
                     self._look_around(connection)
         event.listen(Pool, "checkout", self._checkout)
         if self._given is not None:
@@ -80,17 +83,17 @@ class Recorder(Watcher):
 
     def __exit__(self, *_error: object) -> None:
         event.remove(Pool, "checkout", self._checkout)
-        self._writer.on = False
+        self.writer.on = False
 
     def finish(self, connection: Any) -> None:
         """Remove the records, in the transaction of a SQLAlchemy connection: the step is done.
 
         :raises CannotResume: the script did not do what an earlier run of it has done.
         """
-        if self._writer.broken:
-            raise self._writer.broken
+        if self.writer.broken:
+            raise self.writer.broken
         self._earlier.check_finished()
-        self._writer.on = False
+        self.writer.on = False
         of: Any = column
         records = table(TABLE, of("step"), of("name"))
         its = (records.c.step == STEP) & (records.c.name == self._step.name)
@@ -101,13 +104,13 @@ class Recorder(Watcher):
     def _look_around(self, connection: Any) -> None:
         """Read what the tables are, and what an earlier run has done."""
         session, before, self._before = Session(connection), self._before, None
-        if before is not None and before._writer.tables.times == (not self._step.sealed):
-            self._place, self._writer.tables = before._place, before._writer.tables
-            before._writer.look(session)
+        if before is not None and before.writer.tables.times == (not self._step.sealed):
+            self.place, self.writer.tables = before.place, before.writer.tables
+            before.writer.look(session)
         else:
-            self._place = _place_of(connection)
-            self._writer.tables = TableWatcher(self._with_times(session))
-            self._writer.tables.look(session)
+            self.place = _place_of(connection)
+            self.writer.tables = TableWatcher(times=self._with_times(session))
+            self.writer.tables.look(session)
         self._read_records(connection, session)
         connection.rollback()
 
@@ -129,64 +132,58 @@ class Recorder(Watcher):
             self._step.name,
         )
         earlier = self._earlier = EarlierRun(rows, self._step.from_statement)
-        begun = earlier.resume(self._writer.tables.prints)
+        begun = earlier.resume(self.writer.tables.prints)
         if begun is not None:
             session.execute(f"DELETE FROM {TABLE} WHERE id = %s", (begun,))
             connection.commit()
-        self._writer.stored, self._writer.size = earlier.prints, earlier.size
-        self.done, self._writer.kept = earlier.done, earlier.kept
+        self.writer.stored, self.writer.size = earlier.prints, earlier.size
+        self.done, self.writer.kept = earlier.done, earlier.kept
 
     def _watch(self, fairy: Any) -> None:
         """Let a connection that a pool has given out before go through here."""
         given = getattr(fairy, _attribute(fairy))
-        self._checkout(getattr(given, "real", given), fairy._connection_record, fairy)
+        self._checkout(getattr(given, "real", given), _record_of(fairy), fairy)
 
     def _checkout(self, real: Any, record: Any, fairy: Any) -> None:
-        if not self._writer.on:
+        if not self.writer.on:
             return
         if "bridge_place" not in record.info:
             try:
                 record.info["bridge_place"] = _place_of(real)
                 real.rollback()
-            except Exception:  # of another kind of database
+            except Exception:  # noqa: BLE001 - of any driver: another kind of database
                 record.info["bridge_place"] = None
-        if record.info["bridge_place"] == self._place:
+        if record.info["bridge_place"] == self.place:
             setattr(fairy, _attribute(fairy), Connection(real, self))
 
     # --- what the connections tell ---
 
     def commit(self, connection: Connection, commit: Callable[[], Any]) -> Any:
         """Write down what the transaction has changed, as its last part, and end it."""
-        return self._writer.commit(connection, commit)
+        return self.writer.commit(connection, commit)
 
     def undo(self, connection: Connection) -> None:
         """Forget what the transaction has changed, which is rolled back."""
-        self._writer.undo(connection)
+        self.writer.undo(connection)
 
     def stop_tracking(self, why: str) -> None:
         """Write nothing down any more: a later run cannot resume in the middle of this step."""
-        self._writer.stop_tracking(why)
+        self.writer.stop_tracking(why)
 
     def run(self, cursor: Cursor, call: Call) -> Answer:
         """Run a statement, or answer it from the record of an earlier run."""
-        writer = self._writer
+        writer = self.writer
         if writer.broken:
             raise writer.broken
+        if not writer.on:
+            return cursor.run_really(call)
         kind = kind_of(call.sql)
-        if threading.get_ident() != self._thread:
-            writer.stop_tracking("it works in several threads")
-        elif kind == "untracked":
-            writer.stop_tracking(why_untracked(call.sql) or "")
+        call = call.with_parameters(self._earlier.as_before(call.parameters))
+        packed = self._packed(kind, call)
         if not writer.on:
             return cursor.run_really(call)
         if kind == "session":
             return self._runner.run_session(cursor, call)
-        call = call.with_parameters(self._earlier.as_before(call.parameters))
-        try:
-            packed = pack(call.parameters)
-        except TypeError as error:
-            writer.stop_tracking(f"a parameter of its is not plain: {error}")
-            return cursor.run_really(call)
         if kind != "read":
             writer.number += 1
         asked = Asked(kind, key_of(kind, call.sql), writer.shown(call.sql), packed, writer.number)
@@ -201,6 +198,19 @@ class Recorder(Watcher):
             cursor.connection.set_last_id(record.answer.lastrowid)
         return cursor.answer(record.answer)
 
+    def _packed(self, kind: str, call: Call) -> Any:
+        """Return the parameters as they are recorded; stop recording where that cannot be."""
+        if threading.get_ident() != self._thread:
+            self.writer.stop_tracking("it works in several threads")
+        elif kind == "untracked":
+            self.writer.stop_tracking(why_untracked(call.sql) or "")
+        elif kind != "session":
+            try:
+                return pack(call.parameters)
+            except TypeError as error:
+                self.writer.stop_tracking(f"one of its parameters cannot be recorded: {error}")
+        return None
+
     def _run_new(self, cursor: Cursor, call: Call, asked: Asked) -> Answer:
         """Run a statement that no earlier run has come to, and write it down."""
         details = {
@@ -214,7 +224,7 @@ class Recorder(Watcher):
         if asked.kind == "schema":
             return self._runner.change_schema(cursor, call, details)
         session = Session(cursor.connection.real)
-        if asked.kind == "rows" and self._writer.is_transactional(session, call.sql):
+        if asked.kind == "rows" and self.writer.is_transactional(session, call.sql):
             return self._runner.change_rows(cursor, call, details)
         return self._runner.run_other(cursor, call, details)
 
@@ -228,3 +238,8 @@ def _place_of(connection: Any) -> list[Any]:
 def _attribute(fairy: Any) -> str:
     """Return where a pool's connection has the driver's; SQLAlchemy 1.3 has another name."""
     return "dbapi_connection" if hasattr(fairy, "dbapi_connection") else "connection"
+
+
+def _record_of(fairy: Any) -> Any:
+    """Return what a pool knows of a connection; SQLAlchemy has no public name for it."""
+    return fairy._connection_record  # noqa: SLF001

@@ -50,7 +50,7 @@ class Runner:
         try:
             details["answer"] = answer.dump()
         except TypeError as error:
-            self._writer.stop_tracking(f"it reads what is not plain: {error}")
+            self._writer.stop_tracking(f"what it reads cannot be recorded: {error}")
             return cursor.answer(answer)
         self._writer.add_read(details)
         self._writer.weigh(details)

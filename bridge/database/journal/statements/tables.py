@@ -23,7 +23,7 @@ class TableWatcher:
         takes most of the time, and is needed only for statements that are not known before.
     """
 
-    def __init__(self, times: bool = True) -> None:
+    def __init__(self, *, times: bool = True) -> None:
         self.times = times
         self._texts: dict[str, str] = {}
         self._others: dict[str, str] = {}
@@ -135,7 +135,7 @@ def _definition(session: Session, name: str) -> str:
     quoted = name.replace("`", "``")
     try:
         row: Any = session.ask(f"SHOW CREATE TABLE `{quoted}`")[0]
-    except Exception as error:  # a view of what is gone
+    except Exception as error:  # noqa: BLE001 - of any driver, for a view of what is gone
         return str(error)
     return re.sub(r" AUTO_INCREMENT=\d+", "", str(row[1]))
 

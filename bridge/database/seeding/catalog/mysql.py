@@ -37,6 +37,18 @@ _REFERENCES = (
 
 def read(connection: Connection, found: Found) -> None:
     """Read the tables of the database."""
+    _read_columns(connection, found)
+    _read_unique(connection, found)
+    for table, name, schema, to, ours, theirs in rows(connection, _REFERENCES):
+        found.references[table][name, schema, to].append((ours, theirs))
+    dialect: Any = connection.dialect
+    server = server_of(connection)
+    if dialect.server_version_info >= server.checks_since:
+        for table, name, text in rows(connection, server.checks_sql):
+            found.checks[table].append(Rule(name, (), text.replace(server.checks_quote, "'")))
+
+
+def _read_columns(connection: Connection, found: Found) -> None:
     for table, name, kind, nullable, default, extra, charset in rows(connection, _COLUMNS):
         extra = extra.lower()
         # A place for the table, even without a column of ours.
@@ -58,6 +70,9 @@ def read(connection: Connection, found: Found) -> None:
                 touched="on update" in extra,
             )
         )
+
+
+def _read_unique(connection: Connection, found: Found) -> None:
     expressions = set()
     for table, index, name in rows(connection, _INDEXES):
         if name is None:  # an expression
@@ -69,13 +84,6 @@ def read(connection: Connection, found: Found) -> None:
         # What columns it is on is not told here.
         del found.unique[table][index]
         found.partial[table].append(Rule(index, ()))
-    for table, name, schema, to, ours, theirs in rows(connection, _REFERENCES):
-        found.references[table][name, schema, to].append((ours, theirs))
-    dialect: Any = connection.dialect
-    server = server_of(connection)
-    if dialect.server_version_info >= server.checks_since:
-        for table, name, text in rows(connection, server.checks_sql):
-            found.checks[table].append(Rule(name, (), text.replace(server.checks_quote, "'")))
 
 
 _LETTERS = {"utf8mb4": "all", "utf16": "all", "utf32": "all"}

@@ -69,6 +69,28 @@ _PARTS = (
 
 def read(connection: Connection, found: Found) -> None:
     """Read the tables of the default schema."""
+    _read_columns(connection, found)
+    for table, name, kind, ours, text, schema, to, theirs in rows(connection, _CONSTRAINTS):
+        if kind == "f":
+            found.references[table][name, schema, to] = list(zip(ours, theirs, strict=True))
+        elif kind == "c":
+            found.checks[table].append(Rule(name, tuple(ours), text))
+        else:  # EXCLUDE: near to unique, but no key
+            found.partial[table].append(Rule(name, tuple(ours), text))
+    for table, name, primary, columns, text in rows(connection, _INDEXES):
+        if primary:
+            found.primary[table] = list(columns)
+        if " WHERE " in text or "((" in text:
+            found.partial[table].append(Rule(name, (), text))
+        else:
+            found.unique[table][name] = list(columns)
+    for table, part, text in rows(connection, _PARTS):
+        found.parts[table].add(part)
+        if text:
+            found.checks[part].append(Rule("partition constraint", (), text))
+
+
+def _read_columns(connection: Connection, found: Found) -> None:
     encoding = next(rows(connection, "SHOW server_encoding"))[0]
     letters = "all" if encoding == "UTF8" else "ascii"
     types = {name: (kind, rest) for name, kind, *rest in rows(connection, _TYPES)}
@@ -95,24 +117,6 @@ def read(connection: Connection, found: Found) -> None:
         columns = found.columns[table]
         if not generated and identity != "a":
             columns.append(column)
-    for table, name, kind, ours, text, schema, to, theirs in rows(connection, _CONSTRAINTS):
-        if kind == "f":
-            found.references[table][name, schema, to] = list(zip(ours, theirs, strict=True))
-        elif kind == "c":
-            found.checks[table].append(Rule(name, tuple(ours), text))
-        else:  # EXCLUDE: near to unique, but no key
-            found.partial[table].append(Rule(name, tuple(ours), text))
-    for table, name, primary, columns, text in rows(connection, _INDEXES):
-        if primary:
-            found.primary[table] = list(columns)
-        if " WHERE " in text or "((" in text:
-            found.partial[table].append(Rule(name, (), text))
-        else:
-            found.unique[table][name] = list(columns)
-    for table, part, text in rows(connection, _PARTS):
-        found.parts[table].add(part)
-        if text:
-            found.checks[part].append(Rule("partition constraint", (), text))
 
 
 def _nextval(table: str, column: str) -> str:

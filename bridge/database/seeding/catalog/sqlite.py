@@ -22,6 +22,14 @@ _TABLES = (
 
 def read(connection: Connection, found: Found) -> None:
     """Read all tables."""
+    _read_columns(connection, found)
+    _read_unique(connection, found)
+    _read_references(connection, found)
+    for table, sql in rows(connection, f"SELECT name, sql FROM {_TABLES}"):
+        found.checks[table] = [Rule(name, (), text) for name, text in _checks(sql)]
+
+
+def _read_columns(connection: Connection, found: Found) -> None:
     # A virtual table keeps its rows in tables that are named after it and are nobody else's.
     virtual = tuple(
         f"{name}_"
@@ -46,6 +54,9 @@ def read(connection: Connection, found: Found) -> None:
         found.columns[table] = [column for _, column in sorted(columns.items())]
         if found.primary[table]:
             found.unique[table][_called(table, found.primary[table])] = found.primary[table]
+
+
+def _read_unique(connection: Connection, found: Found) -> None:
     sql = (
         f"SELECT m.name, l.name, l.partial, s.sql, i.name FROM {_TABLES}, "
         "pragma_index_list(m.name) l, pragma_index_info(l.name) i "
@@ -63,6 +74,9 @@ def read(connection: Connection, found: Found) -> None:
             found.partial[table].append(Rule(_called(table, parts), tuple(parts)))
         else:
             found.unique[table][_called(table, parts)] = parts
+
+
+def _read_references(connection: Connection, found: Found) -> None:
     # Names are written in any case there.
     names = {name.lower(): name for name in found.columns}
     named = {(t, c.name.lower()): c.name for t, columns in found.columns.items() for c in columns}
@@ -76,8 +90,6 @@ def read(connection: Connection, found: Found) -> None:
         theirs = theirs or (found.primary[to] or ["rowid"])[place]
         theirs = named.get((to, theirs.lower()), theirs)
         found.references[table][number, None, to].append((ours, theirs))
-    for table, sql in rows(connection, f"SELECT name, sql FROM {_TABLES}"):
-        found.checks[table] = [Rule(name, (), text) for name, text in _checks(sql)]
 
 
 def _called(table: str, columns: Iterable[str]) -> str:
