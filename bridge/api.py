@@ -164,7 +164,7 @@ class Bridge:
         """Take the database to its targets, from wherever it stands.
 
         One run at a time works on a database; the others wait. After the wait the plan is made
-        anew. Where it is another one, `confirm` is asked again.
+        again. Where it is another one, `confirm` is asked again.
 
         :param options: the fields of `bridge.upgrade.run.RunOptions`.
         :raises DriftError: the schema is not the one that is to be stamped.
@@ -456,7 +456,7 @@ class Bridge:
             yield engine
 
     def forget(self) -> None:
-        """Read the files anew when they are needed next."""
+        """Read the files again when they are needed next."""
         self.project.forget()
 
     def shown(self, database: Database | None = None) -> str:

@@ -237,7 +237,7 @@ class Project:
                 modules[name] = replace(modules[name], problem=self.scrub(problem))
         self.config = replace(self.config, modules=modules)
 
-    # --- reading anew ---------------------------------------------------------------------
+    # --- reading again --------------------------------------------------------------------
 
     @property
     def is_cached(self) -> bool:
@@ -250,7 +250,7 @@ class Project:
         self.forget()
 
     def forget(self) -> None:
-        """Read the files anew when they are needed next."""
+        """Read the files again when they are needed next."""
         for read in ("revisions", "graph", "repositories", "histories"):
             self.__dict__.pop(read, None)
 

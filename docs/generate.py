@@ -25,7 +25,7 @@ DOCS = Path(__file__).resolve().parent
 WIDTH = 80
 
 CLI_HEAD = """\
-<!-- Made by docs/generate.py from the code; `make generate` writes it anew. -->
+<!-- Made by docs/generate.py from the code; `make generate` writes it. -->
 
 # Command line
 

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from typing_extensions import Self
-
 from bridge.database.scratch import Scratch, scratch
 from bridge.database.url import parse_url
 from bridge.model.errors import ConfigError
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sqlalchemy.engine import URL, Engine
+    from typing_extensions import Self
 
     from bridge.project import Project
 

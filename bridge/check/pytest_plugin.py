@@ -40,7 +40,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="append",
         default=[],
         metavar="URL",
-        help="A server to check on, besides SQLite; databases are made there, and dropped. Also "
+        help="A server to check on, besides SQLite; databases are created there, and dropped. Also "
         "from BRIDGE_SCRATCH_URL, several with spaces between.",
     )
     parser.addini("bridge_config", "bridge's configuration; default: the nearest bridge.toml.")

@@ -39,7 +39,7 @@ class Rows:
             self.counts = count(connection, self.schema["tables"])
 
     def look(self, filling: Filling) -> Iterator[Loss]:
-        """Read schema and rows anew: what was lost since the last time; then put more in."""
+        """Read schema and rows again, return what was lost since the last time, and add rows."""
         before, seen = self.counts, self.schema
         self.schema = schema_of(self._project, self._engine)
         tables = self.schema["tables"]

@@ -65,7 +65,7 @@ def handled(output: Output) -> Iterator[None]:
         raise click.exceptions.Exit(1) from None
     except Exception as error:  # noqa: BLE001 - no traceback reaches an administrator
         internal = InternalError(
-            f"bridge met something that it did not foresee: {type(error).__name__}: {error}",
+            f"bridge met an unexpected error: {type(error).__name__}: {error}",
             help=[
                 Remedy("Run it again with --debug, and report what it prints."),
                 Remedy("See where the database stands", ("status",)),

@@ -81,8 +81,8 @@ accept_option = click.option(
     "--accept-drift",
     multiple=True,
     metavar="NAME",
-    help="Go on although the schema differs in this from the frozen one: a name as it is listed, "
-    "or a pattern.",
+    help="Continue although the schema differs in this from the frozen one: a name as it is "
+    "listed, or a pattern.",
 )
 
 lock_option = click.option(
@@ -116,8 +116,8 @@ def scratch_options(what: str) -> Callable[[Command], Command]:
             multiple=True,
             metavar="URL",
             envvar=SCRATCH_VARIABLE,
-            help=f"A server to {what}, besides SQLite; databases are made there, and dropped. Also "
-            f"from {SCRATCH_VARIABLE}, several with spaces between.",
+            help=f"A server to {what}, besides SQLite; databases are created there, and dropped. "
+            f"Also from {SCRATCH_VARIABLE}, several with spaces between.",
         )
         files = click.option(
             "--sqlite/--no-sqlite", default=True, help=f"Whether to {what} SQLite too."
@@ -133,7 +133,7 @@ scratch_option = click.option(
     multiple=True,
     metavar="URL",
     envvar=SCRATCH_VARIABLE,
-    help="A server on which databases are made, and dropped. Also from "
+    help="A server on which databases are created, and dropped. Also from "
     f"{SCRATCH_VARIABLE}, several with spaces between.",
 )
 

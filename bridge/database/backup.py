@@ -211,12 +211,12 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
     except OSError as error:
         raise BackupError(
             f"The backup {path} cannot be read: {error.strerror or error}",
-            help="Name one that is there: backups of SQLite are beside the database, those of "
+            help="Name one that exists: backups of SQLite are beside the database, those of "
             "servers in the folder backups beside the configuration, or in backup.folder.",
         ) from None
     kind = kind_of_backup(begin)
     if kind != server_of(engine).family:
-        found = f"a backup of {kind}" if kind else "no backup that bridge knows"
+        found = f"a backup of {kind}" if kind else "not a backup that bridge knows"
         raise BackupError(
             f"{path} is {found}, and {shown(engine.url)} is {engine.dialect.name}.",
             help=Remedy("Name a backup of this database", ("restore", "BACKUP")),

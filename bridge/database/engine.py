@@ -118,7 +118,7 @@ def unreadable(url: URL, error: Exception) -> DatabaseError:
         "other program has it locked."
     )
     if getattr(error, "connection_invalidated", False):
-        help = "See that the server runs, then run it again."
+        help = "Check that the server runs, then run it again."
     return DatabaseError(
         f"The database {shown(url)} cannot be read: {cause(error, url)}", help=help
     )

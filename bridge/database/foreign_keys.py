@@ -35,7 +35,7 @@ def checking_foreign_keys(run: Callable[..., Any], connection: Connection) -> Ca
         before = broken_rows()
         run(**arguments)
         after = broken_rows()
-        # Counted, not compared: a rebuild numbers the rows anew, a rename moves them.
+        # Counted, not compared: a rebuild renumbers the rows, a rename moves them.
         more = after.total() - before.total()
         if more > 0:
             tables = ", ".join(sorted(f"{child} -> {parent}" for child, parent in after - before))

@@ -24,12 +24,13 @@ from urllib.parse import unquote
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
-from typing_extensions import Self
 
 from .sql.tokens import masked
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from typing_extensions import Self
 
 SIGN = "a rehearsal may use its copy only"
 """Stands in every refusal, to tell it from other errors after it has been through other hands."""

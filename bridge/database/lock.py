@@ -177,7 +177,7 @@ class SessionLock(Lock):
     def acquire(self) -> bool:
         free = self.ask(self._sql.acquire)
         if free is None:
-            raise SQLAlchemyError("the server gives no lock, and no reason")
+            raise SQLAlchemyError("the server refuses the lock, without a reason")
         if not free:
             return False
         self._session = self.ask(self._server.session_sql)
@@ -207,10 +207,10 @@ class SessionLock(Lock):
             owner = self.ask(self._sql.owner)
         except SQLAlchemyError as error:
             why = f"its session has ended: {cause(error, self._engine.url)}"
-            raise _lost(why, "See that the server runs, then run") from None
+            raise _lost(why, "Check that the server runs, then run") from None
         if owner is None or owner != self._session:
             raise _lost(
-                "its session on the server is not the one that it was",
+                "its session on the server has changed",
                 "If a pooler is in between, connect to the server itself. Then run",
             )
 

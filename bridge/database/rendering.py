@@ -76,7 +76,7 @@ def inline(statement: Any, dialect: Any) -> str:
     compiled = statement.compile(dialect=dialect, compile_kwargs={"literal_binds": True})
     made = [*compiled.insert_prefetch, *compiled.update_prefetch]
     if made:
-        raise ValueError(f"Python would make the value of {made[0]}: {statement}")
+        raise ValueError(f"Python would compute the value of {made[0]}: {statement}")
     return str(compiled).strip()
 
 

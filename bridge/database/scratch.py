@@ -88,7 +88,7 @@ def scratch(url: URL | None) -> Iterator[Scratch]:
             return
         if server_of(url).database_sql is None:
             raise DatabaseError(
-                f"{shown(url)} is not a server that bridge can make scratch databases on.",
+                f"{shown(url)} is not a server on which bridge can create scratch databases.",
                 help="Give the URL of a PostgreSQL, MySQL or MariaDB server.",
             )
         databases = _Databases(url, stack)
@@ -190,7 +190,8 @@ class _Databases(Scratch):
             server.mark(session, name, self._mark)
         except SQLAlchemyError as error:
             raise DatabaseError(
-                f"No scratch database can be made on {shown(self._url)}: {cause(error, self._url)}",
+                f"No scratch database can be created on {shown(self._url)}: "
+                f"{cause(error, self._url)}",
                 help="Give the URL of a server on which this user may create and drop databases.",
             ) from None
         engine = self._engines[name] = make_engine(self._url.set(database=name), pooled=True)

@@ -58,7 +58,7 @@ class FreezeOptions:
     :param sqlite: whether to record on SQLite.
     :param snapshots: files with old databases, or dumps of them: versions are tried with their
         rows too, and a history whose first version needs tables begins with the oldest.
-    :param update: names of repositories whose seal is made anew, whatever has changed.
+    :param update: names of repositories that are sealed again, whatever has changed.
     :param check: write nothing. What is sealed must be as it was; where there are `urls`, and
         on SQLite then too, what is recorded must be what is sealed.
     """
@@ -115,7 +115,7 @@ def _freeze(project: Project, options: FreezeOptions) -> Freeze:
     refused = [line for recording in recordings for line in recording.refused]
     if refused:
         raise FreezeError(
-            "Ported versions do something else than the scripts:\n" + "\n".join(refused),
+            "Ported versions do not do what the scripts do:\n" + "\n".join(refused),
             help="Fix these files, then run it again.",
             state_of_data="Nothing is sealed.",
         )
@@ -132,7 +132,7 @@ def _kinds(snapshots: Sequence[Path]) -> dict[Path, str]:
     for path, kind in found.items():
         if kind is None:
             raise FreezeError(
-                f"{path} is no old database that bridge knows.",
+                f"{path} is not an old database in a format that bridge knows.",
                 help="Name a SQLite file, or what sqlite3's .dump, pg_dump or mariadb-dump wrote.",
                 state_of_data="Nothing is sealed.",
             )
@@ -161,11 +161,11 @@ def _seal(
         other = sorted(set(changes) & known)
         if other:
             raise FreezeError(
-                f"What is recorded of {repository.name} is not what is sealed: "
-                f"{', '.join(other)} would be other ones.",
+                f"What is recorded of {repository.name} is not what was sealed: "
+                f"{', '.join(other)} would change.",
                 help=[
                     Remedy("If that is meant", ("freeze", "--update", repository.name)),
-                    Remedy("Else find what the scripts depend on that has changed."),
+                    Remedy("Otherwise find what the scripts depend on that has changed."),
                 ],
                 state_of_data="The sealed files are as they were.",
             )

@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from typing_extensions import Self
-
 from bridge.database.journal.statements.records import CannotResume
 from bridge.database.secrets import scrub
 from bridge.database.servers import server_of
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sqlalchemy.engine import URL
+    from typing_extensions import Self
 
     from bridge.database.guard import Guard
     from bridge.legacy.observer import VersionObserver
@@ -314,7 +313,7 @@ class LegacyClient:
             if any(problem.get("repository") for problem in problems)
             else (
                 Remedy("Nothing has been run. See which environment that is", ("runtime", "show")),
-                Remedy("Remove a damaged one, and it is made again", ("runtime", "remove")),
+                Remedy("Remove a damaged one; it is created again", ("runtime", "remove")),
             ),
         )
 

@@ -34,7 +34,7 @@ class Remains:
 
     :param written: how many have not been rolled back.
     :param unseen: whether the version used the driver's own connection, past all that counts them.
-    :param recorded: whether they are written down, so that a later run resumes behind them.
+    :param recorded: whether they are written down, so that a later run resumes after them.
     :param untracked: why they are not all written down all the same.
     """
 
@@ -65,7 +65,7 @@ def state_after_failure(step: RunLegacy, before: int | None, remains: Remains) -
     if remains.recorded and not untracked:
         return (
             f"{kept}; {were} of version {step.version} had run before. What is committed of it "
-            "stays and is written down: the next run resumes behind it."
+            "stays and is recorded: the next run resumes after it."
         )
     if untracked:
         kept = f"{kept}. bridge cannot resume in the middle of version {step.version}: {untracked}"

@@ -2,7 +2,7 @@
 
 - *live*: the script, in the worker's process, which writes the version row too;
 - *replay*: the statements that are frozen;
-- *ported*: the function that the developer has written anew.
+- *ported*: the function that the developer has written in its place.
 
 The latter two run on a connection of this process, in one transaction with the version row.
 """
@@ -12,8 +12,6 @@ from __future__ import annotations
 import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Protocol
-
-from typing_extensions import Self
 
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
@@ -31,6 +29,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sqlalchemy.engine import Connection
+    from typing_extensions import Self
 
     from bridge.legacy.frozen.files import Frozen
     from bridge.model.config import Config

@@ -106,7 +106,7 @@ def ready_runtime(
         _check_configured(runtime.python)
     elif not runtime.exists:
         requirements = extra_requirements(config)
-        progress.notify("Making the legacy runtime (once; it is kept for later runs)")
+        progress.notify("Creating the legacy runtime (once; it is kept for later runs)")
         with _locked(runtime.folder):
             # Another process may have made it while this one waited.
             if not runtime.python.exists():
@@ -187,7 +187,7 @@ def _locked(folder: Path) -> Iterator[None]:
         lock.acquire()
     except OSError as error:
         raise LegacyRuntimeError(
-            f"The legacy runtime cannot be made in {folder.parent}: {error.strerror or error}.",
+            f"The legacy runtime cannot be created in {folder.parent}: {error.strerror or error}.",
             help="Make that folder writable, let XDG_CACHE_HOME name another place for caches, or "
             "name an environment that has sqlalchemy-migrate: legacy_python",
         ) from None
@@ -250,7 +250,7 @@ def _step(command: Sequence[str], building: Path) -> None:
     if done.returncode:
         said = "\n".join(f"  | {line}" for line in _said(done).splitlines()[-8:])
         raise LegacyRuntimeError(
-            f"The legacy runtime could not be made: {Path(command[0]).name} failed.\n{said}",
+            f"The legacy runtime could not be created: {Path(command[0]).name} failed.\n{said}",
             help=[
                 Remedy(
                     "Without a network, fetch the wheels elsewhere with the same Python "

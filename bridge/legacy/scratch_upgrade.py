@@ -10,7 +10,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from sqlalchemy.engine import Engine
-from typing_extensions import Self
 
 from bridge.database.engine import connect
 from bridge.database.schema import read_schema
@@ -29,6 +28,8 @@ from bridge.model.steps import Plan, RunLegacy
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import TracebackType
+
+    from typing_extensions import Self
 
     from bridge.database.scratch import Scratch
     from bridge.model.progress import Progress

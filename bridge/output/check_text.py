@@ -34,7 +34,7 @@ KINDS: Mapping[Kind, tuple[str, str]] = {
 WAYS: tuple[Kind, ...] = ("path", "snapshot")
 """The kinds that take an old database to the heads."""
 
-ACCEPTING = "What is meant to be so can be accepted: put its name into check.accept of bridge.toml."
+ACCEPTING = "To accept one that is intended, add its name to check.accept in bridge.toml."
 
 MEANT = {"rows", "unproved", "values"}
 """The kinds of findings that often are meant to be so."""

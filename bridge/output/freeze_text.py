@@ -39,7 +39,7 @@ def print_freeze(output: Output, freeze: Freeze) -> None:
     for recording in freeze.recordings:
         output.lines(freeze_lines(recording))
     for sealed in freeze.sealed:
-        words = {"new": "is sealed", "changed": "is sealed anew", "unchanged": "is as sealed"}
+        words = {"new": "is sealed", "changed": "is sealed again", "unchanged": "is as sealed"}
         more = f": {', '.join(sealed.changes)}" if sealed.outcome == "changed" else ""
         output.line(f"{sealed.repository} {words[sealed.outcome]}{more}.")
 

@@ -40,10 +40,13 @@ def init_lines(found: InitResult, check: str) -> Iterator[str]:
         yield "Rows that the history itself inserts:"
         yield from (f"  {_rows_words(rows)}" for rows in found.rows)
     if found.models:
-        yield "The models are not what the base revisions make; the next revision is yours:"
+        yield (
+            "The models differ from what the base revisions create; the next revision is yours to "
+            "write:"
+        )
         yield from (f"  {text}" for text in found.models)
     elif found.models is not None:
-        yield "The models are what the base revisions make."
+        yield "The models are what the base revisions create."
     yield "Left for you to write:"
     yield from (f"  {text}" for text in found.todo)
     yield "Next:"
@@ -62,12 +65,12 @@ def _tried_lines(tried: Tried) -> Iterator[str]:
     if tried.proved:
         yield f"{ran}; the base revisions make the same schema, and a hand-over leaves it as it is."
         return
-    yield f"{ran}; the base revisions are not right there:"
+    yield f"{ran}; the base revisions are wrong there:"
     if tried.failure is not None:
         yield from (f"  {line}" for line in tried.failure.splitlines())
     yield from (f"  {line}" for line in difference_lines(tried.differences))
     if tried.rows:
-        yield f"  Other rows are in: {', '.join(tried.rows)}."
+        yield f"  Rows differ in: {', '.join(tried.rows)}."
     if tried.left:
         yield f"  A downgrade leaves: {', '.join(tried.left)}."
     if tried.stamped:

@@ -31,7 +31,7 @@ def loss_lines(rows: Rows) -> Iterator[str]:
         yield f"Fewer rows than before: {', '.join(words)}."
     if rows.gone:
         words = (f"{name} ({_count(rows.before[name])})" for name in rows.gone)
-        yield f"Not there any more, dropped or renamed, with their rows: {', '.join(words)}."
+        yield f"Gone, dropped or renamed, with their rows: {', '.join(words)}."
     if rows.uncounted:
         yield f"Not counted, since they are large or may not be read: {', '.join(rows.uncounted)}."
 

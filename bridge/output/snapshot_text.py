@@ -51,7 +51,7 @@ def print_imported(output: Output, found: Imported) -> None:
     if found.scrubbed is not None:
         output.line(f"{found.scrubbed} texts are scrubbed.")
     if found.kept:
-        output.line("As they were, for you to look at:")
+        output.line("Kept as they were, for you to check:")
         output.lines(f"  {name}: {why}" for name, why in found.kept.items())
     print_snapshot(output, found.snapshot)
 

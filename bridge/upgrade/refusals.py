@@ -304,7 +304,7 @@ def check_stamps(
                 f"{place}, which equals {names}, yet the database is stamped only with "
                 f"{stamped}: legacy scripts ran on after the hand-over.",
                 help=Remedy(
-                    "If the schema has what those versions did, write it down",
+                    "If the schema has what those versions did, record it",
                     ("alembic", "stamp", *graph.effective(stamp[version])),
                 ),
             )
@@ -344,7 +344,7 @@ def check_managed(
             create = f"{_create(repository)} "
         write_down = [
             Remedy(
-                "If they are the app's at an older legacy version, write it down for each "
+                "If they are the app's at an older legacy version, record it for each "
                 f"repository: {create}{_insert(repository)}"
             ),
             Remedy(
@@ -361,7 +361,7 @@ def check_managed(
             )
         ]
     return "unmanaged", UnmanagedError(
-        f"There are tables ({_some(tables)}), but no version is written down: there is no row in "
+        f"There are tables ({_some(tables)}), but no version is recorded: there is no row in "
         f"{' or '.join((*names, config.alembic.version_table))}. bridge cannot know which version "
         "they are.",
         help=[ignore, *write_down],
@@ -375,7 +375,7 @@ def unmanaged(problem: BridgeError | None, versions: tuple[Nearest, ...]) -> Bri
     command = adopt_command({v.repository: v.version for v in versions})
     return UnmanagedError(
         f"{problem.message} It is most like {' and '.join(map(str, versions))}.",
-        help=[Remedy("If it is that, write it down", command), *problem.remedies[:1]],
+        help=[Remedy("If that is right, record it", command), *problem.remedies[:1]],
     )
 
 

@@ -79,7 +79,7 @@ def _told() -> Iterator[None]:
         # What is advised for a backup's own command does not help a rehearsal.
         advice = [remedy for remedy in error.remedies if not remedy.command]
         raise RehearsalError(
-            f"There can be no copy to rehearse on. {error.message}",
+            f"The database cannot be copied for a rehearsal. {error.message}",
             help=[*(advice or [Remedy("Fix the error above.")]), _AGAIN],
         ) from None
 
@@ -96,7 +96,7 @@ def _folder(engine: Engine, config: Config) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(ENDING, f"{place.name}.", place.folder))  # 0700
     except OSError as error:
         raise RehearsalError(
-            f"There can be no copy in {place.folder}: {error.strerror}",
+            f"The database cannot be copied to {place.folder}: {error.strerror}",
             help=[Remedy("Let backup.folder in the configuration name another folder."), _AGAIN],
         ) from None
     try:
@@ -168,8 +168,8 @@ class _ServerCopy:
                 self._create(server, session)
             except SQLAlchemyError as error:
                 raise RehearsalError(
-                    "There can be no copy: the server does not let this user create a database "
-                    f"({cause(error, self._engine.url)})",
+                    "The database cannot be copied: the server does not let this user create a "
+                    f"database ({cause(error, self._engine.url)})",
                     help=[Remedy(f"{server.right_to_create(PREFIX)}."), _AGAIN],
                 ) from None
             empty = make_engine(url)
@@ -213,7 +213,8 @@ class _ServerCopy:
         found = connection.exec_driver_sql(str(server.database_sql)).scalar()
         if found != self._name:
             raise RehearsalError(
-                f"There can be no copy: the server leads to {found} who asks for another database.",
+                f"The database cannot be copied: the server leads to {found} who asks "
+                "for another database.",
                 help=[Remedy("Connect to the server itself, not through a pooler."), _AGAIN],
             )
 
@@ -221,7 +222,7 @@ class _ServerCopy:
         found = connection.exec_driver_sql(str(server.ways_out_sql)).scalar()
         if found:
             raise RehearsalError(
-                f"There can be no rehearsal: {found} reaches beyond the database, so what runs on "
+                f"Cannot rehearse: {found} reaches beyond the database, so what runs on "
                 "a copy could write elsewhere.",
                 help="Rehearse on another server: restore a backup of the database into an empty "
                 "one there, and let bridge upgrade that.",
@@ -231,7 +232,7 @@ class _ServerCopy:
         for what, body in server.bodies(connection):
             if beyond and re.search(beyond, body or "", re.IGNORECASE):
                 raise RehearsalError(
-                    f"There can be no rehearsal: {what} names the database "
+                    f"Cannot rehearse: {what} names the database "
                     f"{self._engine.url.database}, so it would write there, not into the copy.",
                     help=[Remedy("Leave the database's name out of it."), _AGAIN],
                 )

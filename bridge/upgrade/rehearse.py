@@ -44,7 +44,7 @@ def check_whole(state: State) -> None:
     """
     if state.interrupted:
         raise RehearsalError(
-            f"There can be no rehearsal: a run was interrupted in the middle of the step "
+            f"Cannot rehearse: a run was interrupted in the middle of the step "
             f"'{state.interrupted}'. The next run resumes there by what the server knows of each "
             "table, which is not the same for a copy.",
             help=[

@@ -105,7 +105,7 @@ def dbupdate(
     """Take the database to its targets, from wherever it stands.
 
     One run at a time works on a database; the others wait. After the wait the plan is made
-    anew. Where it is another one, `options.confirm` is asked again.
+    again. Where it is another one, `options.confirm` is asked again.
 
     :raises DriftError: the schema is not the one that is to be stamped.
     :raises SealBrokenError: a file of a frozen history is not what was sealed.
@@ -119,7 +119,7 @@ def dbupdate(
 
 
 def run(project: Project, engine: Engine, task: Task, options: RunOptions) -> Report:
-    """Plan a task, confirm it, and run it under the lock, where it is planned anew.
+    """Plan a task, confirm it, and run it under the lock, where it is planned again.
 
     :raises LockedError: another run did not end in time.
     :raises NotConfirmedError: the plan was not confirmed.
@@ -183,7 +183,7 @@ def _execute(
 
     outcome, options = method
     if plan.state.new_file:
-        options.progress.notify(f"There is no file yet at {plan.state.database}: it is made.")
+        options.progress.notify(f"There is no file yet at {plan.state.database}: it is created.")
     executor = Executor(
         project,
         engine,

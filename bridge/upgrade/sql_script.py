@@ -91,7 +91,7 @@ def _state_at(project: Project, starts: Iterable[str], url: URL, progress: Progr
     state = classify(facts, project.repositories, project.graph, project.config)
     absent = [n for n, s in state.legacy.items() if s.enabled and s.version is None]
     if versions and absent:
-        progress.notify(f"Taken for not in the database: the legacy {', '.join(absent)}.")
+        progress.notify(f"Assumed not to be in the database: the legacy {', '.join(absent)}.")
     return state
 
 

@@ -445,7 +445,7 @@ def test_a_defect_of_bridges_own_is_told_without_a_traceback(
     assert outcome(project.run("status", url=old)) == (
         1,
         "",
-        "Error [internal] bridge met something that it did not foresee: ZeroDivisionError: "
+        "Error [internal] bridge met an unexpected error: ZeroDivisionError: "
         "division by zero\n"
         "State of the data: Finished steps stay done.\n"
         "What to do: Run it again with --debug, and report what it prints.\n"

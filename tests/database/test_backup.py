@@ -312,7 +312,7 @@ def test_who_is_backed_up(
     sample.configure("backup", f"servers = {str(servers).lower()}")
     bridge = sample.bridge(url)
     with bridge.engine() as engine:
-        answers = [wanted(engine, bridge.config, asked) for asked in (None, True, False)]
+        answers = [wanted(engine, bridge.config, asked=asked) for asked in (None, True, False)]
     assert answers == [unasked, True, False]
 
 
@@ -320,7 +320,7 @@ def test_who_is_backed_up(
 def test_a_database_without_a_file_is_never_backed_up(sample: Project, url: str) -> None:
     bridge = sample.bridge(url)
     with bridge.engine() as engine:
-        assert not wanted(engine, bridge.config, True)
+        assert not wanted(engine, bridge.config, asked=True)
 
 
 def test_nothing_to_do_and_nothing_there_need_no_backup(
@@ -601,7 +601,7 @@ def test_a_backup_of_another_kind_is_refused(
         b"PGDMP and more": "is a backup of postgresql, and ",
         b"/*M!999999\\- enable the sandbox mode */ \n-- MariaDB dump 10.19  Distrib":
             "is a backup of mysql, and ",
-        b"-- PostgreSQL database dump": "is no backup that bridge knows, and ",
+        b"-- PostgreSQL database dump": "is not a backup that bridge knows, and ",
     }  # fmt: skip
     for n, (text, said) in enumerate(files.items()):
         path = tmp_path / f"backup{n}"

@@ -156,7 +156,7 @@ def test_what_cannot_be_made_is_told_and_the_files_are_for_mending(
     monkeypatch.setenv("BRIDGE_SCRATCH_URL", make_database("postgresql").url)
     result = invoke("init", "--no-sqlite", "--legacy", "legacy")
     assert result.exit_code == 8
-    assert "the base revisions are not right there:\n  table notes\n" in result.stdout
+    assert "the base revisions are wrong there:\n  table notes\n" in result.stdout
     assert "expected (unlogged), found none" in result.stdout
     assert "Fix by hand: alembic_migrations/versions/notes_base.py." in result.stdout
     assert "op.create_table" in app.root.joinpath(
@@ -354,7 +354,8 @@ def test_the_first_revision_after_the_base_is_the_developer_s(app: Project) -> N
             "  alembic_migrations/versions/notes_base.py\n"
             "  bridge.toml\n"
             "Version 2 of notes is stamped as notes_base.\n"
-            "The models are not what the base revisions make; the next revision is yours:\n"
+            "The models differ from what the base revisions create; the next revision is yours "
+            "to write:\n"
             "  AddColumn notes.new\n"
             "Left for you to write:\n"
             '  bridge.toml, in [database]: url = "sqlite:///app.db"\n'

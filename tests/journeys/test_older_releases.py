@@ -165,8 +165,8 @@ def test_statements_that_were_recorded_then_are_not_run_again(
     # A dump puts the tables back, and their times are of now.
     assert caught.value.message == (
         "The step 'legacy app 2' was interrupted at its statement 2, and cannot resume by itself.\n"
-        "Found: since the step was interrupted, authors was changed or made anew, migrate_version "
-        "was changed or made anew, notes was changed or made anew.\n"
+        "Found: since the step was interrupted, authors was changed or created again, "
+        "migrate_version was changed or created again, notes was changed or created again.\n"
         "Expected: the tables as they were after statement 2, "
         "INSERT INTO notes (text) VALUES (%(own)s)."
     )

@@ -267,8 +267,8 @@ def test_models_that_are_made_in_part_are_told(
     with pytest.raises(DatabaseRefusedError) as caught:
         sample.bridge(database).dbupdate()
     assert caught.value.state_of_data == (
-        "What 'create the models' tables' had changed before stays and is written down: the next "
-        "run resumes behind it."
+        "What 'create the models' tables' had changed before stays and is recorded: the next "
+        "run resumes after it."
     )
     assert set(database.rows()) == {"a"}
 

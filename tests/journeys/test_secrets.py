@@ -119,7 +119,7 @@ def ask(connection, name="x"):
     watch()
     secret = str(connection.engine.url.password).replace("'", "''")
     connection = connection.execution_options(no_parameters=True)
-    # What has run is written down on MariaDB, so that the next run resumes behind it.
+    # What has run is written down on MariaDB, so that the next run resumes after it.
     connection.exec_driver_sql("UPDATE items SET name = '%s' /* '%s' */" % (name, secret))
     connection.exec_driver_sql("SELECT nothing, '%s', '%s'" % (secret, "long " * 100 + secret))
 

@@ -237,7 +237,7 @@ def test_a_cache_that_cannot_be_written_is_told(
     with pytest.raises(LegacyRuntimeError) as caught:
         ready_runtime(configured(tmp_path, EXTRA))
     assert caught.value.message == (
-        f"The legacy runtime cannot be made in {tmp_path}/file/bridge/runtime: Not a directory."
+        f"The legacy runtime cannot be created in {tmp_path}/file/bridge/runtime: Not a directory."
     )
     assert "XDG_CACHE_HOME" in caught.value.help
 
@@ -272,7 +272,7 @@ def test_pip_makes_it_from_a_folder_of_wheels_without_a_network(
     made = ready_runtime(config, wheels=wheels, progress=progress)
     assert (made.origin, made.exists) == ("private", True)
     assert said == [
-        "Making the legacy runtime (once; it is kept for later runs)",
+        "Creating the legacy runtime (once; it is kept for later runs)",
         "  installing sqlalchemy-migrate and SQLAlchemy 1.4, locked by hash",
         f"  installing {EXTRA}",
         f"  made {made.folder}",
@@ -313,7 +313,7 @@ def test_what_cannot_be_installed_is_told_and_leaves_nothing(tmp_path: Path, cac
     with pytest.raises(LegacyRuntimeError) as caught:
         ready_runtime(config)
     first, *rest = caught.value.message.splitlines()
-    assert first == "The legacy runtime could not be made: python failed."
+    assert first == "The legacy runtime could not be created: python failed."
     assert any("No matching distribution found for" in line for line in rest)
     assert caught.value.help == (
         "Without a network, fetch the wheels elsewhere with the same Python "

@@ -136,7 +136,7 @@ failed legacy core 6: The step legacy core 6 failed: column "state" does not exi
 Accepted:
   schema ix_media_created (MariaDB: from core 0..14; core 14, likes 0..3)
 
-What is meant to be so can be accepted: put its name into check.accept of bridge.toml.
+To accept one that is intended, add its name to check.accept in bridge.toml.
 
 [check]
 accept = [

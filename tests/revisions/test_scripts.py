@@ -147,8 +147,8 @@ def test_a_failing_revision_is_rolled_back_where_the_database_can(
     assert bridge.status().current == ("one",)
     if database.dialect == "mariadb":
         assert error.state_of_data.endswith(
-            "What 'upgrade two' had changed before stays and is written down: the next run resumes "
-            "behind it."
+            "What 'upgrade two' had changed before stays and is recorded: the next run resumes "
+            "after it."
         )
     else:
         assert error.state_of_data.endswith("What the revision two had done is rolled back.")

@@ -386,7 +386,7 @@ def refused_import(sample: Project, path: Path, **given: Any) -> BridgeError:
         ("BEGIN TRANSACTION;\nATTACH 'x' AS y;\n", "database-unreachable", "not authorized"),
         ("BEGIN TRANSACTION;\nCOMMIT;\n", "state-unmanaged", "no table of the app's"),
         ("BEGIN TRANSACTION;\nCREATE TABLE theirs (id INT);\nCOMMIT;\n", "state-unmanaged",
-         "no version is written down"),
+         "no version is recorded"),
     ],
 )  # fmt: skip
 def test_what_is_no_database_of_the_app_s_is_refused(
@@ -493,7 +493,7 @@ def test_the_commands_tell_what_they_did(sample: Project, sqlite_database: SQLit
         rf"Written: {folder}/core-003\.sqlite\.sql \(core 3, {size}\)\n", made.output
     )
     assert re.fullmatch(
-        r"\d+ texts are scrubbed\.\n(As they were, for you to look at:\n(  \w+\.\w+: .*\n)+)?"
+        r"\d+ texts are scrubbed\.\n(Kept as they were, for you to check:\n(  \w+\.\w+: .*\n)+)?"
         rf"Written: {folder}/real\.sqlite\.sql \(core 10, likes 1, {size}\)\n",
         taken.output,
     )

@@ -407,7 +407,7 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "The legacy repository shop is at version 3 in the table migrate_version, which equals "
         "shop_notes, yet the database is stamped only with shop_base, which equals version 2: "
         "legacy scripts ran on after the hand-over.",
-        "If the schema has what those versions did, write it down: bridge alembic stamp shop_notes",
+        "If the schema has what those versions did, record it: bridge alembic stamp shop_notes",
     ),
     "legacy ran on between two mapped versions": (
         facts("items", rows=[("Shop", 3)], revisions=["shop_base", "coupons_base"]),
@@ -427,10 +427,10 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         (),
         "unmanaged",
         UnmanagedError,
-        "There are tables (items), but no version is written down: there is no row in "
+        "There are tables (items), but no version is recorded: there is no row in "
         "migrate_version or alembic_version. bridge cannot know which version they are.",
         "If these tables are another program's, name them in database.ignore_tables of "
-        "/app/bridge.toml.\nIf they are the app's at an older legacy version, write it down for "
+        "/app/bridge.toml.\nIf they are the app's at an older legacy version, record it for "
         "each repository: CREATE TABLE migrate_version (repository_id VARCHAR(250) NOT NULL "
         f"PRIMARY KEY, repository_path TEXT, version INTEGER); {INSERT}\n"
         "If they are at the newest version: bridge alembic stamp reviews_base\n"
@@ -442,10 +442,10 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         (repository(version_table="versions"),),
         "unmanaged",
         UnmanagedError,
-        "There are tables (a, b, c and 1 more), but no version is written down: there is no row in "
+        "There are tables (a, b, c and 1 more), but no version is recorded: there is no row in "
         "versions or alembic_version. bridge cannot know which version they are.",
         "If these tables are another program's, name them in database.ignore_tables of "
-        "/app/bridge.toml.\nIf they are the app's at an older legacy version, write it down for "
+        "/app/bridge.toml.\nIf they are the app's at an older legacy version, record it for "
         "each repository: CREATE TABLE versions (repository_id VARCHAR(250) NOT NULL PRIMARY KEY, "
         "repository_path TEXT, version INTEGER); INSERT INTO versions (repository_id, "
         "repository_path, version) VALUES ('Shop', '', VERSION);\n"
@@ -469,7 +469,7 @@ def test_without_a_legacy_history_only_alembic_is_named() -> None:
     state = classify(facts("items"), {}, graph_of(), config())
     assert state.problem is not None
     assert (state.problem.message, state.problem.help) == (
-        "There are tables (items), but no version is written down: there is no row in "
+        "There are tables (items), but no version is recorded: there is no row in "
         "alembic_version. bridge cannot know which version they are.",
         "If these tables are another program's, name them in database.ignore_tables of "
         "/app/bridge.toml.\nIf they are the app's, stamp the revision that they equal: "

@@ -132,7 +132,7 @@ def test_unmanaged(project: Project, database: Database) -> None:
     state = detect(project, database)
     assert summary(state)[0::3] == ("unmanaged", "state-unmanaged")
     assert message(state) == (
-        "There are tables (items, orders), but no version is written down: there is no row in "
+        "There are tables (items, orders), but no version is recorded: there is no row in "
         "migrate_version or alembic_version. bridge cannot know which version they are."
     )
 

@@ -693,7 +693,7 @@ def test_tables_that_lost_rows_are_named(project: Project, sqlite_old: Database)
     lose_rows(project, sqlite_old)
     assert project.run("dbupdate", url=sqlite_old).stdout.splitlines()[-2:] == [
         "Fewer rows than before: items (1, before: 3).",
-        "Not there any more, dropped or renamed, with their rows: old_items (1 row).",
+        "Gone, dropped or renamed, with their rows: old_items (1 row).",
     ]
 
 

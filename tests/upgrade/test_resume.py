@@ -153,7 +153,7 @@ def test_a_script_that_stops_again_and_again_ends_as_one_that_does_not(
         file.write_text(str(point))
         error = project.refused(broken)
         assert f"RuntimeError: stopped at {point}" in error.message
-        assert error.state_of_data.endswith("the next run resumes behind it.")
+        assert error.state_of_data.endswith("the next run resumes after it.")
         assert versions(broken) == {"app": 1}
     file.write_text("")
     project.update(broken)
@@ -225,7 +225,7 @@ def test_a_revision_that_stops_again_and_again_ends_as_one_that_does_not(
         file.write_text(str(point))
         with pytest.raises(RevisionFailedError, match=f"stopped at {point}") as caught:
             bridge(scripts, broken).dbupdate()
-        assert caught.value.state_of_data.endswith("the next run resumes behind it.")
+        assert caught.value.state_of_data.endswith("the next run resumes after it.")
         status = bridge(scripts, broken).status()
         assert (status.interrupted, status.kind) == ("upgrade things", "fresh")
     file.write_text("")
@@ -380,7 +380,9 @@ def test_rows_of_an_engine_without_transactions_are_not_taken_for_granted(
     write_revision(scripts, "half", upgrade=upgrade)
     with pytest.raises(RevisionFailedError):
         bridge(scripts, database).dbupdate()
-    with pytest.raises(ResumeError, match=r"INTO plain VALUES \(1\) had begun, and nothing tells"):
+    with pytest.raises(
+        ResumeError, match=r"INTO plain VALUES \(1\) had begun, and whether it took effect"
+    ):
         bridge(scripts, database).dbupdate()
 
 

@@ -491,7 +491,8 @@ CONNECTING = "sa.create_engine('sqlite:///FILE').connect()"
         ),
         (
             DEFAULT,
-            "ValueError: Python would make the value of t.b: INSERT INTO t (a, b) VALUES (:a, :b)",
+            "ValueError: Python would compute the value of t.b: INSERT INTO t (a, b) "
+            "VALUES (:a, :b)",
         ),
         (CONNECTING, "it connects to the database FILE"),
     ],
@@ -594,7 +595,7 @@ def test_standard_output_has_the_script_alone(sample: Project) -> None:
     as_json = sample.run("dbupdate", "--sql", "--json", "--from", "core=8", url=url)
     assert json.loads(as_json.stdout) == {"sql": result.stdout}
     told = result.stderr.splitlines()
-    assert told[0] == "Taken for not in the database: the legacy likes."
+    assert told[0] == "Assumed not to be in the database: the legacy likes."
     assert set(told[1:]) == {"1"}
 
 

@@ -26,7 +26,7 @@ NOT_PROVED = 12
 
 @click.command()
 @scratch_options("check on")
-@click.option("--junit", type=FILE, help="Write what was proved as JUnit XML.")
+@click.option("--junit", type=FILE, help="Write the proofs as JUnit XML.")
 @click.option("--page", type=FILE, help="Write a page for the browser, all in one file.")
 @click.option("--record", is_flag=True, help="Write down the schema at each Alembic revision, for "
               "verify and for later checks.")  # fmt: skip

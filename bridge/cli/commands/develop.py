@@ -32,7 +32,9 @@ WITH_PLUGINS = "--with-plugins"
     "--branch", required=True, help="The branch: core, a module's name, or a branch label."
 )
 @click.option("-m", "--message", required=True, help="What the revision does, in a few words.")
-@click.option("--autogenerate", is_flag=True, help="Fill it with what the models have more.")
+@click.option(
+    "--autogenerate", is_flag=True, help="Fill it with what the models have and the database lacks."
+)
 @click.option("--rev-id", help="The revision's id; generated where none is given.")
 @common
 def revision(bridge: Bridge, output: Output, branch: str, message: str, **options: Any) -> None:
@@ -130,7 +132,7 @@ class _FreezeOptions(TypedDict):
     "--update",
     multiple=True,
     metavar="NAME",
-    help="Seal this legacy repository anew, although it has changed.",
+    help="Seal this legacy repository again, although it has changed.",
 )
 @json_option
 @common

@@ -104,7 +104,7 @@ class _Upgrade:
 @click.option(
     "--rehearse",
     is_flag=True,
-    help="Run it all on a copy, and tell what came of it. Asks nobody, makes no backup and does "
+    help="Run it all on a copy, and report the result. Asks nobody, makes no backup and does "
     "not wait for other runs.",
 )
 @click.option(
@@ -193,14 +193,14 @@ def history(bridge: Bridge, output: Output, limit: int) -> None:
     "--from-statement",
     type=click.IntRange(min=1),
     metavar="N",
-    help="The statement to go on with; those before it are taken for done.",
+    help="The statement to resume at; those before it count as done.",
 )
 @yes_option
 @backup_option
 @lock_option
 @common
 def resume(bridge: Bridge, output: Output, yes: bool, **options: Unpack[RunOptions]) -> None:
-    """Go on with an upgrade that was interrupted in the middle of a step.
+    """Resume an upgrade that was interrupted in the middle of a step.
 
     Only where dbupdate has said that it cannot go on by itself: on MySQL and MariaDB, which commit
     each change of the schema by itself, and after legacy versions that run statement by statement.
@@ -212,7 +212,7 @@ def resume(bridge: Bridge, output: Output, yes: bool, **options: Unpack[RunOptio
 @click.argument("file", metavar="BACKUP", type=click.Path(path_type=Path))
 @json_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@click.option("--other-database", is_flag=True, help="Take a backup of another database, too.")
+@click.option("--other-database", is_flag=True, help="Accept a backup of another database, too.")
 @backup_option
 @lock_option
 @common
@@ -236,7 +236,7 @@ def _ask_to_restore(bridge: Bridge, output: Output, file: Path) -> None:
     question = f"Put {file} back into {bridge.shown()}? What came later is gone."
     if not click.confirm(question):
         raise NotConfirmedError(
-            "It was not confirmed.",
+            "The restore was not confirmed.",
             help=Remedy("Run it again", ("restore", str(file))),
         )
 

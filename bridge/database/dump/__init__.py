@@ -33,6 +33,6 @@ def dumper_of(engine: Engine) -> Dumper:
     if kind is None:
         raise BackupError(
             f"bridge makes no backups of {server.name}.",
-            help=[Remedy("Make one with the database's own programs."), WITHOUT_BACKUP],
+            help=[Remedy("Make one with the database's own tools."), WITHOUT_BACKUP],
         )
     return kind(engine)

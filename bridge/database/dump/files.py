@@ -27,7 +27,7 @@ def kind_of(path: Path) -> str | None:
             begin = stream.read(1000)
     except OSError as error:
         raise DatabaseError(
-            f"{path} cannot be read: {error.strerror or error}", help="Name a file that is there."
+            f"{path} cannot be read: {error.strerror or error}", help="Name a file that exists."
         ) from None
     return _kind(begin, [(server.family, server.dump_start) for server in all_servers()])
 
@@ -81,7 +81,7 @@ def postgresql_lines(lines: Iterable[bytes], source: str) -> Iterator[bytes]:
         if b"\\" in bare:
             raise DatabaseError(
                 f"{source} has a command for psql, as no dump has: {_shown(line)}",
-                help="Name a file that pg_dump wrote, and nobody has changed.",
+                help="Name a file as pg_dump wrote it.",
             )
         yield line
 

@@ -33,7 +33,7 @@ def sqlite_script(
     """Yield the lines of a script that creates the database in the file.
 
     :param change: is asked for another text in place of each in a column.
-    :param arrange: write the constraints of a table in one order: who builds it anew, as Alembic
+    :param arrange: write the constraints of a table in one order: who builds it again, as Alembic
         does, may have them in any.
     """
     with contextlib.closing(sqlite3.connect(path)) as connection:

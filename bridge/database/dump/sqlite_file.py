@@ -84,7 +84,7 @@ class SQLiteDumper:
         except sqlite3.Error as error:
             file = sqlite_file(self.engine.url)
             if "not a database" in str(error) or "malformed" in str(error):
-                advice = f"The present file is no SQLite database. Move {file} away, then run"
+                advice = f"The present file is not a SQLite database. Move {file} away, then run"
             else:
                 advice = "Stop the app, then run"
             raise BackupError(

@@ -300,13 +300,13 @@ _SAME_ROWS = "The same rows are refused; queries may be faster or slower."
 _MEANINGS: dict[tuple[str, str], str] = {
     ("missing", "table"): "The app fails on it, and so do later versions that change it.",
     ("missing", "column"): "The app fails on it, and so do later versions that change it.",
-    ("missing", "primary key"): "Rows may be there twice, and none can be told from its double.",
+    ("missing", "primary key"): "Rows may be duplicated, and cannot be told apart.",
     ("missing", "unique"): "Rows that should be refused are accepted.",
     ("missing", "unique index"): "Rows that should be refused are accepted.",
     ("missing", "foreign key"): "Rows that point nowhere are accepted.",
     ("missing", "check"): "Values that should be refused are accepted.",
     ("missing", "index"): "Queries are slower, and later versions that drop it fail.",
-    ("missing", "trigger"): "What it should do with rows that are written is not done.",
+    ("missing", "trigger"): "What it should do when rows are written is not done.",
     ("extra", "column"): (
         "Rows that do not name it may be refused, and later versions that add it fail."
     ),

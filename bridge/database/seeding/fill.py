@@ -148,7 +148,7 @@ class _Seeding:
         if have < self._rows:
             # Without a reason, a trigger or a rule has done away with them.
             self._refused.setdefault(
-                table.name, reason or "The database took the rows and has not kept them."
+                table.name, reason or "The database accepted the rows but did not keep them."
             )
 
     def _look(self, table: Table) -> int:

@@ -135,7 +135,7 @@ class MySQL(Server):
                 (f"SELECT GET_LOCK('{mark}', 0)", f"SELECT RELEASE_LOCK('{mark}')")
                 for mark in marks
             ),
-            # Where each statement commits alone, whoever connects anew after a restart of the
+            # Where each statement commits alone, whoever connects again after a restart of the
             # server would write without the lock. Other servers are none of our business.
             held=f"SELECT IS_USED_LOCK('{name}') <=> {{session}} OR {elsewhere}",
         )

@@ -6,7 +6,7 @@ Beside the repository's own files, in ``frozen/``:
   on each database;
 - ``sqlite.sql``, ``postgresql.sql``, ``mysql.sql``: what each version emits;
 - ``sqlite.schema.jsonl`` and so on: what each version makes of the schema, a line a version;
-- ``ported/NNN.py``: versions that the developer has written anew, because they cannot be replayed.
+- ``ported/NNN.py``: the developer's ports of versions, which cannot be replayed.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ class Frozen:
 
 
 def ported_file(home: Path, version: int) -> Path:
-    """Where the developer writes a version of the repository in `home` anew."""
+    """Return the file of the port of a version of the repository in `home`."""
     return home / FOLDER / PORTED / f"{version:03}.py"
 
 

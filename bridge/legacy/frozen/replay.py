@@ -32,7 +32,7 @@ class FrozenCode:
     """What is run in the place of a legacy version's script.
 
     :param statements: those that were recorded of it.
-    :param ported: the function with which the developer has written it anew.
+    :param ported: the function of the developer's port of it.
     """
 
     statements: Sequence[str] = ()
@@ -231,7 +231,7 @@ def load_ported(path: Path) -> Callable[[Connection], Any]:
     spec = importlib.util.spec_from_file_location(f"bridge_ported_{path.stem}", path)
     try:
         if spec is None or spec.loader is None:
-            raise ImportError("it is no Python file")
+            raise ImportError("it is not a Python file")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
         upgrade: Callable[[Connection], Any] = module.upgrade

@@ -164,7 +164,7 @@ class Worker:
 
     @contextlib.contextmanager
     def recorded(self, version: Version, recorder_class: type[Recorder]) -> Iterator[None]:
-        """Record each statement that runs meanwhile, so that a later run can resume behind it."""
+        """Record each statement that runs meanwhile, so that a later run can resume after it."""
         common = self.request["journal"]["common"]
         step = RecordedStep(version.step, common, version.from_statement)
         recorder = recorder_class(self.engine, step)

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from sqlalchemy.exc import SQLAlchemyError
-from typing_extensions import Self
 
 from bridge.database.engine import connect
 from bridge.legacy.frozen.replay import (
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from sqlalchemy.engine import Connection, Engine
+    from typing_extensions import Self
 
     from bridge.database.lock import Lock
     from bridge.upgrade.execute.state_of_data import StateOfData

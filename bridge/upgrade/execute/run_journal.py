@@ -247,8 +247,8 @@ class RunJournal:
         return step.method == "ported" or bool(self._run.legacy.code(step).statements)
 
     def resumed(self, step: Step, done: int) -> None:
-        """Report that a step resumes behind a statement."""
-        self._run.options.progress.notify(f"Going on in '{step}', behind its statement {done}.")
+        """Report that a step resumes after a statement."""
+        self._run.options.progress.notify(f"Resuming '{step}' after its statement {done}.")
 
     def forget_recorder(self) -> None:
         """Forget what the recorder of the step before knows of the database."""

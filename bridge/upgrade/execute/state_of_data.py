@@ -75,7 +75,7 @@ class StateOfData:
         if transactional:
             return f"{self.so_far()} What the revision {step.revision} had done is rolled back."
         left = (
-            f"The revision {step.revision} is not written down as done, but what it had changed "
+            f"The revision {step.revision} is not recorded as done, but what it had changed "
             "before it failed may have stayed: the app's own env.py decides what it commits."
         )
         return f"{self._finished_steps()} {left}".strip()
@@ -111,8 +111,8 @@ class StateOfData:
         if recorder and not recorder.kept:
             return f"'{step}' has changed nothing."
         return (
-            f"What '{step}' had changed before stays and is written down: the next run resumes "
-            "behind it."
+            f"What '{step}' had changed before stays and is recorded: the next run resumes "
+            "after it."
         )
 
     # --- errors ---------------------------------------------------------------------------

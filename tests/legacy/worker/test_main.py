@@ -29,10 +29,16 @@ def loaded() -> list[Path]:
     return files
 
 
+def is_for_types(node: ast.stmt) -> bool:
+    return isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+
+
 def imported(file: Path) -> Iterator[str]:
-    """The modules that a file imports, those of bridge as ``bridge.NAME``."""
+    """The modules that a file imports when it runs, those of bridge as ``bridge.NAME``."""
     package = ".".join(("bridge", *file.parent.relative_to(BRIDGE).parts))
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    tree = ast.parse(file.read_text(encoding="utf-8"))
+    tree.body = [node for node in tree.body if not is_for_types(node)]
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.level == 0:

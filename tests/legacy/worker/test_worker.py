@@ -66,8 +66,8 @@ def test_a_statement_that_fails_is_shown_with_what_stayed(
     if database.dialect == "mariadb":
         assert error.state_of_data == (
             "The database is at version 1 of app, as its row says; 1 statement of version 2 had "
-            "run before. What is committed of it stays and is written down: the next run "
-            "resumes behind it."
+            "run before. What is committed of it stays and is recorded: the next run "
+            "resumes after it."
         )
     else:
         assert error.state_of_data == (

@@ -17,8 +17,7 @@ LEGACY, STAMP, REVISION, MODELS = (
 )  # fmt: skip
 UNCHANGED = "The database is unchanged."
 RESUMES = (
-    "What 'upgrade r1' had changed before stays and is written down: the next run resumes "
-    "behind it."
+    "What 'upgrade r1' had changed before stays and is recorded: the next run resumes after it."
 )
 
 
@@ -60,7 +59,7 @@ def test_what_is_not_committed_is_forgotten() -> None:
             state("mariadb", STAMP, recorder=recorder(2)),
             LEGACY,
             "The step before it stays done, up to 'stamp base'. What 'legacy app 3' had changed "
-            "before stays and is written down: the next run resumes behind it.",
+            "before stays and is recorded: the next run resumes after it.",
         ),
         (
             state("mysql", recorder=recorder(2, "it calls a procedure")),
@@ -82,15 +81,15 @@ def test_after_a_refusal(made: StateOfData, step: Step, words: str) -> None:
         (
             "sqlite",
             False,
-            "The revision r1 is not written down as done, but what it had changed before it "
+            "The revision r1 is not recorded as done, but what it had changed before it "
             "failed may have stayed: the app's own env.py decides what it commits.",
         ),
         ("mariadb", True, RESUMES),
     ],
 )
 def test_after_a_revision(dialect: str, transactional: bool, words: str) -> None:
-    assert state(dialect).after_revision(REVISION, transactional) == words
-    assert state(dialect).after_interruption(REVISION, transactional) == words
+    assert state(dialect).after_revision(REVISION, transactional=transactional) == words
+    assert state(dialect).after_interruption(REVISION, transactional=transactional) == words
 
 
 @pytest.mark.parametrize(
@@ -114,8 +113,8 @@ def test_after_a_revision(dialect: str, transactional: bool, words: str) -> None
             state("mariadb"),
             LEGACY,
             True,
-            "What 'legacy app 3' had changed before stays and is written down: the next run "
-            "resumes behind it.",
+            "What 'legacy app 3' had changed before stays and is recorded: the next run "
+            "resumes after it.",
         ),
         (
             state("mariadb"),
@@ -128,7 +127,7 @@ def test_after_a_revision(dialect: str, transactional: bool, words: str) -> None
 def test_after_an_interruption(
     made: StateOfData, step: Step, transactional: bool, words: str
 ) -> None:
-    assert made.after_interruption(step, transactional) == words
+    assert made.after_interruption(step, transactional=transactional) == words
 
 
 def test_the_errors() -> None:

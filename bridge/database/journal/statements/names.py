@@ -30,7 +30,7 @@ class RecordedStep:
     :param common: what the rows have in the columns ``run`` and ``bridge_version``.
     :param from_statement: where the administrator has said that the step stands: statements with a
         smaller number are taken for done, and the others run.
-    :param sealed: the step's statements are known: none makes a table anew as it was.
+    :param sealed: the step's statements are known: none drops a table and creates an equal one.
     """
 
     name: str

@@ -6,13 +6,13 @@ import contextlib
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from typing_extensions import Self
-
 from .kinds import leaves_last_id
 from .values import compress, decompress, pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from typing_extensions import Self
 
 
 @dataclass(frozen=True)

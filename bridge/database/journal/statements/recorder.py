@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import column, event, table
 from sqlalchemy.pool import Pool
-from typing_extensions import Self
 
 from .kinds import key_of, kind_of, why_untracked
 from .names import STEP, TABLE, TABLES, RecordedStep
@@ -21,6 +20,8 @@ from .writing import Writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from typing_extensions import Self
 
 
 class Recorder(Watcher):

@@ -113,7 +113,7 @@ class EarlierRun:
                 raise CannotResume(
                     self._untracked["number"],
                     f"how far it came is not known, because {self._untracked['why']}",
-                    "a step of which each statement is written down",
+                    "a step of which each statement is recorded",
                 )
             begun = self._begun([record for record in self._left if record.kind != "read"], prints)
             if begun is not None:
@@ -137,7 +137,7 @@ class EarlierRun:
         if last.kind == "other" and not last.answer.error:
             raise CannotResume(
                 last.number,
-                f"{short(last.sql)} had begun, and nothing tells whether it took effect",
+                f"{short(last.sql)} had begun, and whether it took effect is not known",
                 "its outcome",
             )
         may_change = last.touches if last.kind == "schema" and not last.answer.error else set()
@@ -189,7 +189,7 @@ class EarlierRun:
                 break
         writes = [record for record in self._left if record.kind != "read"]
         if not writes:
-            self._left = []  # what was read last is read anew
+            self._left = []  # what was read last is read again
             return None
         # The order of what changes the schema may be that of a set, another one each time.
         last = self._left[-1].segment
@@ -278,4 +278,4 @@ def _names_of(name: str) -> set[str]:
 def _what_happened(name: str, before: dict[str, str], now: dict[str, str]) -> str:
     if name not in before:
         return "came"
-    return "is gone" if name not in now else "was changed or made anew"
+    return "is gone" if name not in now else "was changed or created again"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 class TableWatcher:
     """Knows every table, view, trigger and routine of the database as it was last looked at.
 
-    :param times: whether a table that was made anew as it was is another one. To read the times
+    :param times: whether a table that was dropped and created again has changed. Reading the times
         takes most of the time, and is needed only for statements that are not known before.
     """
 
