@@ -1,4 +1,4 @@
-"""What there is to prove, by name, before anything of it is."""
+"""The proofs by name, before any of them runs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def on_database(project: Project, dialect: str) -> Iterator[tuple[Kind, str]]:
 
 
 def components(project: Project) -> Iterator[str]:
-    """`CORE`, where it has revisions, and every module that is on and has some."""
+    """Return `CORE`, if it has revisions, and every enabled module that has some."""
     on = [module.name for module in project.config.modules.values() if module.enabled]
     for name in (CORE, *on):
         if project.graph.of_module(None if name == CORE else name):
@@ -55,7 +55,7 @@ def components(project: Project) -> Iterator[str]:
 
 
 def stamps(project: Project) -> Iterator[tuple[str, int, tuple[str, ...]]]:
-    """Which version of which repository is stamped with which revisions."""
+    """Yield each version that is stamped, with its repository and revisions."""
     for name, repository in project.repositories.items():
         if project.config.enabled(name):
             for version, revisions in repository.stamp.items():
@@ -74,7 +74,7 @@ def start_name(versions: Versions) -> str:
 
 
 def starts(project: Project) -> Iterator[Versions]:
-    """Every place in the legacy history from which an upgrade may start, oldest first.
+    """Yield every place in the legacy history from which an upgrade may start, oldest first.
 
     Before the first version of a squashed history there is nothing to start from.
     """

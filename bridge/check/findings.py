@@ -53,7 +53,7 @@ def differing(
 
 
 def dangling(where: str, schema: Schema) -> Iterator[Finding]:
-    """Foreign keys to tables that do not exist: SQLite takes these."""
+    """Find foreign keys to tables that do not exist: SQLite accepts these."""
     tables = schema["tables"]
     for name, table in tables.items():
         for key in table["foreign_keys"]:
@@ -66,7 +66,7 @@ def dangling(where: str, schema: Schema) -> Iterator[Finding]:
 
 
 def lost(loss: Loss, step: Step) -> Finding:
-    """Rows or values that are gone after a step."""
+    """Return the finding for rows or values that are gone after a step."""
     return Finding(
         f"{loss.what} by {step}",
         f"After {step}, {loss}.",

@@ -1,4 +1,4 @@
-"""The way to the heads: what is left of an upgrade, run on a copy, and what comes of it."""
+"""The rest of an upgrade to the heads, run on a copy, and its result."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Heads:
-    """What an upgrade to the heads must leave: the schema of a new install, and nothing to do.
+    """Checks that an upgrade to the heads leaves the schema of a new install and nothing to do.
 
     `fresh` is that schema, None where there can be no new install.
     """
@@ -39,7 +39,7 @@ class Heads:
         self.fresh: Schema | None = None
 
     def reach(self, engine: Engine, filling: Filling = "edge") -> Iterator[Finding]:
-        """Run the rest of an upgrade as `dbupdate` does, and look at what comes of it.
+        """Run the rest of an upgrade as `dbupdate` does, and check its result.
 
         :param engine: a database that may be lost.
         :param filling: the rows that are put in on the way.

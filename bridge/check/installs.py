@@ -1,4 +1,4 @@
-"""Old installs for an app's own tests: each is made once, and copied as often as it is wanted."""
+"""Old installs for an app's own tests: each is created once, and copied when needed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Start = str | Sequence[str] | None
 
 
 class OldInstalls:
-    """A context manager, which drops them all at the end."""
+    """The old installs of a test run; a context manager, which drops them at the end."""
 
     def __init__(self, project: Project) -> None:
         self._project = project
@@ -48,7 +48,7 @@ class OldInstalls:
         self._stack.__exit__(kind, error, trace)
 
     def make(self, at: Start, rows: int, url: URL | str | None) -> Engine:
-        """Another install.
+        """Create a copy of an old install.
 
         :param rows: how many rows each table has at least; those of a saved database are its own.
         :param url: a server on which databases may be made and dropped; None for SQLite.
@@ -68,7 +68,7 @@ class OldInstalls:
         return engine
 
     def drop(self, engine: Engine) -> None:
-        """Drop one of them."""
+        """Drop an install."""
         self._of.pop(engine).drop(engine)
 
     def _first(self, place: Scratch, starts: Sequence[str], rows: int) -> Engine:

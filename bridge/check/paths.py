@@ -1,4 +1,4 @@
-"""The paths from all legacy versions to the heads, in one run up the history where that is enough.
+"""The paths from all legacy versions to the heads, in one run where that is enough.
 
 Rows are put in at every version on the way. A version whose plan is the step that was run next,
 followed by the plan of the next version, needs no run of its own: what it would run is what was
@@ -107,7 +107,7 @@ class PathRunner:
         self._by_themselves: set[int] = set()
 
     def results(self) -> Iterator[PathResult]:
-        """Run from nothing; and behind a version that does not run, from an old database."""
+        """Run from an empty database, and after a version that fails, from an old one."""
         beginning: ScratchStart | None = None
         while True:
             self._plain = self._none = 0
@@ -134,7 +134,7 @@ class PathRunner:
         return min(found, key=lambda one: one[0])[1] if found else None
 
     def _run_as_far_as_it_goes(self, beginning: ScratchStart | None) -> PathResult:
-        """Again with other rows where a version stumbles over them."""
+        """Run again with other rows where a version fails on them."""
         while True:
             result = self._run(beginning)
             kind = self._filling_at(len(result.checkpoints) - 1)
@@ -161,7 +161,7 @@ class PathRunner:
         return "none" if number < self._none else "plain" if number < self._plain else "edge"
 
     def _run(self, beginning: ScratchStart | None) -> PathResult:
-        """Once from the first version to the last, and on to the heads."""
+        """Run from the first version to the last, and on to the heads."""
         result = PathResult()
         project = self._project
         last = {n: r.last for n, r in project.repositories.items() if project.config.enabled(n)}
@@ -190,7 +190,7 @@ class PathRunner:
         return result
 
     def _arrive(self, result: PathResult, upgrade: ScratchUpgrade, rows: Rows) -> None:
-        """At a version: what the step to it has done, and what the plan is from here."""
+        """Note what the step to a version has done, and the plan from here."""
         begun, before = time.monotonic(), rows.schema["tables"]
         gone = list(rows.look(self._filling_at(len(result.checkpoints))))
         tables = rows.schema["tables"]

@@ -160,7 +160,7 @@ class Prover:
 
 
 def _out_of_reach(results: Sequence[PathResult]) -> Finding:
-    """Why there is no database at some versions."""
+    """Return why there is no database at some versions."""
     help = Remedy("Save an old database from there", ("snapshot", "import", "FILE"))
     for result in reversed(results):
         if result.error is not None:

@@ -30,7 +30,7 @@ _OWN = pytest.StashKey[Path]()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Options and settings."""
+    """Add options and settings."""
     group = parser.getgroup("bridge", "upgrade paths (bridge)")
     group.addoption(
         "--bridge", action="store_true", help="Collect a test for each thing that is to be proved."
@@ -80,7 +80,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(
     session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
 ) -> None:
-    """Add the tests behind those of the app."""
+    """Add the tests after those of the app."""
     if not config.getoption("--bridge"):
         return
     from bridge.model.errors import BridgeError
@@ -123,7 +123,7 @@ class _Item(pytest.Item):
         self._proof = proof or self.name
 
     def runtest(self) -> None:
-        """All on one kind of database is proved at once, by whoever comes first."""
+        """Prove everything on a kind of database once, in the first test that needs it."""
         from bridge.output.check_text import finding_lines, told
 
         proofs = _proofs(self.config, self._place, self._url)
@@ -146,7 +146,7 @@ class _Item(pytest.Item):
         return super().repr_failure(excinfo)
 
     def reportinfo(self) -> tuple[Path, None, str]:
-        """Where it comes from."""
+        """Return where it comes from."""
         return Path(_project(self.config).config.source), None, self.name
 
 
@@ -186,7 +186,7 @@ def _proofs(config: pytest.Config, place: str, url: URL | None) -> Sequence[Proo
 
 
 def _prove(config: pytest.Config, place: str, url: URL | None) -> Sequence[Proof] | Exception:
-    """In a process of its own: what this one has loaded and set shall not count."""
+    """Prove in a new process, which has nothing loaded or set."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 

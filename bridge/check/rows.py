@@ -1,4 +1,4 @@
-"""Rows that a check puts into a database between the steps of a run."""
+"""Rows that a check adds to a database between the steps of a run."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Filling = Literal["edge", "plain", "none"]
 
 
 class Rows:
-    """The rows of a database, counted between the steps of a run; more are put in on the way."""
+    """The rows of a database, counted between the steps of a run; some are added on the way."""
 
     def __init__(self, project: Project, engine: Engine) -> None:
         self._project, self._engine = project, engine
@@ -33,7 +33,7 @@ class Rows:
         self.counts: Counts = {}
 
     def begin(self) -> None:
-        """Read schema and rows, and put nothing in."""
+        """Read schema and rows, and add none."""
         self.schema = schema_of(self._project, self._engine)
         with connect(self._engine) as connection, connection.begin():
             self.counts = count(connection, self.schema["tables"])

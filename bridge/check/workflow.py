@@ -140,7 +140,7 @@ def _on_one(
 
 
 def _record(project: Project, dialect: str, found: Mapping[Heads, Schema]) -> None:
-    """Old ones stay: databases may still be at them."""
+    """Record the schemas; old ones stay, as databases may still be at them."""
     path = path_of(project.revisions.folder, dialect)
     schemas = {**found, **recorded_schemas(project, dialect), **found}
     path.parent.mkdir(exist_ok=True)

@@ -112,7 +112,7 @@ class HistoryRecorder:
         return engine
 
     def _take_snapshot(self) -> None:
-        """Go on with the rows of an old database, where one is at the versions that are reached."""
+        """Continue with an old database's rows, if one is at the versions that are reached."""
         for versions, engine in self._snapshots:
             if versions and versions.items() <= self._versions.items():
                 self._snapshots.remove((versions, engine))
@@ -120,7 +120,7 @@ class HistoryRecorder:
                 return
 
     def _fill_from(self, source: Engine) -> None:
-        """Go on with the rows of another database."""
+        """Continue with the rows of another database."""
         self._stop_second()
         for engine in (self._filled, self._replayed):
             self._scratch.drop(engine)
@@ -132,7 +132,7 @@ class HistoryRecorder:
             self._second = None
 
     def _begin_with_snapshot(self, step: RunLegacy) -> bool:
-        """Begin with the oldest database that there is, where the first version needs one."""
+        """Begin with the oldest old database, where the first version needs one."""
         name, first = step.repository, self._repositories[step.repository].first
         if any(v.repository == name for v in self._recording.versions):
             return False
@@ -184,7 +184,7 @@ class HistoryRecorder:
         return engine
 
     def _runner(self, engine: Engine, moment: float) -> LegacyRunner:
-        """Return what runs the versions that are left, at a moment at which the clock stands."""
+        """Return what runs the versions that are left, with the clock stopped."""
         states = [
             LegacyState(repository, self._versions[name], repository.repository_id)
             for name, repository in self._repositories.items()
@@ -249,7 +249,7 @@ class HistoryRecorder:
         self._progress.recorded(recorded, done, done + len(self._left))
 
     def _run_live(self, step: RunLegacy) -> Ran | None:
-        """On the database without rows; None where the history ends with it."""
+        """Run a version without rows; None if the history ends with it."""
         try:
             return self._live.run(step)
         except LegacyError as error:
@@ -267,7 +267,7 @@ class HistoryRecorder:
             return None
 
     def _run_filled(self, step: RunLegacy) -> Ran | str:
-        """On the database with rows; or why it does not run there."""
+        """Run a version with rows; or return why it fails there."""
         if self._second is None:
             self._second = self._runner(self._filled, FILLED)
         try:
@@ -292,7 +292,7 @@ class HistoryRecorder:
         return text.replace(f"{home}/", "") if home else text
 
     def _try(self, statements: Sequence[str]) -> tuple[float | None, str | None]:
-        """Replay beside the rows: the seconds, and why it is not the same."""
+        """Replay a version with rows: return the seconds, and any difference."""
         begun = time.monotonic()
         try:
             Connections(self._replayed).run(FrozenCode(statements))
@@ -312,7 +312,7 @@ class HistoryRecorder:
         return None if self._ported(step) is None else self._scratch.copy(self._filled)
 
     def _try_ported(self, step: RunLegacy, engine: Engine) -> float | None:
-        """Run what the developer has written: the seconds, None where it is not the same."""
+        """Run the developer's port: return the seconds, None if it does something else."""
         path = self._ported(step)
         assert path is not None
         upgrade = load_ported(path)
@@ -332,7 +332,7 @@ class HistoryRecorder:
     # --- comparing ---
 
     def _difference_of(self, engine: Engine) -> str | None:
-        """How a database differs from the one with rows, in schema or rows; None if it does not."""
+        """Return how a database differs from the one with rows; None if it does not."""
         expected, found = self._schema(self._filled), self._schema(engine)
         differences = compare(expected, found)
         if differences:
@@ -350,7 +350,7 @@ class HistoryRecorder:
         return None
 
     def _fill(self, variant: str) -> None:
-        """More rows for tables that have too few, the same on both databases."""
+        """Add rows to tables that have too few, the same on both databases."""
         for engine in (self._filled, self._replayed):
             with connect(engine) as connection:
                 seeded = seed(connection, self._app_tables, ROWS, variant)

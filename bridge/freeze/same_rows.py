@@ -23,7 +23,7 @@ Contents = dict[str, list[tuple[Any, ...]]]
 
 
 def read_contents(engine: Engine, tables: Iterable[str]) -> Contents:
-    """All rows of the tables; and where their sequences stand."""
+    """Return all rows of the tables, and the values of their sequences."""
     found: Contents = {}
     with connect(engine) as connection, connection.begin():
         quote = connection.dialect.identifier_preparer.quote_identifier

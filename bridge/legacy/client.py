@@ -227,7 +227,7 @@ class LegacyClient:
     def _again_apart(
         self, step: RunLegacy, before: int | None, reason: str, observer: VersionObserver
     ) -> None:
-        """Run a version statement by statement: in a new process, where it has not been yet."""
+        """Run a version statement by statement, in a new process."""
         log.info("%s cannot run as one transaction: %s", step, scrub(reason, self._url))
         self._end(kill=True)
         observer.non_transactional()
@@ -253,7 +253,7 @@ class LegacyClient:
 
     @property
     def _recorded(self) -> bool:
-        """Whether the statements are written down, so that a later run goes on behind them."""
+        """Whether the statements are recorded, so that a later run resumes after them."""
         return bool(self._request["recorder"])
 
     def is_non_transactional(self, step: RunLegacy) -> bool:

@@ -1,4 +1,4 @@
-"""What a failed legacy script has left behind, in words."""
+"""Describe what a failed legacy script has left behind."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def error_words(error: BaseException, url: URL) -> str:
 
 @dataclass(frozen=True)
 class Remains:
-    """What is known of the statements of a version that failed.
+    """The statements of a version that failed, as far as they are known.
 
     :param written: how many have not been rolled back.
     :param unseen: whether the version used the driver's own connection, past all that counts them.
@@ -45,7 +45,7 @@ class Remains:
 
 
 def state_after_failure(step: RunLegacy, before: int | None, remains: Remains) -> str:
-    """Return what a failed version leaves, in words.
+    """Describe what a failed version has left behind.
 
     :param before: the version that the database is at, None without a row.
     """

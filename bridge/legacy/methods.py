@@ -50,7 +50,7 @@ def with_non_transactional(plan: Plan, repositories: Mapping[str, Repository]) -
 def read_non_transactional(
     repository: Repository, dialect: str, versions: Container[int]
 ) -> dict[int, str]:
-    """Which of these versions cannot run as one transaction, as far as their text tells, and why.
+    """Return why versions cannot run as one transaction, as far as their text shows.
 
     The worker notices the others when it comes to them.
     """
@@ -139,7 +139,7 @@ def _steps(plan: Plan, histories: Mapping[str, Frozen], method: Methods) -> Iter
 
 
 def in_the_way(drift: Iterable[Difference], dialect: str) -> list[Difference]:
-    """Of differences, those with which what is frozen might not do what the script does.
+    """Return the differences with which the frozen statements might not do what the script does.
 
     A table without a character set of its own has the server's. What an administrator has added
     stays as it is, but on SQLite, where a script rebuilds a table with all that belongs to it.
@@ -159,7 +159,7 @@ def is_recorded(frozen: Frozen | None, dialect: str, version: int) -> bool:
 
 
 def _cut_short(state: State, repository: str) -> bool:
-    """Whether a run was interrupted in a version that did not run live: so it goes on."""
+    """Whether a run was interrupted in a version that did not run live, and so resumes."""
     its = (state.interrupted or "").startswith(f"legacy {repository} ")
     return its and state.interrupted_method in ("replay", "ported")
 
@@ -167,7 +167,7 @@ def _cut_short(state: State, repository: str) -> bool:
 def _choose(
     step: RunLegacy, plan: Plan, frozen: Frozen, method: Methods
 ) -> tuple[Literal["live", "replay", "ported"], str | None]:
-    """How a version is run, and why live."""
+    """Return the method for a version, and why it is live."""
     history = frozen.on(plan.state.dialect)
     drift = in_the_way(plan.state.legacy[step.repository].drift or (), plan.state.dialect)
     if _cut_short(plan.state, step.repository):

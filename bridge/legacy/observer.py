@@ -1,4 +1,4 @@
-"""What whoever has a version run may hear of it and add to it."""
+"""Hooks for the caller that runs a version."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class VersionObserver:
-    """Someone who hears how a version runs, and may write into its transaction.
+    """Is notified how a version runs, and may write into its transaction.
 
     This one does neither. `from_statement` is the statement with which an interrupted version is to
     resume, where the administrator has said so.
@@ -18,7 +18,7 @@ class VersionObserver:
     from_statement: int | None = None
 
     def resumed(self, done: int) -> None:
-        """Take note that an earlier run was interrupted behind so many statements."""
+        """Take note that an earlier run was interrupted after so many statements."""
 
     def non_transactional(self) -> None:
         """Take note that each statement is committed by itself, where the database could do more.

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 
 class LegacyProject(Protocol):
-    """What a runner reads of an app: `bridge.project.Project` has it."""
+    """What a runner reads of an app; `bridge.project.Project` implements it."""
 
     @property
     def config(self) -> Config:
@@ -193,7 +193,7 @@ class LegacyRunner:
         return Ran(time.monotonic() - begun, len(code.statements))
 
     def rest(self) -> None:
-        """End what scripts have left open, whose locks other sessions would wait for."""
+        """Close what scripts have left open, so that no other session waits for its locks."""
         if not self._at_rest and self._client is not None:
             self._client.rest()
         self._at_rest = True

@@ -167,7 +167,7 @@ def _cache() -> Path:
 
 
 def _key(requirements: Sequence[str]) -> str:
-    """Names what the environment depends on, so that a change of it makes another one."""
+    """Return the key of what the environment depends on; a change makes a new one."""
     parts = [
         LOCKED.read_text(encoding="utf-8"),
         *requirements,
@@ -180,7 +180,7 @@ def _key(requirements: Sequence[str]) -> str:
 
 @contextmanager
 def _locked(folder: Path) -> Iterator[None]:
-    """One process at a time changes the environment in `folder`."""
+    """Let one process at a time change the environment in `folder`."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         lock = FileLock(f"{folder}.lock")
@@ -206,7 +206,7 @@ def _interpreter(folder: Path) -> Path:
 def _make(
     folder: Path, requirements: Sequence[str], wheels: Path | None, progress: Progress
 ) -> None:
-    """Build beside the place and move it there whole, so that no half-made one is ever found."""
+    """Build beside the place and move it there whole, so that nobody finds a partial one."""
     # What an interrupted run left, and an environment whose Python is gone.
     for left in (*folder.parent.glob(f"{folder.name}.*/"), folder):
         if left.is_dir():

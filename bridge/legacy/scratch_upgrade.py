@@ -42,7 +42,7 @@ ScratchStart = tuple[Engine, State]
 
 
 class ScratchProject(LegacyProject, Protocol):
-    """What an upgrade of a scratch database reads of an app: `bridge.project.Project` has it."""
+    """What such an upgrade reads of an app; `bridge.project.Project` implements it."""
 
     @property
     def repositories(self) -> Mapping[str, Repository]:
@@ -141,7 +141,7 @@ class ScratchUpgrade:
         return self._place.copy(self.engine)
 
     def _choose_methods(self, changed: Iterable[str]) -> None:
-        """For the versions that are left, as `dbupdate` would for a database as it is now.
+        """Choose methods for the versions left, as `dbupdate` would for the database as it is now.
 
         :param changed: the repositories whose schemas are compared with the frozen ones.
         """

@@ -1,4 +1,4 @@
-"""In which order legacy versions run."""
+"""The order in which legacy versions run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def every_version(
     config: Config,
     versions: Mapping[str, int] | None = None,
 ) -> list[RunLegacy]:
-    """Every version of these repositories up to the last, in the order of an upgrade.
+    """Return every version of these repositories up to the last, in the order of an upgrade.
 
     :param versions: where the repositories are; None for before their first versions.
     :raises ConfigError: the order that `requires` asks for cannot be.

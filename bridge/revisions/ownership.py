@@ -32,8 +32,7 @@ def _made_in(path: Path) -> Iterable[str]:
                 if isinstance(name, ast.Constant) and isinstance(name.value, str):
                     yield ".".join([*map(str, schema), name.value])
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            for dialect in ("postgresql", "mysql"):  # their quotes differ
-                yield from created_tables(node.value, dialect)
+            yield from created_tables(node.value)
 
 
 class Ownership:

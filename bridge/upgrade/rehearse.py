@@ -1,4 +1,4 @@
-"""A rehearsal: the whole plan on a copy of the database, and what came of it."""
+"""A rehearsal: the whole plan on a copy of the database, and its result."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _ONLY_A_REHEARSAL = "This was a rehearsal on a copy, which is removed: the datab
 
 
 def check_whole(state: State) -> None:
-    """Whether a copy of the database would be as good as the database.
+    """Check that a copy of the database behaves like the database.
 
     :raises RehearsalError: it would not.
     """
@@ -129,7 +129,7 @@ def _interruptible() -> Iterator[None]:
 
 @contextmanager
 def _as_rehearsal(copy: Engine, engine: Engine, scripts: Sequence[Path]) -> Iterator[None]:
-    """Whatever goes wrong on the copy, in the words of a rehearsal.
+    """Turn errors on the copy into errors of a rehearsal.
 
     :param scripts: the folders of the Alembic scripts.
     """
@@ -149,7 +149,7 @@ def _as_rehearsal(copy: Engine, engine: Engine, scripts: Sequence[Path]) -> Iter
 
 
 def _step(copy: Engine) -> str:
-    """In which step the run on the copy was, as its journal has it."""
+    """Return the step that the copy's journal was in."""
     try:
         with read_only(copy) as connection:
             holder = read_holder(connection)

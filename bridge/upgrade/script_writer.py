@@ -1,4 +1,4 @@
-"""The steps of a plan as SQL for the database's own client, each with what comes around it."""
+"""The steps of a plan as SQL for the database's own client."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class ScriptWriter:
     # --- where it begins ------------------------------------------------------------------
 
     def _check_of_start(self) -> str:
-        """Return what stops in a database that is somewhere else, before anything is changed."""
+        """Return SQL that stops in a database at another state, before anything is changed."""
         condition = " AND ".join(self._conditions())
         if not condition:
             return ""
@@ -203,7 +203,7 @@ class ScriptWriter:
             yield self._rendered(version_row(repository, None, step.version))
 
     def _foundations(self, step: Foundations) -> Iterator[str]:
-        """Write down that foundations are to be laid: the next run of bridge lays them."""
+        """Record that default rows are due: the next run of bridge inserts them."""
         text = f"{step.hook} is Python, which no script can call: run dbupdate afterwards."
         self._notify(f"The hook {text}")
         yield _comment(text)

@@ -72,7 +72,7 @@ def sql_script(
 
 
 def _state_at(project: Project, starts: Iterable[str], url: URL, progress: Progress) -> State:
-    """Return the state of a database that nobody looks at."""
+    """Return the state of a database that is not read."""
     versions: dict[str, int] = {}
     revisions: set[str] = set()
     for start in starts:
@@ -98,7 +98,7 @@ def _state_at(project: Project, starts: Iterable[str], url: URL, progress: Progr
 def _facts_of(
     project: Project, url: URL, versions: Mapping[str, int], revisions: Iterable[str]
 ) -> Facts:
-    """Return what a look would find at a database of these versions and revisions."""
+    """Return the facts of a database at these versions and revisions."""
     repositories, histories, dialect = (
         project.repositories, project.histories, url.get_dialect().name,
     )  # fmt: skip

@@ -187,17 +187,22 @@ def settings(sql: str, dialect: str) -> list[Setting]:
 _KINDS_OF_TABLES = ("OR", "REPLACE", "TEMP", "TEMPORARY", "UNLOGGED", "GLOBAL", "LOCAL")
 
 
-def created_tables(sql: str, dialect: str) -> list[str]:
+def created_tables(sql: str) -> set[str]:
     """Return the names of the tables that a text creates, with their schemas if they have one.
 
-    A ``CREATE TABLE`` may stand in a body too.
+    Whose SQL it is need not be known: it is read with the quotes of each family. A ``CREATE TABLE``
+    may be in the body of a routine, too.
     """
+    return {name for family in ("postgresql", "mysql") for name in _created_tables(sql, family)}
+
+
+def _created_tables(sql: str, dialect: str) -> list[str]:
     found: list[str] = []
     everything = list(tokens(sql, dialect))
     words = [token.text.upper() if token.kind == WORD else token.text for token in everything]
     for place, word in enumerate(words):
         if everything[place].kind == STRING and word.startswith("$"):
-            found += created_tables(literal_value(word, dialect), dialect)
+            found += _created_tables(literal_value(word, dialect), dialect)
         if word != "CREATE":
             continue
         place += 1
@@ -208,7 +213,8 @@ def created_tables(sql: str, dialect: str) -> list[str]:
         place += 4 if words[place + 1 : place + 4] == ["IF", "NOT", "EXISTS"] else 1
         dotted = words[place + 1 : place + 2] == ["."]
         names = everything[place : place + (3 if dotted else 1) : 2]
-        found += [".".join(token.name for token in names)] if names else []
+        if names and all(token.kind in (WORD, QUOTED) for token in names):
+            found.append(".".join(token.name for token in names))
     return found
 
 

@@ -1,4 +1,4 @@
-"""A database's schema beside those of a frozen history."""
+"""Compare a database's schema with those of a frozen history."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def drift(history: FrozenDialect, version: int, found: Schema) -> tuple[Difference, ...]:
-    """In what a schema differs from that of a version; tables that no version knows do not count.
+    """Return how a schema differs from that of a version; unknown tables do not count.
 
     A table that another version has, and this one has not, is no addition of the administrator's.
     """

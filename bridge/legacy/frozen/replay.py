@@ -29,7 +29,7 @@ Finish = Callable[[Connection], None]
 
 @dataclass(frozen=True)
 class FrozenCode:
-    """What is run in the place of a legacy version's script.
+    """What runs in place of a legacy version's script.
 
     :param statements: those that were recorded of it.
     :param ported: the function of the developer's port of it.
@@ -101,7 +101,7 @@ def _send_past(connection: Connection, statements: Iterable[str]) -> None:
 
 
 class _Savepoint:
-    """What `begin_nested` makes, which takes longer than most versions take SQLite."""
+    """A savepoint: `begin_nested` takes longer than most versions take SQLite."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -140,7 +140,7 @@ class Replay:
 
     @property
     def due(self) -> bool:
-        """Whether they ought to be committed."""
+        """Whether they should be committed now."""
         return self.open and time.monotonic() - self._begun > self.SECONDS
 
     def run(self, code: FrozenCode, finish: Finish | None = None) -> None:

@@ -295,7 +295,6 @@ ASKING = {
     "init/baseline/observe.py": 1,
     "init/baseline/types.py": 1,
     "output/check_text.py": 1,  # names for people: it may not import a database's package
-    "revisions/ownership.py": 1,  # two grammars
     "snapshots/writing.py": 1,
 }
 
