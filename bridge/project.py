@@ -12,6 +12,7 @@ from sqlalchemy.engine import URL, Engine
 
 from bridge.database.engine import make_engine
 from bridge.database.secrets import scrub, shown
+from bridge.database.servers import server_of
 from bridge.database.url import environment_url, parse_url, relative_to
 from bridge.legacy.frozen.files import Frozen, read_frozen
 from bridge.legacy.repository import read_repository, version_table_of
@@ -270,7 +271,8 @@ class Project:
                 yield database
                 return
             urls.append(database)
-            engine = make_engine(parse_url(database))
+            url = parse_url(database)
+            engine = make_engine(url, pooled=server_of(url).is_server)
             try:
                 yield engine
             finally:

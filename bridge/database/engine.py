@@ -38,7 +38,7 @@ def make_engine(url: URL, *, pooled: bool = False) -> Engine:
     """
     try:
         if pooled:
-            engine = sa.create_engine(url, poolclass=QueuePool, pool_size=1)
+            engine = sa.create_engine(url, poolclass=QueuePool, pool_size=1, pool_pre_ping=True)
         else:
             engine = sa.create_engine(url, poolclass=None if _in_memory(url) else NullPool)
     except (ImportError, NoSuchModuleError) as error:
