@@ -112,7 +112,7 @@ class Guard:
         if not self._seen(session, connection.info):
             # It was taken out of its pool before the rehearsal began.
             self._refuse("a connection that was there before")
-        if self._forbidden and self._forbidden.search(masked(statement, connection.dialect.name)):
+        if self._forbidden and self._forbidden.search(_masked(statement, connection.dialect.name)):
             self._refuse(f"another database, by the statement {' '.join(statement.split())[:100]}")
 
     def _looking(self, connect: Any) -> Any:
@@ -177,6 +177,9 @@ class Guard:
 
 
 _entered: list[Guard] = []
+
+
+_masked = functools.lru_cache(maxsize=256)(masked)
 
 
 @functools.lru_cache(maxsize=None)  # noqa: UP033 (Python 3.7)
