@@ -15,7 +15,9 @@ from support.databases import Database
 from support.legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, versions
 
 from bridge import Bridge
+from bridge.database.journal.statements import expected
 from bridge.database.journal.statements.kinds import kind_of
+from bridge.database.journal.statements.proxy import Call, Cursor
 from bridge.database.journal.statements.values import pack, unpack
 from bridge.model.errors import InconsistentError, ResumeError, RevisionFailedError
 
@@ -260,7 +262,6 @@ def mend(path: Path) -> None:
 
 CHANGES = {
     "a table that went": ("DROP TABLE first", "first is gone"),
-    "a table that came": ("CREATE TABLE other (id INTEGER)", "other came"),
     "a table that was changed": ("ALTER TABLE first ADD COLUMN x INT", "first was changed"),
 }
 
@@ -292,6 +293,197 @@ def test_a_schema_that_has_changed_since_is_told(
         "count as done (5 if statement 4 is done too): bridge resume --from-statement 4"
     )
     assert database.contents()[0] == before
+
+
+CREATE_PAGES = (
+    "CREATE TABLE pages (id INT AUTO_INCREMENT PRIMARY KEY, path VARCHAR(255))"
+    " CHARACTER SET utf8mb4",
+    "CREATE TABLE users (id INT)",
+)
+PAGES = "".join(f"op.execute({text!r})\n" for text in CREATE_PAGES)
+
+# What an administrator may do about a statement that was refused, so that it can run.
+MENDS = {
+    "a stray column": (
+        "ALTER TABLE pages ADD lang INT", "ALTER TABLE pages ADD lang INT",
+        ["ALTER TABLE pages DROP lang"],
+    ),
+    "a stray table": (
+        "CREATE TABLE extra (id INT)", "CREATE TABLE extra (id INT)", ["DROP TABLE extra"],
+    ),
+    "a stray table renamed": (
+        "CREATE TABLE extra (id INT)", "CREATE TABLE extra (id INT)",
+        ["RENAME TABLE extra TO kept"],
+    ),
+    "a key too long": (
+        "ALTER TABLE pages ROW_FORMAT=COMPACT, MODIFY path VARCHAR(255) CHARACTER SET utf8mb4",
+        "CREATE INDEX paths ON pages (path)", ["ALTER TABLE pages ROW_FORMAT=DYNAMIC"],
+    ),
+    "a character set": (
+        "ALTER TABLE pages CONVERT TO CHARACTER SET latin1",
+        "ALTER TABLE pages ADD note VARCHAR(9) CHARACTER SET utf8mb4 DEFAULT '\u6771' CHECK (lang)",
+        ["ALTER TABLE pages ADD lang INT", "ALTER TABLE pages CONVERT TO CHARACTER SET utf8mb4"],
+    ),
+    "rows that are there twice": (
+        "INSERT INTO pages (path) VALUES ('a'), ('a')",
+        "CREATE UNIQUE INDEX paths ON pages (path)", ["DELETE FROM pages WHERE path = 'a'"],
+    ),
+    "a parent without a key": (
+        "CREATE TABLE authors (name VARCHAR(40))",
+        "ALTER TABLE pages ADD FOREIGN KEY (path) REFERENCES authors (name)",
+        ["ALTER TABLE authors MODIFY name VARCHAR(255) PRIMARY KEY"],
+    ),
+    "another table too": (
+        "ALTER TABLE pages ADD lang INT", "ALTER TABLE pages ADD lang INT",
+        ["ALTER TABLE pages DROP lang", "CREATE TABLE notes (id INT)",
+         "ALTER TABLE users ADD age INT"],
+    ),
+    "a column too narrow": (
+        "ALTER TABLE pages MODIFY path VARCHAR(2)",
+        "INSERT INTO pages (path) VALUES ('long')", ["ALTER TABLE pages MODIFY path VARCHAR(255)"],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("first", ["", 'op.execute("CREATE TABLE own (id INT)")'], ids=["", "two"])
+@pytest.mark.parametrize("mend", MENDS)
+def test_a_statement_that_was_refused_runs_again(
+    scripts: Path, make_database: MakeDatabase, mend: str, first: str
+) -> None:
+    cause, statement, fix = MENDS[mend]
+    database, whole = make_database("mariadb"), make_database("mariadb")
+    write_revision(scripts, "pages", upgrade=PAGES)
+    for each in (database, whole):
+        bridge(scripts, each).dbupdate()
+        each.execute(cause)
+    write_revision(scripts, "step", "pages", upgrade=f'{first}\nop.execute("{statement}")')
+    with pytest.raises(RevisionFailedError) as caught:
+        bridge(scripts, database).dbupdate()
+    done = "resumes after it." if first else "has changed nothing."
+    assert caught.value.state_of_data.endswith(done)
+    for each in (database, whole):
+        each.execute(*fix)
+    for each in (database, whole):
+        assert bridge(scripts, each).dbupdate().current == ("step",)
+    assert database.schema() == whole.schema()
+    assert database.rows() == whole.rows()
+    assert journal_of_statements(database) == []
+
+
+@LEGACY_SIDE
+@pytest.mark.parametrize("mend", MENDS)
+def test_a_statement_of_a_script_that_was_refused_runs_again(
+    project: LegacyProject, make_database: MakeDatabase, mend: str
+) -> None:
+    cause, statement, fix = MENDS[mend]
+    pages = "".join(f"migrate_engine.execute({text!r})\n" for text in CREATE_PAGES)
+    project.repository({"001_pages": pages})
+    database, whole = make_database("mariadb"), make_database("mariadb")
+    for each in (database, whole):
+        project.update(each)
+        each.execute("DELETE FROM alembic_version", cause)
+    statements = ("CREATE TABLE own (id INT)", statement)
+    step = "".join(f"migrate_engine.execute({text!r})\n" for text in statements)
+    project.repository({"001_pages": pages, "002_step": step})
+    error = project.refused(database)
+    assert error.state_of_data.endswith("the next run resumes after it.")
+    for each in (database, whole):
+        each.execute(*fix)
+        project.update(each)
+    assert versions(database) == {"app": 2}
+    assert database.schema() == whole.schema()
+    assert journal_of_statements(database) == []
+
+
+@pytest.mark.server
+def test_a_statement_that_fails_after_a_part_of_its_work_does_not_run_again(
+    scripts: Path, make_database: MakeDatabase
+) -> None:
+    database = make_database("mariadb")
+    write_revision(scripts, "pages", upgrade=PAGES)
+    write_revision(scripts, "step", "pages", upgrade='op.execute("DROP TABLE users, nowhere")')
+    with pytest.raises(RevisionFailedError, match="nowhere"):
+        bridge(scripts, database).dbupdate()
+    with pytest.raises(
+        ResumeError, match="DROP TABLE users, nowhere had failed, and had changed users before"
+    ):
+        bridge(scripts, database).dbupdate()
+
+
+LANG = "ALTER TABLE pages ADD lang INT, ADD CHECK (lang > 0)"
+
+# What happened after a statement whose outcome did not come back: whether it took effect, what the
+# administrator has done; and whether the next run knows where it stands.
+UNKNOWN = {
+    "it never ran": (False, [], True),
+    "it took effect": (True, [], True),
+    "a rebuild": (False, ["ALTER TABLE pages FORCE"], True),
+    "another type": (False, ["ALTER TABLE pages ADD lang BIGINT, ADD CHECK (lang > 0)"], False),
+    "a part of it": (False, ["ALTER TABLE pages ADD lang INT"], False),
+    "a row format": (False, ["ALTER TABLE pages ROW_FORMAT=COMPACT"], False),
+    "a character set": (False, ["ALTER TABLE pages CONVERT TO CHARACTER SET latin1"], False),
+    "more than it": (True, ["ALTER TABLE pages ADD more INT"], False),
+    "the table went": (False, ["DROP TABLE pages"], False),
+    "another table": (False, ["ALTER TABLE users ADD age INT"], False),
+}
+
+
+def interrupt(monkeypatch: pytest.MonkeyPatch, part: str, *, after: bool) -> None:
+    """Let the outcome of a statement with that part not come back."""
+    original = Cursor.try_really
+
+    def interrupted(cursor: Cursor, call: Call) -> object:
+        if part not in call.sql:
+            return original(cursor, call)
+        if after:
+            original(cursor, call)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Cursor, "try_really", interrupted)
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("what", UNKNOWN)
+def test_an_outcome_that_is_not_known_is_found_out_or_refused(
+    scripts: Path, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    ran, changes, known = UNKNOWN[what]
+    database, whole = make_database("mariadb"), make_database("mariadb")
+    write_revision(scripts, "pages", upgrade=PAGES)
+    write_revision(scripts, "step", "pages", upgrade=f'op.execute("{LANG}")')
+    bridge(scripts, whole).dbupdate()
+    with monkeypatch.context() as patch:
+        interrupt(patch, "ADD lang", after=ran)
+        with pytest.raises(KeyboardInterrupt):
+            bridge(scripts, database).dbupdate()
+    database.execute(*changes)
+    before = database.schema()
+    if not known:
+        with pytest.raises(ResumeError) as caught:
+            bridge(scripts, database).dbupdate()
+        assert "bridge resume --from-statement 1" in caught.value.help
+        assert database.schema() == before
+        return
+    assert bridge(scripts, database).dbupdate().current == ("step",)
+    assert database.schema() == whole.schema()
+    assert journal_of_statements(database) == []
+
+
+@pytest.mark.server
+def test_an_outcome_that_cannot_be_tried_is_refused(
+    scripts: Path, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = make_database("mariadb")
+    write_revision(scripts, "pages", upgrade=PAGES)
+    write_revision(scripts, "step", "pages", upgrade=f'op.execute("{LANG}")')
+    with monkeypatch.context() as patch:
+        interrupt(patch, "ADD lang", after=True)
+        with pytest.raises(KeyboardInterrupt):
+            bridge(scripts, database).dbupdate()
+    monkeypatch.setattr(expected, "PREFIX", "no database/")
+    with pytest.raises(ResumeError, match="this user may not create databases"):
+        bridge(scripts, database).dbupdate()
 
 
 @pytest.mark.server
@@ -375,13 +567,19 @@ def test_rows_of_an_engine_without_transactions_are_not_taken_for_granted(
     scripts: Path, make_database: MakeDatabase
 ) -> None:
     database = make_database("mariadb")
-    create = "CREATE TABLE plain (id INTEGER) ENGINE=MyISAM"
+    create = "CREATE TABLE plain (id INTEGER PRIMARY KEY) ENGINE=MyISAM"
     upgrade = f'op.execute("{create}")\nop.execute("INSERT INTO plain VALUES (1)")\n1 / 0'
-    write_revision(scripts, "half", upgrade=upgrade)
+    path = write_revision(scripts, "half", upgrade=upgrade)
     with pytest.raises(RevisionFailedError):
         bridge(scripts, database).dbupdate()
+    twice = 'op.execute("INSERT INTO plain VALUES (2), (2)")'
+    path.write_text(path.read_text().replace("1 / 0", twice))
+    with pytest.raises(RevisionFailedError, match="Duplicate entry"):
+        bridge(scripts, database).dbupdate()
+    assert database.rows()["plain"] in ([(1,), (2,)], [("1",), ("2",)])
+    path.write_text(path.read_text().replace("(2), (2)", "(2), (3)"))
     with pytest.raises(
-        ResumeError, match=r"INTO plain VALUES \(1\) had begun, and whether it took effect"
+        ResumeError, match=r"\(2\), \(2\) had failed, and may have changed rows before"
     ):
         bridge(scripts, database).dbupdate()
 

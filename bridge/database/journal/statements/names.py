@@ -19,6 +19,9 @@ TABLES = "tables"
 FAILED = "failed"
 """The status of a row with the error that a statement got."""
 
+ENDED = "ended"
+"""The status of a row that says that the outcomes of all statements before it are known."""
+
 UNTRACKED = "blind"
 """The status of a row that says why no more statements are written down."""
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import column, event, table
 from sqlalchemy.pool import Pool
 
+from .expected import expected_after
 from .kinds import key_of, kind_of, why_untracked
 from .names import STEP, TABLE, TABLES, RecordedStep
 from .proxy import Answer, Call, Connection, Cursor, Session, Watcher
-from .records import Asked, CannotResume, EarlierRun
+from .records import Asked, CannotResume, EarlierRun, Record
 from .running import Runner
 from .tables import TableWatcher
 from .values import compress, pack
@@ -82,8 +83,10 @@ class Recorder(Watcher):
             self._watch(self._given)
         return self
 
-    def __exit__(self, *_error: object) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         event.remove(Pool, "checkout", self._checkout)
+        if kind is not None:
+            self.writer.end_with_error()
         self.writer.on = False
 
     def finish(self, connection: Any) -> None:
@@ -133,12 +136,17 @@ class Recorder(Watcher):
             self._step.name,
         )
         earlier = self._earlier = EarlierRun(rows, self._step.from_statement)
-        begun = earlier.resume(self.writer.tables.prints)
-        if begun is not None:
-            session.execute(f"DELETE FROM {TABLE} WHERE id = %s", (begun,))
+        in_vain = earlier.resume(self.writer.tables, self._expect)
+        if in_vain:
+            session.execute(f"DELETE FROM {TABLE} WHERE id IN (%s, %s)", in_vain)
             connection.commit()
         self.writer.stored, self.writer.size = earlier.prints, earlier.size
         self.done, self.writer.kept = earlier.done, earlier.kept
+
+    def _expect(self, record: Record) -> dict[str, str] | None:
+        """Return what the tables are after a statement of an earlier run, None if not known."""
+        with self.writer.own() as own:
+            return expected_after(own, record.again or {}, str(self._engine.url.database))
 
     def _watch(self, fairy: Any) -> None:
         """Let a connection that a pool has given out before go through here."""

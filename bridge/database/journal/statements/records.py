@@ -7,13 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from .kinds import reads_tables, short
-from .names import FAILED, TABLES, UNTRACKED
+from .kinds import names_in, reads_tables, short
+from .names import ENDED, FAILED, TABLES, UNTRACKED
 from .proxy import Answer
 from .values import are_alike, decompress, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
+
+    from .tables import TableWatcher
+
+    Expect = Callable[["Record"], dict[str, str] | None]
 
 
 class CannotResume(BaseException):
@@ -41,8 +45,19 @@ class Record:
         self.touches: set[str] = set(details.get("touches", ()))
         self.parameters = decompress(details["parameters"]) if "parameters" in details else None
         self.answer = Answer.load(details["answer"]) if "answer" in details else Answer()
+        self.again = decompress(details["again"]) if "again" in details else None
+        """The whole statement and the definitions of tables before it, where it can run again."""
         self.undone = bool(details.get("undone"))
+        self.failure = 0
+        """The row of its error; 0 where it had none, or has it itself."""
+        self.changed: list[str] = []
+        """The tables that it changed although it failed."""
         self.segment = 0
+
+    @property
+    def names(self) -> set[str]:
+        """Return what may be names of tables that it changes, in lower case."""
+        return self.touches or names_in(self.sql)
 
     @property
     def stays(self) -> bool:
@@ -80,31 +95,39 @@ class EarlierRun:
         self.size = 0
         """How many characters the records have."""
         self._untracked: dict[str, Any] | None = None
+        self._ended = 0
+        self._refused: set[str] = set()
         self._left: list[Record] = []
         self._new_for_old: dict[Any, Any] = {}
-        failed: dict[int, Answer] = {}
+        failed: dict[int, dict[str, Any]] = {}
         for row, kind, text in rows:
             details = json.loads(text)
             if kind == TABLES:
                 self.prints = _present({**(self.prints or {}), **details["prints"]})
             elif kind == UNTRACKED:
                 self._untracked = details
+            elif kind == ENDED:
+                self._ended, self._refused = row, set(details["names"])
             elif kind == FAILED:
-                failed[details["number"]] = Answer.load(details["answer"])
+                failed[details["number"]] = {**details, "row": row}
             else:
                 self._left.append(Record(kind, details, row))
             self.size += len(text)
         self._left.sort(key=lambda record: record.order)
         for record in self._left:
-            record.answer = failed.get(record.number, record.answer)
+            if record.number in failed:
+                record.answer = Answer.load(failed[record.number]["answer"])
+                record.changed = failed[record.number].get("changed", [])
+                record.failure = failed[record.number]["row"]
         self._order = self._last = 0.0
 
     # --- before the step runs ---
 
-    def resume(self, prints: dict[str, str]) -> int | None:
-        """Find where it stopped; return the row of a statement that had begun in vain.
+    def resume(self, tables: TableWatcher, expect: Expect) -> tuple[int, ...]:
+        """Find where it stopped; return the rows of a statement that had begun in vain.
 
-        :param prints: the fingerprints of the tables as they are.
+        :param tables: as they are.
+        :param expect: finds out what they would be after a statement, None where it cannot.
         :raises CannotResume: nobody knows where it stopped.
         """
         begun = None
@@ -115,7 +138,8 @@ class EarlierRun:
                     f"how far it came is not known, because {self._untracked['why']}",
                     "a step of which each statement is recorded",
                 )
-            begun = self._begun([record for record in self._left if record.kind != "read"], prints)
+            writes = [record for record in self._left if record.kind != "read"]
+            begun = self._begun(writes, tables, expect)
             if begun is not None:
                 self._left.remove(begun)
         previous: Record | None = None
@@ -125,15 +149,44 @@ class EarlierRun:
                 segment += 1
             record.segment, previous = segment, record
         self._last = max([record.order for record in self._left], default=0.0)
-        return None if begun is None else begun.row
+        return () if begun is None else (begun.row, begun.failure)
 
-    def _begun(self, writes: list[Record], now: dict[str, str]) -> Record | None:
-        """Return the last statement, if it had begun and not taken effect; the tables tell."""
+    def _begun(self, writes: list[Record], tables: TableWatcher, expect: Expect) -> Record | None:
+        """Return the last statement, if it had begun and not taken effect."""
         if not writes or self.prints is None:
             return None
-        before = self.prints
-        changed = {name for name in before.keys() | now if before.get(name) != now.get(name)}
-        last = max(writes, key=lambda record: record.row)  # the tables are those before it
+        last, now = max(writes, key=lambda record: record.row), tables.prints
+        changed = {n for n in self.prints.keys() | now if self.prints.get(n) != now.get(n)}
+        if self._ended < last.row:
+            return last if self._is_in_vain(last, changed, tables, expect) else None
+        if last.answer.error:
+            writes.remove(last)
+        # Whoever fixed the cause of an error may have changed tables. What the step itself has made
+        # of others must be as it was.
+        own = {name for record in writes for name in record.names}
+        excused = self._refused | (last.names if last.answer.error else set())
+        self._check_tables(last, {n for n in changed if _names_of(n) & (own - excused)}, now)
+        return self._failed(last) if last.answer.error else None
+
+    def _failed(self, last: Record) -> Record:
+        """Return the last statement, whose outcome was an error, so that it runs again.
+
+        :raises CannotResume: it has changed something nevertheless.
+        """
+        if last.kind != "other" and not last.changed:
+            return last
+        what = f"had changed {', '.join(last.changed)}" if last.changed else "may have changed rows"
+        raise CannotResume(
+            last.number, f"{short(last.sql)} had failed, and {what} before", "all of it, or nothing"
+        )
+
+    def _is_in_vain(
+        self, last: Record, changed: set[str], tables: TableWatcher, expect: Expect
+    ) -> bool:
+        """Return whether the last statement, whose outcome is not known, has changed nothing.
+
+        :raises CannotResume: the tables are neither as before it nor as it would make them.
+        """
         if last.kind == "other" and not last.answer.error:
             raise CannotResume(
                 last.number,
@@ -141,16 +194,39 @@ class EarlierRun:
                 "its outcome",
             )
         may_change = last.touches if last.kind == "schema" and not last.answer.error else set()
-        strange = sorted(name for name in changed if not _names_of(name) & may_change)
+        strange = {n for n in changed if not _names_of(n) & may_change}
+        self._check_tables(last, strange, tables.prints)
+        if last.kind != "schema" or last.answer.error:
+            return False
+        if not changed or last.again is None:
+            return not changed
+        before, now, after = last.again["before"], tables.state, expect(last)
+        if not {n for n in changed if now.get(n) != before.get(n)}:
+            return True  # rebuilt as it was
+        if after is None:
+            raise CannotResume(
+                last.number,
+                f"{short(last.sql)} had begun, {', '.join(sorted(changed))} changed since, and "
+                "whether that is its effect cannot be tried: this user may not create databases",
+                "its outcome",
+            )
+        changed |= {n for n in before.keys() | after if before.get(n, after.get(n)) != after.get(n)}
+        self._check_tables(last, {n for n in changed if now.get(n) != after.get(n)}, tables.prints)
+        return False
+
+    def _check_tables(self, last: Record, strange: set[str], now: dict[str, str]) -> None:
+        """Check that no table is strange.
+
+        :raises CannotResume: some are.
+        """
         if strange:
-            words = [f"{name} {_what_happened(name, before, now)}" for name in strange[:5]]
+            before = self.prints or {}
+            words = [f"{name} {_what_happened(name, before, now)}" for name in sorted(strange)[:5]]
             raise CannotResume(
                 last.number,
                 "since the step was interrupted, " + ", ".join(words),
                 f"the tables as they were after statement {last.number}, {short(last.sql)}",
             )
-        begun = last.kind == "schema" and not last.answer.error and not changed
-        return last if begun else None
 
     @property
     def done(self) -> int:

@@ -6,8 +6,9 @@ import contextlib
 from typing import TYPE_CHECKING, Any
 
 from ...sql.statements import read
-from .kinds import FAMILY
+from .kinds import FAMILY, names_in
 from .proxy import Answer, Call, Cursor, Session
+from .values import compress
 
 if TYPE_CHECKING:
     from .writing import Writer
@@ -46,7 +47,7 @@ class Runner:
 
     def run_read(self, cursor: Cursor, call: Call, details: dict[str, Any]) -> Answer:
         """Run a query, and remember its answer."""
-        answer = cursor.try_really(call)
+        answer = self._try(cursor, call)
         try:
             details["answer"] = answer.dump()
         except TypeError as error:
@@ -63,7 +64,7 @@ class Runner:
         if alone:
             session.execute("START TRANSACTION")
         try:
-            answer = cursor.try_really(call)
+            answer = self._try(cursor, call)
             if answer.error:
                 self._writer.add_read({**details, "answer": answer.dump()}, "rows")
                 return cursor.answer(answer)
@@ -86,7 +87,13 @@ class Runner:
         touches = self._writer.tables.touched(call.sql)
         # The statement commits what is before it in its transaction, unless it is refused for how
         # it is written.
-        self._writer.flush(connection, {"kind": "schema", **details, "touches": sorted(touches)})
+        details = {"kind": "schema", **details, "touches": sorted(touches)}
+        if not call.parameters and self._writer.shown(call.sql) == call.sql:
+            # Without any, a driver takes a percent sign as it is; with an empty tuple, it does not.
+            given = None if call.parameters is None else ()
+            before = self._writer.tables.definitions(touches)
+            details["again"] = compress({"sql": call.sql, "given": given, "before": before})
+        self._writer.flush(connection, details)
         if connection.changes:
             self._writer.kept += len(connection.pending)
             connection.changes.clear()
@@ -102,9 +109,16 @@ class Runner:
 
     def _run_recorded(self, cursor: Cursor, call: Call, touches: set[str]) -> Answer:
         self._writer.add_touched(touches)
-        answer = cursor.try_really(call)
+        self._writer.waiting = True
+        answer = self._try(cursor, call)
+        self._writer.waiting = False
         if answer.error:
             self._writer.add_failure(answer)
         else:
             self._writer.kept += 1
         return cursor.answer(answer)
+
+    def _try(self, cursor: Cursor, call: Call) -> Answer:
+        answer = cursor.try_really(call)
+        self._writer.refused = names_in(call.sql) if answer.error else set()
+        return answer

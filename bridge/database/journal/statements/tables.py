@@ -25,8 +25,10 @@ class TableWatcher:
 
     def __init__(self, *, times: bool = True) -> None:
         self.times = times
-        self._texts: dict[str, str] = {}
-        self._others: dict[str, str] = {}
+        self.texts: dict[str, str] = {}
+        """The definition of each table and view."""
+        self.others: dict[str, str] = {}
+        """The fingerprint of each trigger, routine and event."""
         self.engines: dict[str, str] = {}
         """The storage engine of each table."""
         self.prints: dict[str, str] = {}
@@ -40,20 +42,25 @@ class TableWatcher:
         elif touched is None or _NEW in touched:
             made = dict.fromkeys(_tables(session), "")
         else:
-            made = dict.fromkeys(self._texts, "")
+            made = dict.fromkeys(self.texts, "")
         texts = {}
         for name in made:
-            known = self._texts.get(name)
+            known = self.texts.get(name)
             if known is None or touched is None or name.lower() in touched:
                 known = _definition(session, name)
             texts[name] = known
-        self._texts = texts
+        self.texts = texts
         if not self.times:
             self.engines = {name: _engine(text) for name, text in texts.items()}
-        if self.times or touched is None or self._others or touched & _OTHER_KINDS:
-            self._others = _others(session)
+        if self.times or touched is None or self.others or touched & _OTHER_KINDS:
+            self.others = _others(session)
         self.prints = {name: _print(f"{made[name]} {text}") for name, text in texts.items()}
-        self.prints.update(self._others)
+        self.prints.update(self.others)
+
+    @property
+    def state(self) -> dict[str, str]:
+        """Return what is known of each name, whenever it was made."""
+        return {**self.texts, **self.others}
 
     def _read_times(self, session: Session) -> dict[str, str]:
         """Return what each table is and when it was made."""
@@ -75,14 +82,22 @@ class TableWatcher:
         """
         statements = read(sql, FAMILY)
         words = {name for statement in statements for name in statement.names}
-        named = {name for name in self._texts if name.lower() in words}
+        named = {name for name in self.texts if name.lower() in words}
         referring = {
             name
-            for name, text in self._texts.items()
+            for name, text in self.texts.items()
             if any(f"`{other.lower()}`" in text.lower() for other in named)
         }
         new = set() if len(statements) == 1 and _keeps_names(statements[0]) else {_NEW}
         return words | new | {name.lower() for name in named | referring}
+
+    def definitions(self, names: set[str]) -> dict[str, str]:
+        """Return the definitions of those of these tables that exist."""
+        return {
+            name: text
+            for name, text in self.texts.items()
+            if name.lower() in names and self.engines.get(name)
+        }
 
     def is_transactional(self, names: set[str]) -> bool:
         """Return whether changes of the rows of these tables are undone with their transaction."""

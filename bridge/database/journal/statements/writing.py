@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from .kinds import names_in
-from .names import FAILED, STEP, TABLE, TABLES, UNTRACKED, RecordedStep
+from .names import ENDED, FAILED, STEP, TABLE, TABLES, UNTRACKED, RecordedStep
 from .proxy import Answer, Connection, Session
 
 if TYPE_CHECKING:
@@ -45,6 +45,10 @@ class Writer:
         """Why nothing more may run."""
         self.untracked: str | None = None
         """Why the step cannot be written down; None where it can."""
+        self.refused: set[str] = set()
+        """The names in the last statement, if it got an error."""
+        self.waiting = False
+        """Whether a statement has been sent whose outcome has not come back."""
         self.number = 0
         """How many statements that write have begun or been answered."""
         self.kept = 0
@@ -124,6 +128,27 @@ class Writer:
                 self.broken = error
                 raise
         self._forget()
+
+    def end_with_error(self) -> None:
+        """Write down that the step ends with an error, after the outcome of its last statement.
+
+        Who changes tables from here on is the administrator. If this cannot be written, the next
+        run compares the tables, as after a kill.
+        """
+        if not self.on or self.broken or self.waiting:
+            return
+        # What was read or refused last is to be asked again.
+        self._reads = []
+        row = {"kind": ENDED, "number": self.number, "names": sorted(self.refused)}
+        with contextlib.suppress(Exception):
+            if self._failures:
+                before = self.tables.prints
+                with self.own() as own:
+                    self.look(Session(own))
+                now = self.tables.prints
+                changed = {n for n in before.keys() | now.keys() if before.get(n) != now.get(n)}
+                self._failures[-1]["changed"] = sorted(changed)
+            self.flush_beside(row)
 
     def stop_tracking(self, why: str) -> None:
         """Write nothing down any more: a later run cannot resume in the middle of this step."""

@@ -1,0 +1,71 @@
+"""What a statement makes of tables, found out on empty copies of them in a scratch database."""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+from typing import TYPE_CHECKING, Any
+
+from ...sql.statements import read
+from .kinds import FAMILY, names_in
+from .proxy import Session
+from .tables import TableWatcher
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+PREFIX = "bridge_scratch_"
+"""The beginning of the name, as other scratch databases have it: what is left over is removed."""
+
+_VERBS = ("CREATE", "ALTER", "DROP", "RENAME")
+
+_OBJECTS = ("TABLE", "INDEX", "VIEW", "TRIGGER", "PROCEDURE", "FUNCTION")
+
+
+def expected_after(
+    connection: Any, again: Mapping[str, Any], database: str
+) -> dict[str, str] | None:
+    """Run a statement on empty copies of tables, and return what there is afterwards.
+
+    Nobody else sees the scratch database, which is dropped again.
+
+    :param connection: a driver's connection of our own, whose session may be changed.
+    :param again: the statement, and the definitions of the tables that it may change.
+    :param database: the name of the database that the statement is of.
+    :returns: None where it cannot be found out: this user may create no database, or the statement
+        may do something outside of it.
+    """
+    session, sql = Session(connection), again["sql"]
+    statements = read(sql, FAMILY)
+    databases = {name.lower() for (name,) in session.ask("SHOW DATABASES")}
+    if (
+        len(statements) != 1
+        or statements[0].verb not in _VERBS
+        or not {*_OBJECTS} & {statements[0].object, *statements[0].words[1:2]}
+        or names_in(sql) & (databases | {database.lower()})
+    ):
+        return None
+    name = PREFIX + secrets.token_hex(8)
+    try:
+        session.ask("SELECT GET_LOCK(%s, 0)", name)  # held: it is not left over
+        ((charset, collation),) = session.ask(
+            "SELECT @@character_set_database, @@collation_database"
+        )
+        session.execute(f"CREATE DATABASE {name} CHARACTER SET {charset} COLLATE {collation}")
+    except Exception:  # noqa: BLE001 - of any driver: this user may not
+        return None
+    try:
+        session.execute(f"USE {name}")
+        session.execute("SET SESSION foreign_key_checks = 0")
+        for definition in again["before"].values():
+            session.execute(definition)
+        session.execute(sql, again["given"])
+        after = TableWatcher(times=False)
+        after.look(session)
+    except Exception:  # noqa: BLE001 - of any driver: it needs more than these tables
+        return None
+    finally:
+        with contextlib.suppress(Exception):
+            session.execute(f"DROP DATABASE {name}")
+    # A view names its database.
+    return {one: text.replace(f"`{name}`", f"`{database}`") for one, text in after.state.items()}
