@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from bridge.model.names import CORE
 from bridge.project import Database, Project
+from bridge.revisions.one_thread import one_thread
 from bridge.upgrade import status as statuses
 from bridge.upgrade.run import LOCK_SECONDS, RunOptions, dbupdate, plan_upgrade
 
@@ -71,6 +72,7 @@ class SnapshotKeywords(TypedDict, total=False):
     progress: Progress
 
 
+@one_thread
 class Bridge:
     """An application's migrations, old and new, and the database that they apply to.
 
@@ -82,7 +84,8 @@ class Bridge:
             legacy={"core": {"repository": "legacy_migrations/core", "stamp": {14: "core_base"}}},
         )
 
-    No method prints or ends the program; what goes wrong is a `BridgeError`.
+    No method prints or ends the program; what goes wrong is a `BridgeError`. One thread of a
+    process works at a time, the others wait.
 
     :param url: the database; wins over ``BRIDGE_DATABASE_URL`` and over the configuration.
     :param root: the folder that relative paths are relative to; the working directory if None.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.databases import Database
+from support.databases import Database, SQLiteDatabase
 from support.projects import Project, copy_project, write_shop, write_versions
 
 import bridge
@@ -254,6 +256,42 @@ def test_progress_is_told_of_every_step(quiet: Project, sqlite_database: Databas
         (name, number, len(names)) for number, name in enumerate(names, 1)
     ]
     assert [what for kind, what in told if kind == "done"] == names
+
+
+def test_threads_wait_for_one_another(quiet: Project, tmp_path: Path) -> None:
+    """Alembic's context is one for a process: each thread works alone, on whatever it is asked."""
+    databases = [SQLiteDatabase(tmp_path / f"{number}.db") for number in range(4)]
+    for database in databases:
+        write_shop(database, 1)
+        write_versions(database, ("Shop", 1))
+    start = threading.Barrier(4)
+
+    def work(database: Database) -> tuple[str, ...]:
+        ours = Bridge(url=database.url, root=quiet.root, **arguments(quiet))
+        start.wait()
+        ours.rehearse()
+        assert ours.plan().steps
+        report = ours.dbupdate()
+        assert ours.verify() is not None
+        return report.current
+
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(work, databases)) == [HEADS] * 4
+    schemas = [database.schema() for database in databases]
+    assert schemas.count(schemas[0]) == 4
+
+
+def test_a_callback_may_call_again(quiet: Project, old: Database) -> None:
+    ours = Bridge(url=old.url, root=quiet.root, **arguments(quiet))
+    seen = []
+
+    def confirm(plan: Plan) -> bool:
+        seen.append(ours.status().kind)
+        return False
+
+    with pytest.raises(NotConfirmedError):
+        ours.dbupdate(confirm=confirm)
+    assert seen == ["legacy"]
 
 
 def test_a_url_object_is_read_as_its_text_is(quiet: Project, tmp_path: Path) -> None:

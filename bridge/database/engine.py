@@ -36,11 +36,13 @@ def make_engine(url: URL, *, pooled: bool = False) -> Engine:
     :param pooled: one connection stays open, until the engine is disposed of.
     :raises DriverMissingError: the driver or the dialect is not installed.
     """
+    options: dict[str, Any] = {"connect_args": server_of(url).connect_arguments(url)}
     try:
         if pooled:
-            engine = sa.create_engine(url, poolclass=QueuePool, pool_size=1, pool_pre_ping=True)
-        else:
-            engine = sa.create_engine(url, poolclass=None if _in_memory(url) else NullPool)
+            options |= {"poolclass": QueuePool, "pool_size": 1, "pool_pre_ping": True}
+        elif not _in_memory(url):
+            options["poolclass"] = NullPool
+        engine = sa.create_engine(url, **options)
     except (ImportError, NoSuchModuleError) as error:
         if driver_of(url) == "psycopg" and isinstance(error, NoSuchModuleError):
             raise DriverMissingError(

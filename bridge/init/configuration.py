@@ -11,7 +11,7 @@ from bridge.legacy.repository import read_files, read_repository
 from bridge.model.app_tables import app_tables
 from bridge.model.config_file import FILE_NAME, parse
 from bridge.model.errors import RepositoryInvalidError
-from bridge.model.names import CORE
+from bridge.model.names import CORE, base_revision
 from bridge.model.remedy import Remedy
 from bridge.model.state import Facts
 from bridge.revisions.hooks import load_models
@@ -111,7 +111,7 @@ class Configuration:
         folders = dict.fromkeys([*given, *_import_roots(path)])
         values = {
             "repository": self.staging.relative(path),
-            "stamp": {str(last): [f"{name}_base"]},
+            "stamp": {str(last): [base_revision(name)]},
             "pythonpath": [self.staging.relative(folder) for folder in folders],
             "requirements": list(options.requirements),
             "setup": options.setup,
@@ -136,7 +136,7 @@ class Configuration:
             return [(staging.folder, self._home), *toml]
         if staging.has_revisions:
             return toml
-        base = f"{self.core}_base.py"
+        base = f"{base_revision(self.core)}.py"
         modules = [(staging.folder / name, self._home / name) for name in self.names[1:]]
         return [
             (staging.folder / "versions" / base, existing.locations[0] / base),

@@ -22,6 +22,7 @@ from bridge.init.baseline import (
 )
 from bridge.init.history import HistoryResult, names_in
 from bridge.model.init_result import LegacyRows
+from bridge.model.names import base_revision
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -133,14 +134,14 @@ class Draft:
             f"{', '.join(_labels(dialect) for dialect in self.observed)}."
         )
         return Part(
-            revision=f"{name}_base",
+            revision=base_revision(name),
             label=name,
             doc=f"The schema of version {repository.last} of the legacy repository "
             f'"{repository.repository_id}".\n\n' + "\n".join(textwrap.wrap(doc, 99)),
             tables=frozenset(tables),
             names=frozenset(own),
             before=frozenset(before),
-            depends_on=() if name == core else (f"{core}_base",),
+            depends_on=() if name == core else (base_revision(core),),
             rows={table: rows for table, rows in self.inserted.items() if table in tables},
             as_sql=frozenset(self._as_sql),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 JOURNAL_TABLE = "bridge_journal"
 """The name of bridge's own table."""
 
@@ -10,3 +12,15 @@ NON_TRANSACTIONAL = "apart"
 
 CORE = "core"
 """The name of the app itself among the names of its modules."""
+
+REVISION_LENGTH = 32
+"""How long a revision's id is at most in the version table that Alembic creates."""
+
+
+def base_revision(component: str) -> str:
+    """Return the id of the base revision of a component, no longer than `REVISION_LENGTH`."""
+    name = f"{component}_base"
+    if len(name) <= REVISION_LENGTH:
+        return name
+    digest = hashlib.sha256(component.encode()).hexdigest()[:8]
+    return f"{component[: REVISION_LENGTH - 14]}_{digest}_base"

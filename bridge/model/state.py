@@ -32,6 +32,8 @@ class Facts:
         its columns; these are not read.
     :param journal: bridge's own records, oldest first.
     :param interrupted: the step in which a run was interrupted: the journal has its statements.
+    :param no_revisions: the values in the Alembic version table that are no revision's id.
+    :param no_details: the numbers of the journal's rows whose details are damaged.
     """
 
     database: str
@@ -42,6 +44,8 @@ class Facts:
     not_version_tables: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     journal: tuple[JournalEntry, ...] = ()
     interrupted: str | None = None
+    no_revisions: tuple[str | None, ...] = ()
+    no_details: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

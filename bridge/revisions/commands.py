@@ -17,6 +17,7 @@ from bridge.model.errors import BridgeError, RevisionFailedError, RevisionsError
 from bridge.model.names import CORE
 from bridge.model.remedy import Remedy
 from bridge.revisions.ownership import Ownership, made_by
+from bridge.revisions.running import make_room
 
 if TYPE_CHECKING:
     from argparse import Namespace
@@ -117,6 +118,10 @@ class Commands:
     def _dispatch(self, line: CommandLine, options: Namespace) -> None:
         """Run Alembic's own command, except where it would aim at the heads of every script."""
         which = options.cmd[0]
+        writes = which in (command.upgrade, command.stamp) and not options.sql
+        if writes and self.engine is not None:
+            table = self._revisions.config.alembic.version_table
+            make_room(self.engine, table, self._revisions.graph)
         if which is command.upgrade and options.revision == "heads":
             # The revisions of a module that is off must not be applied.
             options.revision = self._revisions.graph.heads()

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine.mock import MockConnection
 
 from bridge.database.error_text import place, said
@@ -15,7 +17,8 @@ from bridge.database.guard import SIGN, Guard, OutsideError
 from bridge.database.rendering import count, rendered, script_dialect, unescaped
 from bridge.database.servers import server_of
 from bridge.model.errors import RevisionsError, VersionTableMismatchError
-from bridge.revisions.running import OneStep, remembering, version_table
+from bridge.model.names import REVISION_LENGTH
+from bridge.revisions.running import OneStep, id_length, remembering, version_table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -45,7 +48,8 @@ class OfflineRunner:
         self._dialect = script_dialect(url)
         self.graph = remembering(revisions, revisions_without_files)
         self._rows = set(rows)
-        self._table = version_table(revisions.config.alembic.version_table)
+        self._length = id_length(self.graph)
+        self._table = version_table(revisions.config.alembic.version_table, self._length)
 
     @property
     def start(self) -> str | None:
@@ -57,6 +61,23 @@ class OfflineRunner:
             f"{count(self._table, these, self._dialect)} = {len(self._rows)}"
             f" AND {count(self._table, ~these, self._dialect)} = 0"
         )
+
+    def room(self) -> str:
+        """Return the SQL that lets an existing version table hold the longest id, if it must."""
+        if self._length == REVISION_LENGTH or not self._rows:
+            return ""
+        if server_of(self._url).rebuilds_tables:  # SQLite takes longer ones, whatever is declared
+            return ""
+        output = io.StringIO()
+        options = {"as_sql": True, "output_buffer": output}
+        context = MigrationContext.configure(dialect=self._dialect, opts=options)
+        Operations(context).alter_column(
+            self._table.name,
+            "version_num",
+            type_=self._table.c.version_num.type,
+            existing_nullable=False,
+        )
+        return output.getvalue()
 
     def stamp(self, revisions: Sequence[str]) -> str:
         """Return the SQL that writes the effective heads of the current rows and `revisions`."""
@@ -110,6 +131,8 @@ class OfflineRunner:
         text = output.getvalue()
         if not before:
             text = text.replace("CREATE TABLE ", "CREATE TABLE IF NOT EXISTS ", 1)
+            # Alembic's own.
+            text = text.replace("VARCHAR(32)", f"VARCHAR({self._length})", 1)
         return text.strip() + "\n"
 
     def _configuring(

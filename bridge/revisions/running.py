@@ -6,22 +6,26 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
+from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
-from alembic.runtime.migration import RevisionStep
+from alembic.runtime.migration import MigrationContext, RevisionStep
 from alembic.script.revision import Revision as AlembicRevision
 from alembic.script.revision import RevisionMap
 
+from bridge.database.engine import connect
 from bridge.database.error_text import place, said
-from bridge.database.foreign_keys import checking_foreign_keys, foreign_keys_off
+from bridge.database.foreign_keys import ForeignKeyChecks, foreign_keys_off
+from bridge.database.servers import server_of
 from bridge.model.errors import AheadError, RevisionFailedError, VersionTableMismatchError
 from bridge.model.journal import JournalEntry
+from bridge.model.names import REVISION_LENGTH
 from bridge.model.remedy import Remedy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from alembic.script import Script
-    from sqlalchemy.engine import URL, Connection
+    from sqlalchemy.engine import URL, Connection, Engine
 
     from bridge.database.journal.table import Journal
     from bridge.model.graph import Graph, Revision
@@ -71,14 +75,45 @@ def remembering(revisions: Revisions, revisions_without_files: Sequence[Revision
     return graph
 
 
-def version_table(name: str) -> sa.Table:
-    """Return Alembic's version table, as Alembic creates it."""
+def version_table(name: str, length: int = REVISION_LENGTH) -> sa.Table:
+    """Return Alembic's version table, as Alembic creates it.
+
+    :param length: that of the longest revision's id.
+    """
     return sa.Table(
         name,
         sa.MetaData(),
-        sa.Column("version_num", sa.String(32), nullable=False),
+        sa.Column("version_num", sa.String(length), nullable=False),
         sa.PrimaryKeyConstraint("version_num", name=f"{name}_pkc"),
     )
+
+
+def id_length(graph: Graph) -> int:
+    """Return how long the column of the version table must be."""
+    return max([REVISION_LENGTH, *map(len, graph.revisions)])
+
+
+def make_room(engine: Engine, name: str, graph: Graph) -> None:
+    """Let the version table hold the longest id; Alembic creates it for 32 characters.
+
+    :param name: the version table's.
+    :raises SQLAlchemyError: the database refuses it.
+    """
+    length = id_length(graph)
+    if length == REVISION_LENGTH:
+        return
+    with connect(engine) as connection, connection.begin():
+        inspector = sa.inspect(connection)
+        if not inspector.has_table(name):
+            version_table(name, length).create(connection)
+            return
+        columns = {column["name"]: column["type"] for column in inspector.get_columns(name)}
+        there = getattr(columns["version_num"], "length", None)
+        if there and there < length and not server_of(connection).rebuilds_tables:
+            # SQLite takes longer ones, whatever is declared.
+            Operations(MigrationContext.configure(connection)).alter_column(
+                name, "version_num", type_=sa.String(length), existing_nullable=False
+            )
 
 
 class OneStep(RevisionStep):
@@ -145,6 +180,12 @@ class Runner:
     ) -> None:
         self._revisions, self._journal = revisions, journal
         self.graph = remembering(revisions, revisions_without_files)
+        self.foreign_keys = ForeignKeyChecks()
+        """The checks of foreign keys around the revisions."""
+
+    def make_room(self, engine: Engine) -> None:
+        """Let the version table hold the ids of all revisions; as the function of that name."""
+        make_room(engine, self._revisions.config.alembic.version_table, self.graph)
 
     # --- stamping -------------------------------------------------------------------------
 
@@ -156,7 +197,8 @@ class Runner:
 
         :raises AheadError: there is a row of another program.
         """
-        table = version_table(self._revisions.config.alembic.version_table)
+        name = self._revisions.config.alembic.version_table
+        table = version_table(name, id_length(self.graph))
         with connection.begin():
             table.create(connection, checkfirst=True)
             found = {row[0] for row in connection.execute(sa.select(table.c.version_num))}
@@ -209,7 +251,7 @@ class Runner:
 
         def steps(_heads: Any, migration: Any) -> Any:
             step = OneStep(directory.revision_map, script, self.graph, up=up)
-            step.migration_fn = checking_foreign_keys(step.migration_fn, connection)
+            step.migration_fn = self.foreign_keys.around(step.migration_fn, connection)
             migration.on_version_apply_callbacks = (*migration.on_version_apply_callbacks, record)
             return [step]
 

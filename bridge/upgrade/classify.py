@@ -13,6 +13,7 @@ from bridge.model.names import CORE, NON_TRANSACTIONAL
 from bridge.model.state import Facts, LegacyState, ModuleState, State, StateKind
 from bridge.upgrade.refusals import (
     check_columns,
+    check_damage,
     check_managed,
     check_revisions,
     check_rows,
@@ -58,6 +59,7 @@ def classify(
     every_id = {name for state in legacy.values() for name in state.repository.ids}
     finding = (
         check_columns(facts, repositories.values(), config)
+        or check_damage(facts, config)
         or check_revisions(current, known, config)
         or check_rows(enabled, facts, tables, known, every_id)
         or check_versions(enabled, tables)

@@ -102,6 +102,10 @@ def read_facts(
         connection, {n: c for n, c in wanted.items() if n in tables}
     )
     readable = tables - set(not_version_tables)
+    revisions, no_revisions = None, ()
+    if revision_table in readable:
+        revisions, no_revisions = _revisions(connection, revision_table)
+    journal, no_details = read_journal(connection) if JOURNAL_TABLE in readable else ((), ())
     return Facts(
         database=shown(connection.engine.url),
         dialect=connection.dialect.name,
@@ -109,10 +113,12 @@ def read_facts(
         version_rows={
             name: _version_rows(connection, stores[name]) for name in sorted(set(stores) & readable)
         },
-        revisions=_revisions(connection, revision_table) if revision_table in readable else None,
+        revisions=revisions,
         not_version_tables=not_version_tables,
-        journal=read_journal(connection) if JOURNAL_TABLE in readable else (),
+        journal=journal,
         interrupted=read_interrupted(connection) if JOURNAL_TABLE in readable else None,
+        no_revisions=no_revisions,
+        no_details=no_details,
     )
 
 
@@ -151,9 +157,12 @@ def _version_row(name: str, version: Any) -> VersionRow:
     return VersionRow(name, None, wrong=repr(version))
 
 
-def _revisions(connection: Connection, name: str) -> tuple[str, ...]:
+def _revisions(connection: Connection, name: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+    """Return the revisions in Alembic's version table, and what else is in its rows."""
     table = sa.table(name, sa.column("version_num"))
-    return tuple(sorted(row[0] for row in connection.execute(sa.select(table.c.version_num))))
+    found = [row[0] for row in connection.execute(sa.select(table.c.version_num))]
+    revisions = [value for value in found if isinstance(value, str) and value.strip()]
+    return tuple(sorted(revisions)), tuple(value for value in found if value not in revisions)
 
 
 def _not_version_tables(

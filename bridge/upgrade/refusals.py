@@ -80,6 +80,39 @@ def _where(repository: Repository, config: Config) -> str:
     return str(repository.path / "migrate.cfg")
 
 
+def check_damage(facts: Facts, config: Config) -> Finding | None:
+    """Find rows of Alembic's version table and of the journal that cannot be what they should."""
+    table = config.alembic.version_table
+    if facts.no_revisions:
+        values = dict.fromkeys(facts.no_revisions)
+        conditions = " OR ".join(
+            "version_num IS NULL" if value is None else f"version_num = {_literal(str(value))}"
+            for value in values
+        )
+        found = ", ".join("NULL" if value is None else repr(value) for value in values)
+        return "inconsistent", InconsistentError(
+            f"The table {table} holds a row that names no revision: {found}.",
+            help=[
+                Remedy(f"Remove it: DELETE FROM {table} WHERE {conditions};"),
+                Remedy("Then see where the database stands", ("status",)),
+            ],
+        )
+    if facts.no_details:
+        numbers = ", ".join(map(str, facts.no_details))
+        return "inconsistent", InconsistentError(
+            f"The table {JOURNAL_TABLE} is damaged: bridge did not write the details of "
+            f"{_plural('row', list(facts.no_details))} {numbers}.",
+            help=[
+                Remedy("Restore a backup in which they are whole", ("restore", "BACKUP")),
+                Remedy(
+                    "Or do without them; what bridge knew of these steps is lost: "
+                    f"UPDATE {JOURNAL_TABLE} SET details = NULL WHERE id IN ({numbers});"
+                ),
+            ],
+        )
+    return None
+
+
 def check_revisions(
     current: tuple[str, ...], known: tuple[str, ...], config: Config
 ) -> Finding | None:

@@ -70,7 +70,7 @@ class ScriptWriter:
         # What can be compared is compared before.
         steps = [step for step in self._plan.steps if not isinstance(step, VerifySchema)]
         if steps:
-            yield f"\n{self._server.script_head()}{self._start}"
+            yield f"\n{self._server.script_head()}{self._start}{self._runner.room()}"
         for number, step in enumerate(steps, 1):
             yield f"\n{_comment(f'{number}/{len(steps)} {step}{_more(step)}')}"
             yield from self._step(step)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from support.databases import Database, Document, SQLiteDatabase
+from support.databases import Database, Document, ServerDatabase, SQLiteDatabase
 from support.legacy_projects import LEGACY_SIDE
 from support.projects import TOP, Project, copy_sample
 
@@ -318,3 +318,21 @@ def test_a_hook_that_the_database_refuses_is_told_with_the_statement(
         "The hook sample_hook_e:lay failed: no such table: gone\nSQL: DELETE FROM gone"
     )
     assert sample.bridge(sqlite_database).status().pending_foundations == ("core",)
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1", "EUC_JP"])
+def test_a_database_of_another_encoding(
+    sample: Project, make_database: Callable[[str], Database], encoding: str
+) -> None:
+    database = make_database("postgresql")
+    assert isinstance(database, ServerDatabase)
+    database.server.drop_database(database.name)
+    database.server.execute(
+        f"CREATE DATABASE {database.name} TEMPLATE template0 ENCODING '{encoding}'"
+        " LC_COLLATE 'C' LC_CTYPE 'C'"
+    )
+    bridge = sample.bridge(database)
+    assert bridge.status().kind == "fresh"
+    assert bridge.dbupdate().steps
+    assert bridge.status().current == bridge.status().targets
+    assert not bridge.rehearse().report.steps

@@ -12,7 +12,7 @@ from support.projects import Project, copy_project, write_revisions, write_shop,
 
 from bridge.database.engine import make_engine, read_only
 from bridge.database.url import parse_url
-from bridge.model.errors import BridgeError, DatabaseError
+from bridge.model.errors import BridgeError, DatabaseError, InconsistentError
 from bridge.model.state import State
 
 
@@ -578,3 +578,66 @@ def test_a_database_that_is_not_there_is_an_error_of_bridges_own(
     with pytest.raises(DatabaseError) as caught:
         project.bridge(url.render_as_string(hide_password=False)).status()
     assert caught.value.exit_status == 4
+
+
+# --- damaged tables -----------------------------------------------------------------------
+
+# Rows of Alembic's version table that are none, and what removes them.
+NO_REVISIONS = {
+    "NULL": ("NULL", "version_num IS NULL"),
+    "empty": ("''", "version_num = ''"),
+    "spaces": ("'  '", "version_num = '  '"),
+    "both": ("NULL), (''", "version_num IS NULL OR version_num = ''"),
+}
+
+
+@pytest.mark.parametrize("what", [*NO_REVISIONS])
+def test_a_row_without_a_revision(project: Project, database: Database, what: str) -> None:
+    value, condition = NO_REVISIONS[what]
+    project.bridge(database).dbupdate()
+    before = database.rows()
+    database.execute(
+        "CREATE TABLE rows_before AS SELECT * FROM alembic_version",
+        "DROP TABLE alembic_version",
+        "CREATE TABLE alembic_version AS SELECT * FROM rows_before",
+        "DROP TABLE rows_before",
+        *(["ALTER TABLE alembic_version MODIFY version_num VARCHAR(32) NULL"]
+          if database.dialect == "mariadb" else []),
+        f"INSERT INTO alembic_version VALUES ({value})",
+    )  # fmt: skip
+    state = detect(project, database)
+    assert summary(state)[0::3] == ("inconsistent", "state-inconsistent")
+    assert message(state).startswith("The table alembic_version holds a row that names no revision")
+    assert state.problem is not None
+    statement = f"DELETE FROM alembic_version WHERE {condition};"
+    assert statement in state.problem.help
+    with pytest.raises(InconsistentError):
+        project.bridge(database).dbupdate()
+    database.execute(statement)
+    assert project.bridge(database).dbupdate().steps == ()
+    after = database.rows()
+    assert {name: sorted(after[name]) for name in after} == {
+        name: sorted(before[name]) for name in before
+    }
+
+
+@pytest.mark.parametrize("details", ["not json", "[1]", "{", "7"])
+def test_a_damaged_journal(project: Project, database: Database, details: str) -> None:
+    project.bridge(database).dbupdate()
+    with database.engine().begin() as connection:
+        number = connection.exec_driver_sql("SELECT max(id) FROM bridge_journal").scalar()
+        of_it = sa.text("UPDATE bridge_journal SET details = :details WHERE id = :number")
+        connection.execute(of_it, {"details": details, "number": number})
+    state = detect(project, database)
+    assert summary(state)[0::3] == ("inconsistent", "state-inconsistent")
+    assert message(state) == (
+        f"The table bridge_journal is damaged: bridge did not write the details of row {number}."
+    )
+    assert state.problem is not None
+    statement = f"UPDATE bridge_journal SET details = NULL WHERE id IN ({number});"
+    assert statement in state.problem.help
+    assert project.bridge(database).history()[-1].status == "done"
+    with pytest.raises(InconsistentError):
+        project.bridge(database).dbupdate()
+    database.execute(statement)
+    assert project.bridge(database).dbupdate().steps == ()

@@ -19,15 +19,20 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
 
-def read_journal(connection: Connection) -> tuple[JournalEntry, ...]:
-    """Every entry, oldest first, without the records of statements; the table must be there."""
-    columns = (JOURNAL.c.step, JOURNAL.c.name, JOURNAL.c.status, JOURNAL.c.details)
-    entries = sa.select(*columns).where(JOURNAL.c.step != STEP)
-    rows = connection.execute(entries.order_by(JOURNAL.c.id))
-    return tuple(
-        JournalEntry(step, name, status, json.loads(details) if details else {})
-        for step, name, status, details in rows
-    )
+def read_journal(connection: Connection) -> tuple[tuple[JournalEntry, ...], tuple[int, ...]]:
+    """Return every entry, oldest first, and the numbers of rows whose details are damaged.
+
+    The records of statements are not among them. The table must exist.
+    """
+    columns = (JOURNAL.c.id, JOURNAL.c.step, JOURNAL.c.name, JOURNAL.c.status, JOURNAL.c.details)
+    query = sa.select(*columns).where(JOURNAL.c.step != STEP)
+    entries, damaged = [], []
+    for row in connection.execute(query.order_by(JOURNAL.c.id)):
+        details = _parsed(row.details)
+        if details is None:
+            damaged.append(row.id)
+        entries.append(JournalEntry(row.step, row.name, row.status, details or {}))
+    return tuple(entries), tuple(damaged)
 
 
 def read_interrupted(connection: Connection) -> str | None:
@@ -60,8 +65,9 @@ def read_holder(connection: Connection) -> Holder | None:
         return None
     of_steps = sa.select(JOURNAL.c.name).where(JOURNAL.c.run == run.run, JOURNAL.c.step == "step")
     step = connection.execute(of_steps.order_by(JOURNAL.c.id.desc()).limit(1)).scalar()
-    details = json.loads(run.details)
-    return Holder(details["host"], details["pid"], details["user"], run.at, step)
+    details = _details(run)
+    host, user = (str(details.get(key, "somewhere")) for key in ("host", "user"))
+    return Holder(host, details.get("pid", 0), user, run.at, step)
 
 
 def read_history(connection: Connection) -> tuple[PastRun, ...]:
@@ -127,8 +133,17 @@ def _alone(row: Any) -> PastStep:
 
 
 def _details(row: Any) -> dict[str, Any]:
-    found: dict[str, Any] = json.loads(row.details) if row.details else {}
-    return found
+    """Return the details of a row, nothing where they are damaged: `read_journal` reports these."""
+    return _parsed(row.details) or {}
+
+
+def _parsed(text: str | None) -> dict[str, Any] | None:
+    """Return the details in a text; None where they are damaged."""
+    try:
+        found = json.loads(text) if text else {}
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _word(value: Any) -> str:

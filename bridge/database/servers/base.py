@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from sqlalchemy.engine import URL, Connection
@@ -191,7 +191,32 @@ class Server:
         """Look at foreign keys only afterwards, where that can be had; in a transaction."""
         return contextlib.nullcontext()
 
-    def broken_rows(self, connection: Connection) -> Counter[tuple[str, str]] | None:
+    def connect_arguments(self, url: URL) -> dict[str, Any]:
+        """Return what a driver is to be given besides the URL."""
+        return {}
+
+    def tables(self, connection: Connection) -> set[str]:
+        """Return the names of all tables, where `rebuilds_tables`."""
+        raise NotImplementedError
+
+    def data_version(self, connection: Connection) -> int:
+        """Return a number that is another one when another session has written."""
+        raise NotImplementedError
+
+    def touched(self, connection: Connection) -> AbstractContextManager[set[str] | None]:
+        """Collect the names of the tables that are written or changed meanwhile.
+
+        It gives None where the driver does not know them.
+        """
+        raise NotImplementedError
+
+    def with_children(self, connection: Connection, tables: set[str]) -> set[str]:
+        """Return the names of these tables and of all that refer to them by a foreign key."""
+        raise NotImplementedError
+
+    def broken_rows(
+        self, connection: Connection, tables: Collection[str] | None = None
+    ) -> Counter[tuple[str, str]] | None:
         """Return how many rows of each table have a key that points nowhere in each other one.
 
         None where the server does not tell it.

@@ -15,7 +15,7 @@ from bridge.database.servers.base import LockStatements, Server, literal
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from sqlalchemy.engine import Connection
+    from sqlalchemy.engine import URL, Connection
 
     from bridge.database.sql.settings import Setting
 
@@ -111,6 +111,12 @@ class PostgreSQL(Server):
         "SET client_encoding = 'UTF8';",
         "SET standard_conforming_strings = on;",
     )
+
+    def connect_arguments(self, url: URL) -> dict[str, Any]:
+        # The server's own may be SQL_ASCII, of which psycopg 3 gives bytes instead of text.
+        driver = url.drivername.partition("+")[2]
+        takes_it = driver in ("", "psycopg", "psycopg2") and "client_encoding" not in url.query
+        return {"client_encoding": "utf8"} if takes_it else {}
 
     def refuse_writes(self, connection: Connection) -> Connection:
         return connection.execution_options(postgresql_readonly=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import sqlite3
 from collections import Counter
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,7 @@ from sqlalchemy import event
 from bridge.database.servers.base import Server, raw_execute
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from sqlalchemy.engine import URL, Connection
 
@@ -24,6 +26,13 @@ FILE_START = b"SQLite format 3\0"
 _USUALLY_OFF = {"ignore_check_constraints", "legacy_alter_table", "recursive_triggers"}
 
 _OFF = {"0", "false", "no", "off"}
+
+
+_WRITING = {
+    sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE,
+    sqlite3.SQLITE_CREATE_TABLE, sqlite3.SQLITE_ALTER_TABLE, sqlite3.SQLITE_DROP_TABLE,
+}  # fmt: skip
+"""What the authorizer calls the ways to write or change a table."""
 
 
 class SQLite(Server):
@@ -110,10 +119,53 @@ class SQLite(Server):
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         yield
 
-    def broken_rows(self, connection: Connection) -> Counter[tuple[str, str]]:
+    def tables(self, connection: Connection) -> set[str]:
+        found = _rows(connection, "SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in found}
+
+    def data_version(self, connection: Connection) -> int:
+        return int(pragma(connection, "data_version")[0][0])
+
+    @contextmanager
+    def touched(self, connection: Connection) -> Iterator[set[str] | None]:
+        session = connection.connection.dbapi_connection
+        if not isinstance(session, sqlite3.Connection):
+            yield None
+            return
+        found: set[str] = set()
+
+        def note(action: int, one: str | None, two: str | None, *_where: str | None) -> int:
+            name = two if action == sqlite3.SQLITE_ALTER_TABLE else one
+            if action in _WRITING and name is not None:
+                found.add(name)
+            return sqlite3.SQLITE_OK
+
+        # Statements that are prepared already are prepared again, and so are seen.
+        session.set_authorizer(note)
+        try:
+            yield found
+        finally:
+            with contextlib.suppress(sqlite3.ProgrammingError):  # it may be closed by now
+                # None would do from Python 3.11 on.
+                session.set_authorizer(lambda *_what: sqlite3.SQLITE_OK)
+
+    def with_children(self, connection: Connection, tables: set[str]) -> set[str]:
+        lower = {name.lower() for name in tables}
+        keys = _rows(
+            connection,
+            'SELECT m.name, f."table" FROM sqlite_master m, pragma_foreign_key_list(m.name) f'
+            " WHERE m.type = 'table'",
+        )
+        children = {child for child, parent in keys if parent.lower() in lower}
+        # Names are written in any case.
+        return children | {name for name in self.tables(connection) if name.lower() in lower}
+
+    def broken_rows(
+        self, connection: Connection, tables: Collection[str] | None = None
+    ) -> Counter[tuple[str, str]]:
         broken: Counter[tuple[str, str]] = Counter()
         quote = connection.dialect.identifier_preparer.quote_identifier
-        for (table,) in _rows(connection, "SELECT name FROM sqlite_master WHERE type = 'table'"):
+        for table in sorted(self.tables(connection) if tables is None else tables):
             try:
                 rows = pragma(connection, f"foreign_key_check({quote(table)})")
             except connection.dialect.dbapi.Error as error:  # type: ignore[union-attr]

@@ -50,6 +50,7 @@ class Executor:
             self._back_up(plan)
             self._lock.check()
             journal.begin()
+            steps.make_room()
             try:
                 for number, (step, then) in enumerate(zip_longest(plan.steps, plan.steps[1:]), 1):
                     self._lock.check()

@@ -101,6 +101,17 @@ class Steps:
         if plan.steps and isinstance(plan.steps[0], VerifySchema):
             self._compare(plan.steps[0])
 
+    def make_room(self) -> None:
+        """Let the version table hold the ids of revisions, before a step fails for its row.
+
+        :raises DatabaseRefusedError: the database refuses it.
+        """
+        if {type(step) for step in self._run.plan.steps} & {Upgrade, Stamp}:
+            try:
+                self._run.revisions.make_room(self._engine)
+            except SQLAlchemyError as error:
+                raise self._run.state.cannot_be_written(error) from error
+
     def _check_unfinished(self) -> None:
         """Refuse to run again what a killed run had begun statement by statement."""
         if self._run.options.from_statement is not None:
@@ -134,6 +145,8 @@ class Steps:
         :raises BridgeError: it failed.
         """
         try:
+            if not isinstance(step, Upgrade | Downgrade):
+                self._run.revisions.foreign_keys.forget()
             with self._journal.recording(step):
                 self._functions[type(step)](step)
         except CannotResume as stop:
