@@ -220,6 +220,7 @@ class Revision:
 
     :param module: None for the core.
     :param gone: whether it has no file any more, so that only the journal knows it.
+    :param commits: the part of its script that commits before its end; empty where none shows.
     """
 
     id: str
@@ -229,6 +230,7 @@ class Revision:
     labels: tuple[str, ...] = ()
     doc: str = ""
     gone: bool = False
+    commits: str = ""
 
     @property
     def needs(self) -> tuple[str, ...]:

@@ -10,6 +10,9 @@ JOURNAL_TABLE = "bridge_journal"
 NON_TRANSACTIONAL = "apart"
 """The `JournalEntry.step` of a version that begins to run statement by statement."""
 
+PARTLY = "partly"
+"""The `JournalEntry.step` of a revision that has committed a part of its work itself."""
+
 CORE = "core"
 """The name of the app itself among the names of its modules."""
 

@@ -21,6 +21,12 @@ StateKind = Literal[
     "fresh", "legacy", "handing over", "alembic", "dormant", "unmanaged", "ahead", "inconsistent"
 ]
 
+Unfinished = Literal["failed", "killed", "partly"]
+"""How a step ended whose work may be there in part.
+
+It ran statement by statement and failed or was killed, or a revision committed a part itself.
+"""
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -110,8 +116,8 @@ class State:
     :param interrupted: the step in which an earlier run was interrupted, and at which the next run
         resumes.
     :param interrupted_method: how a legacy version was run in that step.
-    :param unfinished: the steps that an earlier run began statement by statement and did not
-        finish, each with how it ended.
+    :param unfinished: the steps that an earlier run did not finish and of whose work a part may be
+        there, each with how it ended.
     :param new_file: whether it is a SQLite file that does not exist yet.
     :param nearest: the frozen versions that an unmanaged database is most like.
     :param problem: why an upgrade must be refused, and how to fix it; None where it need not be.
@@ -129,7 +135,7 @@ class State:
     pending_foundations: tuple[str, ...] = ()
     interrupted: str | None = None
     interrupted_method: str | None = None
-    unfinished: Mapping[str, Literal["failed", "killed"]] = field(default_factory=dict)
+    unfinished: Mapping[str, Unfinished] = field(default_factory=dict)
     new_file: bool = False
     nearest: tuple[Nearest, ...] = ()
     problem: BridgeError | None = field(default=None, compare=False)

@@ -57,12 +57,17 @@ class Stamp:
 
 @dataclass(frozen=True)
 class Upgrade:
-    """The run of one Alembic revision."""
+    """The run of one Alembic revision.
+
+    :param non_transactional: the part of the script that commits before its end, on a database
+        where a revision is one transaction.
+    """
 
     kind: ClassVar[str] = "upgrade"
     revision: str
     branch: str | None = None
     doc: str = ""
+    non_transactional: str | None = field(default=None, compare=False)
 
     def __str__(self) -> str:
         return f"upgrade {self.revision}"

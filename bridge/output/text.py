@@ -272,7 +272,9 @@ def step_words(step: Step) -> tuple[str, str, str]:
         number = "row removed" if step.version is None else str(step.version)
         return "set legacy", f"{step.repository} {number}", "running nothing"
     if isinstance(step, Upgrade | Downgrade):
-        remark = ": ".join(part for part in (step.branch, step.doc) if part)
+        apart = getattr(step, "non_transactional", None)
+        apart = f"statement by statement: {apart}" if apart else ""
+        remark = ": ".join(part for part in (step.branch, step.doc, apart) if part)
         return step.kind, step.revision, remark
     if isinstance(step, Foundations):
         return "foundations", step.hook, step.component

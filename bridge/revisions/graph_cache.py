@@ -24,6 +24,8 @@ from bridge.model.version import VERSION
 if TYPE_CHECKING:
     from bridge.model.config import Config
 
+FORMAT = 2
+
 KEPT = 200
 """Files; of a configuration that is not read any more, nobody else removes them."""
 
@@ -83,8 +85,8 @@ class GraphCache:
 
     def _graph(self, rows: list[list[Any]], targets: list[str] | None) -> Graph:
         revisions = [
-            Revision(id, tuple(down), tuple(depends), module, tuple(labels), doc, gone)
-            for id, down, depends, module, labels, doc, gone in rows
+            Revision(id, tuple(down), tuple(depends), module, tuple(labels), doc, gone, commits)
+            for id, down, depends, module, labels, doc, gone, commits in rows
         ]
         config = self._config
         return Graph(revisions, off=config.off, order=tuple(config.modules), targets=targets)
@@ -95,7 +97,7 @@ class GraphCache:
             (m.name, str(m.migrations), m.enabled, m.present, m.problem, m.label)
             for m in self._config.modules.values()
         ]
-        return repr((VERSION, sys.version, self._config.alembic, modules))
+        return repr((FORMAT, VERSION, sys.version, self._config.alembic, modules))
 
 
 def look(places: Iterable[str]) -> Listing:

@@ -252,6 +252,7 @@ class Runner:
         def steps(_heads: Any, migration: Any) -> Any:
             step = OneStep(directory.revision_map, script, self.graph, up=up)
             step.migration_fn = self.foreign_keys.around(step.migration_fn, connection)
+            step.migration_fn = self._marked(step.migration_fn, migration.connection)
             migration.on_version_apply_callbacks = (*migration.on_version_apply_callbacks, record)
             return [step]
 
@@ -262,6 +263,9 @@ class Runner:
         try:
             with foreign_keys_off(connection), EnvironmentContext(alembic, directory, fn=steps):
                 directory.run_env()
+                if (begun := connection.get_transaction()) is not None:
+                    # A script that commits begins another one, which Alembic does not know.
+                    begun.commit()
         except (Exception, SystemExit) as error:
             path = Path(script.path).resolve()
             raise RevisionFailedError(
@@ -272,6 +276,19 @@ class Runner:
         finally:
             del alembic.attributes["connection"], alembic.attributes["recorded"]
         self._check_written(connection, revision, up=up)
+
+    def _marked(self, run: Callable[..., Any], connection: Connection) -> Callable[..., Any]:
+        """Return the function, with a mark in its transaction: it stays if the script commits."""
+        server = server_of(connection)
+        # Where env.py has an engine of its own, SQLite's driver begins no transaction without it.
+        if not server.transactional_ddl or (server.rebuilds_tables and not self.transactional):
+            return run
+
+        def marked(**arguments: Any) -> None:
+            self._journal.begin_transaction(connection)
+            run(**arguments)
+
+        return marked
 
     @property
     def transactional(self) -> bool:

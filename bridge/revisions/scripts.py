@@ -15,6 +15,7 @@ from bridge.database.error_text import place, said
 from bridge.model.errors import ConfigError, RevisionsError
 from bridge.model.graph import Graph, Revision
 from bridge.model.remedy import Remedies, Remedy
+from bridge.revisions.commits import commits_itself
 from bridge.revisions.diagnosis import diagnose
 from bridge.revisions.ini import alembic_ini, named_url
 
@@ -225,6 +226,7 @@ class Revisions:
             module=self.owner(Path(script.path)),
             labels=tuple(sorted(script.branch_labels)),
             doc=(script.doc or "").partition("\n")[0].strip(),
+            commits=commits_itself(Path(script.path).read_bytes()) or "",
         )
 
     def owner(self, path: Path) -> str | None:

@@ -6,11 +6,11 @@ Pure: no database, no files. The table of states is in the documentation's page 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from bridge.model.app_tables import app_tables
-from bridge.model.names import CORE, NON_TRANSACTIONAL
-from bridge.model.state import Facts, LegacyState, ModuleState, State, StateKind
+from bridge.model.names import CORE, NON_TRANSACTIONAL, PARTLY
+from bridge.model.state import Facts, LegacyState, ModuleState, State, StateKind, Unfinished
 from bridge.upgrade.refusals import (
     check_columns,
     check_damage,
@@ -94,14 +94,16 @@ def _interrupted_method(facts: Facts) -> str | None:
     return next((e.details["how"] for e in its if "how" in e.details), None)
 
 
-def _unfinished(facts: Facts) -> dict[str, Literal["failed", "killed"]]:
-    """Return the steps that began statement by statement and did not end, with how they ended."""
-    found: dict[str, Literal["failed", "killed"]] = {}
+def _unfinished(facts: Facts) -> dict[str, Unfinished]:
+    """Return the steps of which a part may be committed, with how they ended."""
+    found: dict[str, Unfinished] = {}
     at_work: set[str] = set()
     for entry in facts.journal:
         if entry.step == NON_TRANSACTIONAL:
             found[entry.name] = "killed"  # until it says how it ended
             at_work.add(entry.name)
+        elif entry.step == PARTLY:
+            found[entry.name] = "partly"
         elif entry.step == "step" and entry.status == "begun":
             at_work.discard(entry.name)
         elif entry.step == "step" and entry.status == "done":

@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from bridge.database.servers import server_of
+from bridge.database.servers import server_named, server_of
 from bridge.legacy.frozen.files import check_seal
 from bridge.legacy.methods import Methods, choose_methods, with_non_transactional
 from bridge.model.errors import DatabaseError, NotConfirmedError, StalePlanError, StateError
 from bridge.model.progress import Progress
 from bridge.model.remedy import Remedy
 from bridge.model.results import Report, Rows
+from bridge.model.steps import Upgrade
 from bridge.upgrade.detect import detect
 from bridge.upgrade.planner import check_interrupted, make_plan
 
@@ -80,7 +81,26 @@ def plan_upgrade(project: Project, state: State, method: Methods = "auto") -> Pl
     for name in waiting & {*project.histories} if plan.steps else ():
         check_seal(project.histories[name])
     plan = choose_methods(plan, project.histories, method)
-    return with_non_transactional(plan, project.repositories)
+    return _with_commits(with_non_transactional(plan, project.repositories), project)
+
+
+def _with_commits(plan: Plan, project: Project) -> Plan:
+    """Return the plan, with what shows that a revision commits before its end."""
+    if not server_named(plan.state.dialect).transactional_ddl:
+        return plan
+    revisions = project.graph.revisions
+    commits = {
+        step.revision: revisions[step.revision].commits
+        for step in plan.steps
+        if isinstance(step, Upgrade) and step.revision in revisions
+    }
+    steps = tuple(
+        replace(step, non_transactional=commits[step.revision])
+        if isinstance(step, Upgrade) and commits.get(step.revision)
+        else step
+        for step in plan.steps
+    )
+    return replace(plan, steps=steps)
 
 
 class UpgradeTask:

@@ -19,7 +19,7 @@ from sqlalchemy.ext.compiler import compiles
 from bridge.database.journal.statements.names import STEP
 from bridge.database.servers import server_named
 from bridge.model.journal import JournalEntry
-from bridge.model.names import JOURNAL_TABLE
+from bridge.model.names import JOURNAL_TABLE, PARTLY
 from bridge.model.version import VERSION
 
 if TYPE_CHECKING:
@@ -85,6 +85,7 @@ class Journal:
         """What writes down the statements of that step, where the database needs it."""
         self.there = False
         """Whether the table is known to be there."""
+        self._partly = False
 
     def write(self, connection: Connection, entries: Iterable[JournalEntry]) -> None:
         """Add the entries, in the transaction that the connection is in; makes the table."""
@@ -118,9 +119,31 @@ class Journal:
         """
         if self.recorder is not None:
             self.recorder.finish(connection)
+        if self._partly:
+            connection.execute(JOURNAL.delete().where(self._is_partly))
+            self._partly = False
         if self.step is not None:
             entries = [*entries, JournalEntry("step", self.step, details=details or {})]
         self.write(connection, [*entries, *then])
+
+    def begin_transaction(self, connection: Connection) -> None:
+        """Write down that a part of the step at work is committed.
+
+        That becomes true if something commits before `done` removes it again.
+        """
+        if self.step is not None:
+            self.write(connection, [JournalEntry(PARTLY, self.step, "begun")])
+            self._partly = True
+
+    def is_partly_committed(self, connection: Connection) -> bool:
+        """Return whether a part of the step at work is committed; the table must exist."""
+        query = sa.select(sa.func.count()).select_from(JOURNAL).where(self._is_partly)
+        return bool(connection.execute(query).scalar())
+
+    @property
+    def _is_partly(self) -> Any:
+        its = (JOURNAL.c.run == self.common["run"]) & (JOURNAL.c.name == self.step)
+        return its & (JOURNAL.c.step == PARTLY)
 
     def statements(self, entries: Iterable[JournalEntry], dialect: str) -> Iterator[Any]:
         """Return what `write` does as statements for a script, with the database's own clock."""

@@ -195,6 +195,10 @@ class Server:
         """Return what a driver is to be given besides the URL."""
         return {}
 
+    def invalid_indexes(self, connection: Connection) -> list[str]:
+        """Return the names of indexes that an interrupted statement has left, as SQL has them."""
+        return []
+
     def tables(self, connection: Connection) -> set[str]:
         """Return the names of all tables, where `rebuilds_tables`."""
         raise NotImplementedError

@@ -118,6 +118,14 @@ class PostgreSQL(Server):
         takes_it = driver in ("", "psycopg", "psycopg2") and "client_encoding" not in url.query
         return {"client_encoding": "utf8"} if takes_it else {}
 
+    def invalid_indexes(self, connection: Connection) -> list[str]:
+        query = (
+            "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c"
+            " ON c.oid = i.indexrelid WHERE NOT i.indisvalid"
+            " AND c.relnamespace = to_regnamespace(quote_ident(current_schema())) ORDER BY 1"
+        )
+        return [name for (name,) in connection.exec_driver_sql(query)]
+
     def refuse_writes(self, connection: Connection) -> Connection:
         return connection.execution_options(postgresql_readonly=True)
 

@@ -71,9 +71,7 @@ class Executor:
             except KeyboardInterrupt as interrupt:
                 journal.fail("interrupted", interrupted=True)
                 # Stays what it is, so that it ends a caller's program too; it only says more.
-                left = run.state.after_interruption(
-                    step, transactional=steps.is_transactional(step)
-                )
+                left = steps.after_interruption(step)
                 remedies = [Remedy("Run it again", ("dbupdate",))]
                 if self.backup:
                     remedies.append(restore_backup(self.backup))

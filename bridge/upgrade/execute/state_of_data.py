@@ -65,11 +65,16 @@ class StateOfData:
             return f"{self._finished_steps()} {self._resumes_in(step)}".strip()
         return self.so_far()
 
-    def after_revision(self, step: Upgrade | Downgrade, *, transactional: bool) -> str:
+    def after_revision(
+        self, step: Upgrade | Downgrade, *, transactional: bool, left: str = ""
+    ) -> str:
         """Return what stays when a revision did not come to its end.
 
         :param transactional: whether bridge itself decides what of it is committed.
+        :param left: what stays of a part that the revision has committed, if it has.
         """
+        if left:
+            return f"{self._finished_steps()} {left}".strip()
         if not self.transactional_ddl:
             return f"{self._finished_steps()} {self._resumes_in(step)}".strip()
         if transactional:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.database.engine import cause
+from bridge.database.engine import cause, connect
 from bridge.database.error_text import said
 from bridge.database.journal.statements.records import CannotResume
 from bridge.database.schema import read_schema
 from bridge.database.schema.compare import accepted
 from bridge.database.secrets import scrub
+from bridge.database.servers import server_of
 from bridge.legacy.frozen.drift import drift
 from bridge.legacy.methods import in_the_way
 from bridge.legacy.observer import VersionObserver
@@ -27,7 +29,7 @@ from bridge.model.errors import (
 )
 from bridge.model.journal import JournalEntry
 from bridge.model.names import CORE
-from bridge.model.remedy import FIX_AND_RUN, Remedy, retry_with
+from bridge.model.remedy import FIX_AND_RUN, RESTORE_EARLIER, Remedy, retry_with
 from bridge.model.steps import (
     CreateModels,
     Downgrade,
@@ -117,7 +119,10 @@ class Steps:
         if self._run.options.from_statement is not None:
             return
         for step in self._run.plan.steps:
-            if self._run.ended_unfinished(step) == "killed":
+            ended = self._run.ended_unfinished(step)
+            if ended == "partly":
+                raise partly_committed(step)
+            if ended == "killed":
                 raise ResumeError(
                     f"An earlier run ended in the middle of the step '{step}', whose statements "
                     "are committed one by one. How many of them have run is not known.",
@@ -283,17 +288,45 @@ class Steps:
         except BridgeError as error:
             error.message = scrub(error.message, self._engine.url)
             if error.code == "revision-failed":
-                transactional = self._run.revisions.transactional
-                error.state_of_data = self._run.state.after_revision(
-                    step, transactional=transactional
-                )
+                error.state_of_data = self._state_after(step)
+                if self._is_partly_committed():
+                    error.remedies = partly_committed_remedies(step)
             raise
 
-    def is_transactional(self, step: Step) -> bool:
-        """Whether a step is one transaction, where the database can do that."""
-        if isinstance(step, RunLegacy):
-            return not (step.method == "live" and self._run.legacy.is_non_transactional(step))
-        return self._run.revisions.transactional
+    def _state_after(self, step: Upgrade | Downgrade) -> str:
+        transactional = self._run.revisions.transactional
+        left = self._left_behind(step) if self._is_partly_committed() else ""
+        return self._run.state.after_revision(step, transactional=transactional, left=left)
+
+    def _is_partly_committed(self) -> bool:
+        """Whether the revision at work has committed something itself."""
+        if not self._run.state.transactional_ddl:
+            return False
+        with suppress(BridgeError, SQLAlchemyError), connect(self._engine) as connection:
+            return self._run.journal.is_partly_committed(connection)
+        return False
+
+    def _left_behind(self, step: Upgrade | Downgrade) -> str:
+        """Return what a revision has left that has committed a part of its work."""
+        left = (
+            f"The revision {step.revision} is not recorded as done, but it has committed a part of "
+            "its work itself, which stays."
+        )
+        with suppress(BridgeError, SQLAlchemyError), connect(self._engine) as connection:
+            for index in server_of(connection).invalid_indexes(connection):
+                left += f" The index {index} is not valid: DROP INDEX {index};"
+        return left
+
+    def after_interruption(self, step: Step) -> str:
+        """Return what stays when somebody stopped the run in the middle of a step."""
+        if isinstance(step, Upgrade | Downgrade):
+            return self._state_after(step)
+        transactional = not (
+            isinstance(step, RunLegacy)
+            and step.method == "live"
+            and self._run.legacy.is_non_transactional(step)
+        )
+        return self._run.state.after_interruption(step, transactional=transactional)
 
     # --- a new database -------------------------------------------------------------------
 
@@ -331,6 +364,31 @@ class _Observer(VersionObserver):
 
     def finishing(self, connection: Connection) -> None:
         self._journal.done_frozen(connection, self._step)
+
+
+def partly_committed(step: Step) -> ResumeError:
+    """Return the error of a revision that has committed a part of its work in an earlier run."""
+    return ResumeError(
+        f"An earlier run did not finish the step '{step}', of whose work the revision itself had "
+        "committed a part. How much of it is there is not known.",
+        help=[RESTORE_EARLIER, *partly_committed_remedies(step)],
+        state_of_data="This run has changed nothing. What that step had committed is there.",
+    )
+
+
+def partly_committed_remedies(step: Step) -> tuple[Remedy, ...]:
+    """Return what an administrator can do about such a revision."""
+    again = Remedy(
+        "Fix the cause, undo by hand what the step has committed, and run it again",
+        ("resume", "--from-statement", "1"),
+    )
+    if not isinstance(step, Upgrade):
+        return (again,)
+    by_hand = Remedy(
+        "Or do the rest of it by hand, and record that it is done",
+        ("alembic", "stamp", step.revision),
+    )
+    return again, by_hand
 
 
 def drift_error(step: VerifySchema, differences: Sequence[Difference], state: str) -> DriftError:
