@@ -15,21 +15,26 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
 from bridge.database.dump import dumper_of
 from bridge.database.dump.files import kind_of_backup
-from bridge.database.engine import connect, unreadable
+from bridge.database.engine import cause, connect, unreadable
 from bridge.database.secrets import shown
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
-from bridge.model.errors import BackupError, BridgeError
-from bridge.model.remedy import WITHOUT_BACKUP, Remedy
+from bridge.model.errors import BackupError, BridgeError, DatabaseError
+from bridge.model.names import RESTORE_TABLE
+from bridge.model.remedy import OTHER_BACKUP, WITHOUT_BACKUP, Remedy
 from bridge.model.results import Backup, size_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from sqlalchemy.engine import Engine
 
+    from bridge.database.lock import Lock
     from bridge.model.config import Config
 
 ENDING = "bridge-backup"
@@ -234,11 +239,71 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
     dumper_of(engine).check(path, thoroughly=True)
 
 
-def restore(engine: Engine, path: Path) -> None:
+def restore(engine: Engine, path: Path, lock: Lock, notify: Callable[[str], None]) -> None:
     """Make the database what it was when the backup was made; what came later is gone.
 
-    The backup must have been checked.
+    The backup must have been checked. Where each change of the schema is committed by itself, a
+    table marks the database until it is whole again, and the backup is loaded into a scratch
+    database first.
 
+    :param lock: of the database; a program that works for us has a mark of it.
+    :param notify: is notified where the backup cannot be tried.
     :raises BackupError: it could not be done; `state_of_data` says what is there.
     """
-    dumper_of(engine).restore(path)
+    dumper, marks = dumper_of(engine), (lock.mark or {}).get("statements", ())
+    mark = marks[-1][0] if marks else ""
+    if server_of(engine).transactional_ddl:
+        dumper.restore(path, mark)
+        return
+    _try_to_load(engine, path, notify)
+    try:
+        _mark_as_restored(engine, path)
+        dumper.restore(path, mark)
+        with connect(engine) as connection, connection.begin():
+            connection.exec_driver_sql(f"DROP TABLE {RESTORE_TABLE}")
+    except BackupError as error:
+        error.state_of_data = _IN_PARTS
+        raise
+    except SQLAlchemyError as error:
+        raise BackupError(
+            f"The backup {path} cannot be put back: {cause(error, engine.url)}",
+            help=Remedy("Fix the error above, then run", ("restore", str(path))),
+            state_of_data=_IN_PARTS,
+        ) from None
+
+
+def _mark_as_restored(engine: Engine, path: Path) -> None:
+    """Let the database have the table that names the backup which is being put back."""
+    given = {"path": str(path.absolute())}
+    with connect(engine) as connection, connection.begin():
+        if sa.inspect(connection).has_table(RESTORE_TABLE):
+            connection.execute(sa.text(f"UPDATE {RESTORE_TABLE} SET path = :path"), given)
+        else:  # with its row in one statement: there is no moment without
+            create = sa.text(f"CREATE TABLE {RESTORE_TABLE} AS SELECT :path AS path")
+            connection.execute(create, given)
+
+
+_IN_PARTS = (
+    "A part of the backup may be there. Every command refuses the database until a backup is put "
+    "back as a whole."
+)
+
+
+def _try_to_load(engine: Engine, path: Path, notify: Callable[[str], None]) -> None:
+    """Load the backup into a scratch database, before anything is dropped.
+
+    :raises BackupError: that failed.
+    """
+    # It uses this module's dumps.
+    from bridge.database.scratch import scratch
+
+    try:
+        with scratch(engine.url) as place:
+            dumper_of(place.create()).restore(path)
+    except BackupError as error:
+        error.message = f"The backup {path} cannot be loaded: {error.message}"
+        error.remedies = (OTHER_BACKUP,)
+        error.state_of_data = "The database is unchanged: the backup was tried in another one."
+        raise
+    except DatabaseError as error:
+        notify(f"The backup is not tried in a scratch database first: {error.message}")

@@ -7,6 +7,9 @@ import hashlib
 JOURNAL_TABLE = "bridge_journal"
 """The name of bridge's own table."""
 
+RESTORE_TABLE = "bridge_restore"
+"""The name of the table that a database has while it is restored statement by statement."""
+
 NON_TRANSACTIONAL = "apart"
 """The `JournalEntry.step` of a version that begins to run statement by statement."""
 

@@ -39,6 +39,7 @@ class Facts:
     :param journal: bridge's own records, oldest first.
     :param interrupted: the step in which a run was interrupted: the journal has its statements.
     :param no_revisions: the values in the Alembic version table that are no revision's id.
+    :param restoring: the backup whose restore was interrupted.
     :param no_details: the numbers of the journal's rows whose details are damaged.
     """
 
@@ -52,6 +53,7 @@ class Facts:
     interrupted: str | None = None
     no_revisions: tuple[str | None, ...] = ()
     no_details: tuple[int, ...] = ()
+    restoring: str | None = None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from bridge.database.journal.table import JOURNAL_COLUMNS
 from bridge.database.schema import read_schema
 from bridge.database.secrets import shown
 from bridge.database.url import sqlite_file
-from bridge.model.names import JOURNAL_TABLE
+from bridge.model.names import JOURNAL_TABLE, RESTORE_TABLE
 from bridge.model.repository import Repository, VersionRow, VersionStore
 from bridge.model.state import Facts, State
 from bridge.upgrade.classify import classify
@@ -119,6 +119,7 @@ def read_facts(
         interrupted=read_interrupted(connection) if JOURNAL_TABLE in readable else None,
         no_revisions=no_revisions,
         no_details=no_details,
+        restoring=_restoring(connection) if RESTORE_TABLE in tables else None,
     )
 
 
@@ -136,6 +137,14 @@ def history(engine: Engine) -> tuple[PastRun, ...]:
         if _not_version_tables(connection, {JOURNAL_TABLE: JOURNAL_COLUMNS}):
             return ()
         return read_history(connection)
+
+
+def _restoring(connection: Connection) -> str | None:
+    path: sa.ColumnClause[str] = sa.column("path")
+    found: str | None = connection.execute(
+        sa.select(path).select_from(sa.table(RESTORE_TABLE, path))
+    ).scalar()
+    return found
 
 
 def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionRow, ...]:

@@ -38,7 +38,7 @@ def restore(
     before = None
     with (
         project.engine(database) as engine,
-        locked(engine, options.lock_timeout, options.progress.notify),
+        locked(engine, options.lock_timeout, options.progress.notify) as lock,
     ):
         check(path, engine, other_database=other_database)
         if wanted(engine, project.config, asked=options.backup):
@@ -52,5 +52,5 @@ def restore(
                     ),
                 )
                 raise
-        restore_backup(engine, path)
+        restore_backup(engine, path, lock, options.progress.notify)
     return before

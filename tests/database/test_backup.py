@@ -11,6 +11,7 @@ import shlex
 import shutil
 import sqlite3
 import stat
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -26,6 +27,7 @@ from support.legacy_projects import ONCE
 from support.projects import TOP, Project
 
 from bridge import BridgeError
+from bridge.database import backup as backups_module
 from bridge.database.backup import back_up, wanted
 from bridge.model.errors import BackupError, DatabaseError, NotConfirmedError, RevisionFailedError
 
@@ -637,3 +639,99 @@ def test_nobody_to_ask_is_no_consent(sample: Project, media: SQLiteDatabase) -> 
     result = sample.run("restore", "some file", url=media)
     assert result.exit_code == NotConfirmedError.exit_status
     assert "Run it again with --yes: bridge restore 'some file' --yes" in result.stderr
+
+
+# --- a restore that is interrupted ------------------------------------------------------------
+
+
+def big(sample: Project, database: Database) -> Path:
+    """A backup that takes a while to load: of the old database and 60,000 rows more."""
+    database.load(OLD)
+    database.execute(
+        "CREATE TABLE numbers (id INTEGER PRIMARY KEY, text VARCHAR(60))",
+        "INSERT INTO numbers SELECT seq, REPEAT('x', 50) FROM seq_1_to_60000",
+    )
+    return made(sample, database)
+
+
+def refused(sample: Project, database: Database, backup: Path) -> None:
+    """No command takes the database for whole, and each says what makes it so."""
+    bridge = sample.bridge(database)
+    problem = bridge.status().problem
+    assert problem is not None
+    assert problem.code == "state-inconsistent"
+    assert problem.message.startswith("A restore of this database was interrupted")
+    assert f"bridge restore {backup}" in problem.help
+    for call in (bridge.plan, bridge.dbupdate, bridge.rehearse):
+        with pytest.raises(BridgeError) as caught:
+            call()
+        assert caught.value.message == problem.message
+
+
+@pytest.mark.process
+@pytest.mark.server
+@pytest.mark.parametrize("moment", ["the mark", "a table is missing", "rows"])
+def test_a_restore_that_is_killed_is_not_taken_for_finished(
+    sample: Project, make_database: MakeDatabase, moment: str
+) -> None:
+    database = make_database("mariadb")
+    backup, before = big(sample, database), database.contents()
+    command = [sys.executable, "-m", "bridge", "restore", str(backup), "--yes", "--no-backup"]
+    environment = {**os.environ, "BRIDGE_DATABASE_URL": database.url}
+    query = {
+        "the mark": "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE()"
+        " AND table_name = 'bridge_restore'",
+        "a table is missing": "SELECT 1 FROM information_schema.tables WHERE table_schema ="
+        " DATABASE() AND table_name = 'bridge_restore' AND NOT EXISTS (SELECT 1 FROM"
+        " information_schema.tables t WHERE t.table_schema = DATABASE()"
+        " AND t.table_name = 'likes')",
+        "rows": "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND"
+        " table_name = 'numbers' AND NOT EXISTS (SELECT 1 FROM information_schema.tables t"
+        " WHERE t.table_schema = DATABASE() AND t.table_name = 'users')",
+    }[moment]
+    with subprocess.Popen(command, cwd=sample.root, env=environment) as process:
+        with database.engine().connect() as connection:
+            while connection.exec_driver_sql(query).first() is None:
+                assert process.poll() is None
+                connection.rollback()
+        process.kill()
+    refused(sample, database, backup)
+    sample.bridge(database).restore(backup, backup=False)
+    assert database.contents() == before
+    assert sample.bridge(database).status().problem is None
+
+
+@pytest.mark.server
+def test_a_restore_that_fails_half_way_is_not_taken_for_finished(
+    sample: Project, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = make_database("mariadb")
+    database.load(OLD)
+    backup, before = made(sample, database), database.contents()
+    monkeypatch.setattr(backups_module, "_try_to_load", lambda *_arguments: None)
+    broken = backup.with_name(backup.name.replace("20", "21", 1))
+    text = backup.read_bytes()
+    place = text.index(b"INSERT INTO `media_entries`")
+    broken.write_bytes(text[:place] + b"INSERT INTO nowhere VALUES (1);\n" + text[place:])
+    with pytest.raises(BackupError) as caught:
+        sample.bridge(database).restore(broken, backup=False)
+    assert "Every command refuses the database" in caught.value.state_of_data
+    refused(sample, database, broken)
+    sample.bridge(database).restore(backup)
+    assert database.contents() == before
+
+
+@pytest.mark.server
+def test_a_backup_is_tried_before_anything_is_dropped(
+    sample: Project, make_database: MakeDatabase
+) -> None:
+    database = make_database("mariadb")
+    database.load(OLD)
+    backup, before = made(sample, database), database.contents()
+    broken = backup.with_name(backup.name.replace("20", "21", 1))
+    broken.write_bytes(b"-- MariaDB dump 10.19\nINSERT INTO c VALUES (1);\n-- Dump completed\n")
+    with pytest.raises(BackupError, match="cannot be loaded") as caught:
+        sample.bridge(database).restore(broken, backup=False)
+    assert caught.value.state_of_data.startswith("The database is unchanged")
+    assert database.contents() == before
+    assert sample.bridge(database).status().problem is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 import subprocess
 import tempfile
 from pathlib import Path
@@ -24,6 +25,7 @@ from bridge.database.dump.program import (
 )
 from bridge.database.engine import connect, unreadable
 from bridge.model.errors import BackupError
+from bridge.model.names import RESTORE_TABLE
 from bridge.model.remedy import OTHER_BACKUP
 
 if TYPE_CHECKING:
@@ -47,6 +49,7 @@ class MySQLDumper:
         """In one transaction: of InnoDB's tables, whoever writes meanwhile is not in it."""
         options = ["--single-transaction", "--quick", "--hex-blob", "--routines", "--triggers",
                    "--no-tablespaces", f"--result-file={path}"]  # fmt: skip
+        options.append(f"--ignore-table={self.engine.url.database}.{RESTORE_TABLE}")
         if not for_copy and self._sees("EVENTS"):
             options.append("--events")
         with self._login() as (file, environment):
@@ -99,30 +102,41 @@ class MySQLDumper:
             help=OTHER_BACKUP if thoroughly else "Try again.",
         )
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path, session_mark: str = "") -> None:
         """Each statement alone: this database commits a change of the schema by itself."""
         with connect(self.engine) as connection:
             try:
-                first = "\n".join(["SET foreign_key_checks = 0;", *_mysql_drops(connection)])
+                drops = _mysql_drops(connection)
             except SQLAlchemyError as error:
                 raise unreadable(self.engine.url, error) from None
-        program = find_program("mariadb")
+        first = [f"{session_mark};"] if session_mark else []
+        first += ["SET foreign_key_checks = 0;", *drops, ""]
         with self._login() as (file, environment), error_stream() as said:
-            given = [program, file, "--binary-mode", "--", str(self.engine.url.database)]
-            settings: dict[str, Any] = {
-                "env": environment, "stdout": subprocess.DEVNULL, "stderr": said
-            }  # fmt: skip
-            done = subprocess.run(given, input=first.encode(), check=False, **settings)
-            if done.returncode == 0:
-                with path.open("rb") as stream:
-                    done = subprocess.run(given, stdin=stream, check=False, **settings)
-            if done.returncode != 0:
-                failure = restore_error(program_error("mariadb", said, self.engine.url), path)
-                failure.state_of_data = (
-                    "The database is half way back: this database commits each change of the "
-                    "schema by itself. Put the backup back again."
-                )
-                raise failure
+            given = [
+                find_program("mariadb"),
+                file,
+                "--binary-mode",
+                "--",
+                str(self.engine.url.database),
+            ]
+            # Through a pipe, which ends when this process does, whatever ends it: then the program
+            # sends nothing more.
+            with subprocess.Popen(
+                given,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=said,
+                env=environment,
+            ) as client:
+                assert client.stdin is not None
+                # It reads no more after an error.
+                with contextlib.suppress(BrokenPipeError), path.open("rb") as stream:
+                    client.stdin.write("\n".join(first).encode())
+                    shutil.copyfileobj(stream, client.stdin, 1 << 20)
+                with contextlib.suppress(BrokenPipeError):
+                    client.stdin.close()
+            if client.returncode != 0:
+                raise restore_error(program_error("mariadb", said, self.engine.url), path)
 
     def _sees(self, what: str) -> bool:
         try:
@@ -180,4 +194,5 @@ def _mysql_drops(connection: Connection) -> list[str]:
         f"DROP {kinds.get(kind, 'TABLE') if n == 0 else kind} IF EXISTS {quote(name)};"
         for n, query in enumerate(queries)
         for kind, name in connection.execute(sa.text(f"{query} = DATABASE()"))
+        if name != RESTORE_TABLE
     ]

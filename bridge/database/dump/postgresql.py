@@ -73,7 +73,7 @@ class PostgreSQLDumper:
                 error.remedies = (OTHER_BACKUP,)
             raise
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path, session_mark: str = "") -> None:
         """In one transaction: what is there now goes, what the backup has comes."""
         with connect(self.engine) as connection:
             try:
@@ -83,7 +83,8 @@ class PostgreSQLDumper:
         listed = run_program(
             "pg_restore", ["--list", str(path)], self.engine.url, program_environment()
         )
-        first = "\n".join(["BEGIN;", "SET client_encoding = 'UTF8';",
+        first = "\n".join([f"{session_mark};" if session_mark else "",
+                           "BEGIN;", "SET client_encoding = 'UTF8';",
                            f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s';",
                            "SET client_min_messages = warning;", *drops, ""])  # fmt: skip
         with (

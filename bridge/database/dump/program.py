@@ -53,9 +53,11 @@ class Dumper(Protocol):
         :raises BackupError: it is not.
         """
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path, session_mark: str = "") -> None:
         """Make the database what the dump says: what it does not have is gone.
 
+        :param session_mark: a query that marks the session of a program: what waits for sessions
+            with a mark waits for this one.
         :raises BackupError: it failed; `state_of_data` says what is there.
         """
 

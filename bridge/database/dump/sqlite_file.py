@@ -76,7 +76,7 @@ class SQLiteDumper:
                 help=OTHER_BACKUP,
             )
 
-    def restore(self, path: Path) -> None:
+    def restore(self, path: Path, session_mark: str = "") -> None:
         """Write into the file that is there: whoever has it open sees it, owner and mode stay."""
         try:
             with connect(self.engine) as connection, _opened(path) as source:
