@@ -67,7 +67,9 @@ class Rows:
 class Report:
     """The report of a run: the steps with their seconds, and the version rows afterwards.
 
-    `backup` is None where none was made. `rows` is None where there was nothing to do.
+    `backup` is None where none was made. `rows` is None where there was nothing to do. `vanished`
+    names the keys, checks, indexes, triggers and views that are gone, or weaker, without a step
+    that names them.
     """
 
     outcome: Literal["upgraded", "removed", "adopted", "rehearsed", "nothing_to_do"]
@@ -77,6 +79,7 @@ class Report:
     dormant: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     backup: Backup | None = None
     rows: Rows | None = None
+    vanished: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -92,6 +92,8 @@ def report_document(report: Report) -> dict[str, Any]:
         document["backup"] = backup_document(report.backup)
     if report.rows:
         document |= rows_document(report.rows)
+    if report.vanished:
+        document["vanished"] = list(report.vanished)
     return document
 
 

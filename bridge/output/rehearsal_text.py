@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bridge.output.documents import report_document
-from bridge.output.rows_text import rows_table
+from bridge.output.rows_text import rows_table, vanished_lines
 from bridge.output.text import print_report, steps_words
 
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def print_rehearsal(output: Output, rehearsal: Rehearsal) -> None:
     output.line()
     output.lines(schema_lines(before.tables, after.tables))
     output.lines(foreign_key_lines(before, after))
+    output.lines(vanished_lines(report.vanished))
     reached = ", ".join(report.current) or "no revision"
     output.line(
         ("green", "Rehearsed"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from bridge.model.results import Rows
 
@@ -34,6 +34,12 @@ def loss_lines(rows: Rows) -> Iterator[str]:
         yield f"Gone, dropped or renamed, with their rows: {', '.join(words)}."
     if rows.uncounted:
         yield f"Not counted, since they are large or may not be read: {', '.join(rows.uncounted)}."
+
+
+def vanished_lines(vanished: Sequence[str]) -> Iterator[str]:
+    """Yield a line for what is gone besides rows, if something is."""
+    if vanished:
+        yield f"Gone or weaker, though no step names it: {'; '.join(vanished)}."
 
 
 def _count(number: int | None) -> str:

@@ -23,7 +23,7 @@ from bridge.output.documents import (
     report_document,
     status_document,
 )
-from bridge.output.rows_text import loss_lines
+from bridge.output.rows_text import loss_lines, vanished_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -94,6 +94,7 @@ def print_report(output: Output, report: Report) -> None:
     output.line(("green", "Done"), f": {steps_words(report)}; the database is at {rows}.")
     if report.rows:
         output.lines(loss_lines(report.rows))
+    output.lines(vanished_lines(report.vanished))
 
 
 def print_modules(output: Output, modules: Sequence[ModuleState]) -> None:

@@ -24,6 +24,7 @@ from bridge.upgrade.execute.executor import Executor
 from bridge.upgrade.lock import locked
 from bridge.upgrade.rehearsal_copy import copied
 from bridge.upgrade.run import RunOptions, plan_upgrade, report
+from bridge.upgrade.vanished import schema_of, vanished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -92,6 +93,7 @@ def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehea
         with told, guard, locked(copy, 0, progress.notify) as lock:
             plan = plan_upgrade(project, detect(project, copy), options.method)
             rows, before = count_rows(copy, app_tables), _contents(copy, app_tables)
+            schema = schema_of(copy)
             executor = Executor(
                 project,
                 copy,
@@ -102,8 +104,16 @@ def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehea
             state = detect(project, copy)
             after = _contents(copy, app_tables)
             counted = Rows(rows, count_rows(copy, app_tables))
+            ran = [step for step, _seconds in steps]
+            lost = vanished(project, plan.state, ran, schema, schema_of(copy))
         report = Report(
-            "rehearsed", shown(engine.url), steps, state.current, state.dormant, rows=counted
+            "rehearsed",
+            shown(engine.url),
+            steps,
+            state.current,
+            state.dormant,
+            rows=counted,
+            vanished=lost,
         )
         return Rehearsal(report, before, after)
 

@@ -200,6 +200,7 @@ def _execute(
     from bridge.database.row_counts import count_rows
     from bridge.upgrade.execute.context import ExecuteOptions
     from bridge.upgrade.execute.executor import Executor
+    from bridge.upgrade.vanished import schema_of, vanished
 
     outcome, options = method
     if plan.state.new_file:
@@ -216,14 +217,17 @@ def _execute(
         ),
     )
     before = count_rows(engine, project.app_tables)
+    schema = schema_of(engine) if before else {}
     steps = executor.execute(plan)
     try:
         done = report(outcome, detect(project, engine), steps)
         rows = Rows(before, count_rows(engine, project.app_tables))
+        ran = [step for step, _seconds in steps]
+        lost = vanished(project, plan.state, ran, schema, schema_of(engine)) if before else ()
     except DatabaseError as error:
         error.state_of_data = "Every step is done."
         raise
-    return replace(done, backup=executor.backup, rows=rows)
+    return replace(done, backup=executor.backup, rows=rows, vanished=lost)
 
 
 def _confirm(options: RunOptions, plan: Plan) -> None:

@@ -684,7 +684,7 @@ def test_a_restore_that_is_killed_is_not_taken_for_finished(
         "a table is missing": "SELECT 1 FROM information_schema.tables WHERE table_schema ="
         " DATABASE() AND table_name = 'bridge_restore' AND NOT EXISTS (SELECT 1 FROM"
         " information_schema.tables t WHERE t.table_schema = DATABASE()"
-        " AND t.table_name = 'likes')",
+        " AND t.table_name = 'users')",  # which comes last
         "rows": "SELECT 1 FROM information_schema.tables WHERE table_schema = DATABASE() AND"
         " table_name = 'numbers' AND NOT EXISTS (SELECT 1 FROM information_schema.tables t"
         " WHERE t.table_schema = DATABASE() AND t.table_name = 'users')",

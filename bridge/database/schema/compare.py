@@ -45,6 +45,19 @@ def restrict_to(expected: Schema, found: Schema) -> Schema:
     }
 
 
+def part_of(document: Schema, difference: Difference) -> Item | None:
+    """Return the key, check, index or trigger that a difference is about, None for others."""
+    table: Mapping[str, Any] = document.get("tables", {}).get(difference.table, {})
+    for part in _PART_WORDS if table else ():
+        for item in table[part]:
+            if f"{difference.table} {_label(part, item)}" == difference.name:
+                found: Item = item
+                return found
+    if table and difference.name == f"{difference.table} primary key":
+        return dict(table["primary_key"])
+    return None
+
+
 def accepted(difference: Difference, patterns: Iterable[str]) -> bool:
     """Whether one of these is its name, or a pattern (``images.*``) that its name matches."""
     name = difference.name
