@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.alembic_projects import create_table, write_env, write_revision
+from support.alembic_projects import bridge_of, create_table, write_env, write_revision
 from support.databases import Database, ServerDatabase
 
 from bridge import Bridge
@@ -25,8 +25,7 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def bridge(scripts: Path, database: Database) -> Bridge:
-    tables = {"alembic": {"script_location": str(scripts)}}
-    return Bridge(url=database.url, root=scripts.parent, **tables)
+    return bridge_of(scripts, database)
 
 
 def room(database: Database) -> int:

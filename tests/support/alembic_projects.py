@@ -6,6 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from textwrap import indent
 
+from support.databases import Database
+
+from bridge import Bridge
+
 OUR_ENV = "from bridge.revisions import run_environment\n\nrun_environment()\n"
 
 # As `alembic init` writes it, shortened: opens an engine of its own from the URL.
@@ -47,6 +51,12 @@ def write_env(folder: Path, text: str = OUR_ENV) -> Path:
     (folder / "versions").mkdir(parents=True)
     (folder / "env.py").write_text(text, encoding="utf-8")
     return folder
+
+
+def bridge_of(scripts: Path, database: Database) -> Bridge:
+    """A `Bridge` of the scripts in a location, and of a database."""
+    tables = {"alembic": {"script_location": str(scripts)}}
+    return Bridge(url=database.url, root=scripts.parent, **tables)
 
 
 def write_revision(

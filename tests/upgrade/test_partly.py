@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
-from support.alembic_projects import CLASSIC_ENV, OUR_ENV, write_env, write_revision
+from support.alembic_projects import CLASSIC_ENV, OUR_ENV, bridge_of, write_env, write_revision
 from support.databases import Database
 
 from bridge import Bridge
@@ -43,8 +43,7 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def bridge(scripts: Path, database: Database) -> Bridge:
-    tables = {"alembic": {"script_location": str(scripts.parent)}}
-    return Bridge(url=database.url, root=scripts.parent.parent, **tables)
+    return bridge_of(scripts.parent, database)
 
 
 def marks(database: Database) -> int:

@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
-from support.alembic_projects import CLASSIC_ENV, OUR_ENV, write_env, write_revision
+from support.alembic_projects import CLASSIC_ENV, OUR_ENV, bridge_of, write_env, write_revision
 from support.databases import Database
 from support.legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, versions
 
@@ -205,11 +205,7 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def bridge(scripts: Path, database: Database) -> Bridge:
-    return Bridge(
-        url=database.url,
-        root=scripts.parent.parent,
-        alembic={"script_location": str(scripts.parent)},
-    )
+    return bridge_of(scripts.parent, database)
 
 
 @pytest.mark.server

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.alembic_projects import write_env, write_revision
+from support.alembic_projects import bridge_of, write_env, write_revision
 from support.databases import Database
 from support.legacy_projects import LEGACY_SIDE, LegacyProject
 
@@ -38,8 +38,7 @@ def scripts(tmp_path: Path) -> Path:
 
 
 def bridge(scripts: Path, database: Database) -> Bridge:
-    tables = {"alembic": {"script_location": str(scripts.parent)}}
-    return Bridge(url=database.url, root=scripts.parent.parent, **tables)
+    return bridge_of(scripts.parent, database)
 
 
 def ran(scripts: Path, database: Database, upgrade: str, *more: str) -> tuple[str, ...]:

@@ -76,17 +76,10 @@ class MySQLDumper:
 
     def _run_script(self, path: Path) -> None:
         with self._login() as (file, environment), error_stream() as said:
-            given = [
-                find_program("mariadb"),
-                file,
-                "--binary-mode",
-                "--",
-                str(self.engine.url.database),
-            ]
             with path.open("rb") as stream:
                 done = subprocess.run(
-                    given, stdin=stream, stdout=subprocess.DEVNULL, stderr=said, env=environment,
-                    check=False,
+                    self._client(file), stdin=stream, stdout=subprocess.DEVNULL, stderr=said,
+                    env=environment, check=False,
                 )  # fmt: skip
             if done.returncode != 0:
                 raise program_error("mariadb", said, self.engine.url)
@@ -112,17 +105,10 @@ class MySQLDumper:
         first = [f"{session_mark};"] if session_mark else []
         first += ["SET foreign_key_checks = 0;", *drops, ""]
         with self._login() as (file, environment), error_stream() as said:
-            given = [
-                find_program("mariadb"),
-                file,
-                "--binary-mode",
-                "--",
-                str(self.engine.url.database),
-            ]
             # Through a pipe, which ends when this process does, whatever ends it: then the program
             # sends nothing more.
             with subprocess.Popen(
-                given,
+                self._client(file),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
@@ -137,6 +123,11 @@ class MySQLDumper:
                     client.stdin.close()
             if client.returncode != 0:
                 raise restore_error(program_error("mariadb", said, self.engine.url), path)
+
+    def _client(self, login: str) -> list[str]:
+        """Return the command of the client that reads a script; `login` names the file with it."""
+        program = find_program("mariadb")
+        return [program, login, "--binary-mode", "--", str(self.engine.url.database)]
 
     def _sees(self, what: str) -> bool:
         try:
