@@ -36,7 +36,7 @@ from support.projects import write_versions  # noqa: E402
 from support.servers import MariaDB, PostgreSQL, Server  # noqa: E402
 
 from bridge.database.rendering import with_end  # noqa: E402
-from bridge.model.names import family  # noqa: E402
+from bridge.database.servers import family  # noqa: E402
 from bridge.model.steps import RunLegacy  # noqa: E402
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ def write_script(recording: Recording, path: Path) -> Path:
     """Write the recorded SQL for the client, each version and its row in a transaction."""
     with path.open("w") as sql:
         for version in recording.versions:
-            statements = (with_end(recording.dialect, text) for text in version.statements)
+            statements = (with_end(text, recording.dialect) for text in version.statements)
             sql.write(
                 f"BEGIN;\n{''.join(statements)}UPDATE migrate_version "
                 f"SET version = {version.version} WHERE version = {version.version - 1};\nCOMMIT;\n"
