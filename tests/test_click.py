@@ -56,9 +56,9 @@ def test_the_configuration_may_be_given_in_many_ways(
     assert result.exit_code == 0, result.output
     assert made.dbupdate().outcome == "nothing_to_do"
     # Said by the app, hence not asked of its users.
-    help = invoke(app, "dbupdate", "--help").output
-    assert "--config" not in help
-    assert "--url" not in help
+    help_text = invoke(app, "dbupdate", "--help").output
+    assert "--config" not in help_text
+    assert "--url" not in help_text
 
 
 def test_a_group_has_every_command(shop: Project) -> None:

@@ -1,1 +1,1 @@
-"""Detect, plan and run an upgrade, and what belongs to it."""
+"""Detecting, planning and running an upgrade, and the related workflows."""

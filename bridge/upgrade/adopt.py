@@ -1,4 +1,4 @@
-"""Write down the version of a database that has no version table, after comparing both."""
+"""Record the versions of a database without a version table, after comparing its schema."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 
 class AdoptTask:
-    """`adopt`: write down at which versions the database is.
+    """`adopt`: record which legacy versions the database is at.
 
-    :param versions: of each legacy repository that is in it.
+    :param versions: the version of each legacy repository that the database contains.
     """
 
     outcome = "adopted"
@@ -35,12 +35,12 @@ class AdoptTask:
         self._project, self._versions = project, versions
 
     def plan(self, engine: Engine) -> Plan:
-        """Return the plan: compare, then write down."""
+        """Return the plan: compare the schema, then record the versions."""
         state = detect(self._project, engine)
         for name in self._versions:
             if name in self._project.histories:
                 check_seal(self._project.histories[name])
-        return adoption(state, self._versions, self._project.histories)
+        return _plan_adoption(state, self._versions, self._project.histories)
 
 
 def adopt(
@@ -49,12 +49,12 @@ def adopt(
     database: Database | None,
     options: RunOptions,
 ) -> Report:
-    """Write down the versions of a database that has no version table, after comparing both.
+    """Record the versions of a database without a version table, after comparing its schema.
 
-    :param versions: of each legacy repository that is in it.
-    :raises ConfigError: there is no such repository or version, or it is not frozen.
-    :raises StateError: the database has its version already, or is in a state to be refused.
-    :raises DriftError: the schema is not that of the version.
+    :param versions: the version of each legacy repository that the database contains.
+    :raises ConfigError: a repository or version does not exist, or is not frozen.
+    :raises StateError: the database already has a version, or its state must be refused.
+    :raises DriftError: the schema differs from that of the version.
     """
     project.check_repositories(versions)
     with project.engine(database) as engine:
@@ -65,10 +65,12 @@ def adopt(
             raise
 
 
-def adoption(state: State, versions: Mapping[str, int], histories: Mapping[str, Frozen]) -> Plan:
-    """Return the steps that write down at which versions an unmanaged database is.
+def _plan_adoption(
+    state: State, versions: Mapping[str, int], histories: Mapping[str, Frozen]
+) -> Plan:
+    """Return the steps that record which versions an unmanaged database is at.
 
-    :raises StateError: it is not unmanaged, or has the version already.
+    :raises StateError: the database is not unmanaged, or already has a version.
     :raises ConfigError: a version is not frozen for this kind of database.
     """
     if state.problem is not None and state.kind != "unmanaged":
@@ -77,13 +79,13 @@ def adoption(state: State, versions: Mapping[str, int], histories: Mapping[str, 
         legacy = state.legacy[name]
         if legacy.version is not None or legacy.handed_over:
             raise StateError(
-                f"The database has a version of {name} already.", help=Remedy("See", ("status",))
+                f"The database already has a version of {name}.", help=Remedy("See", ("status",))
             )
         if not is_recorded(histories.get(name), state.dialect, version):
             raise ConfigError(
-                f"Version {version} of {name} is not frozen for {state.dialect}, so there is "
-                "nothing to compare the database with.",
-                help=Remedy("The developer of the app freezes the history", ("freeze",)),
+                f"Version {version} of {name} is not frozen for {state.dialect}, so there is no "
+                "schema to compare the database with.",
+                help=Remedy("Ask the developer of the app to freeze the history", ("freeze",)),
             )
     verify = VerifySchema(tuple(versions.items()))
-    return Plan(state, (verify, *(SetVersion(n, v) for n, v in versions.items())))
+    return Plan(state, (verify, *(SetVersion(name, version) for name, version in versions.items())))

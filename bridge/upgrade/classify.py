@@ -1,6 +1,6 @@
-"""From facts to a state: where a database stands and whether it may be upgraded.
+"""Classifies what was read from a database: which state it is in, and whether it is refused.
 
-Pure: no database, no files. The table of states is in the documentation's page "Concepts".
+Pure: no database, no files. The page "Concepts" of the documentation lists the states.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ def classify(
 ) -> State:
     """Return the state of the database that `facts` describe.
 
-    A state that must be refused has its `problem` set; the first one found, the most telling
-    first: tables that are no version tables, unknown revisions, rows that cannot be, versions
-    out of range, rows against stamps.
+    The `problem` of a state that must be refused is the first one found. The most specific are
+    checked first: tables that are not version tables, unknown revisions, impossible version rows,
+    versions out of range, rows that contradict stamps.
     """
     tables = app_tables(facts, repositories.values(), config)
     revisions_without_files = _revisions_without_files(facts)
@@ -52,7 +52,7 @@ def classify(
         )
         for name, repository in repositories.items()
     }
-    legacy = _with_beginnings(legacy)
+    legacy = _with_new_repositories(legacy)
     enabled = [state for state in legacy.values() if state.enabled]
     modules = _modules(reached, graph, config)
 
@@ -65,7 +65,7 @@ def classify(
         or check_versions(enabled, tables)
         or check_stamps(enabled, known, reached, graph)
     )
-    # What a fresh install had made when it was interrupted is bridge's own.
+    # Tables that an interrupted fresh install has created are not unmanaged.
     if finding is None and tables and not current and not facts.interrupted:
         finding = check_managed(enabled, facts, tables, graph, config)
     dormant = any(module.switch != "on" and module.current for module in modules)
@@ -89,51 +89,55 @@ def classify(
 
 
 def _interrupted_method(facts: Facts) -> str | None:
-    """Return how the interrupted step was run, as the journal had it when it began."""
-    its = (e for e in reversed(facts.journal) if e.step == "step" and e.name == facts.interrupted)
-    return next((e.details["how"] for e in its if "how" in e.details), None)
+    """Return the method of the interrupted step, which the journal recorded when it began."""
+    entries = (
+        entry
+        for entry in reversed(facts.journal)
+        if entry.step == "step" and entry.name == facts.interrupted
+    )
+    return next((entry.details["how"] for entry in entries if "how" in entry.details), None)
 
 
 def _unfinished(facts: Facts) -> dict[str, Unfinished]:
     """Return the steps of which a part may be committed, with how they ended."""
     found: dict[str, Unfinished] = {}
-    at_work: set[str] = set()
+    running: set[str] = set()
     for entry in facts.journal:
         if entry.step == NON_TRANSACTIONAL:
-            found[entry.name] = "killed"  # until it says how it ended
-            at_work.add(entry.name)
+            found[entry.name] = "killed"  # unless a later entry records a failure
+            running.add(entry.name)
         elif entry.step == PARTLY:
             found[entry.name] = "partly"
         elif entry.step == "step" and entry.status == "begun":
-            at_work.discard(entry.name)
+            running.discard(entry.name)
         elif entry.step == "step" and entry.status == "done":
             found.pop(entry.name, None)
-        elif entry.step == "step" and entry.name in at_work:
+        elif entry.step == "step" and entry.name in running:
             found[entry.name] = "failed"
     return found
 
 
 def _revisions_without_files(facts: Facts) -> tuple[Revision, ...]:
-    """Return the revisions of modules as the journal has them; the last entry holds."""
+    """Return the revisions of modules that the journal has recorded; its last entry counts."""
     found = {entry.name: entry.revision for entry in facts.journal}
     return tuple(r for r in found.values() if r is not None and r.module is not None)
 
 
 def _pending_foundations(facts: Facts, config: Config) -> tuple[str, ...]:
-    """Return the components that are on and whose foundations were begun and not done."""
+    """Return the enabled components whose foundations were begun but not completed."""
     status = {e.name: e.status for e in facts.journal if e.step == "foundations"}
-    on = {CORE, *config.modules} - set(config.off)
-    return tuple(name for name, last in status.items() if last == "begun" and name in on)
+    enabled = {CORE, *config.modules} - set(config.off)
+    return tuple(name for name, last in status.items() if last == "begun" and name in enabled)
 
 
 def _unclaimed_rows(facts: Facts, every_id: set[str]) -> tuple[VersionRow, ...]:
-    """Return the rows of version tables that no repository claims."""
+    """Return the rows of version tables that belong to no repository."""
     rows = [row for found in facts.version_rows.values() for row in found]
     return tuple(row for row in rows if row.repository_id not in every_id)
 
 
 def _modules(reached: frozenset[str], graph: Graph, config: Config) -> tuple[ModuleState, ...]:
-    """Return every module of the configuration, then those that only the database knows."""
+    """Return the modules of the configuration, then those that only the database has."""
     applied: dict[str, list[str]] = {name: [] for name in config.modules}
     for revision in reached:
         module = graph.module(revision)
@@ -169,12 +173,13 @@ def _legacy_state(
     return LegacyState(repository, rows[0].version, rows[0].repository_id, stamped)
 
 
-def _with_beginnings(legacy: Mapping[str, LegacyState]) -> dict[str, LegacyState]:
-    """Let repositories of the core's that have no row yet begin, where others are still legacy.
+def _with_new_repositories(legacy: Mapping[str, LegacyState]) -> dict[str, LegacyState]:
+    """Return the states; the core's repositories without a row begin if any repository is waiting.
 
-    So sqlalchemy-migrate's own programs do it: history was split over the years, and a database
-    that is older than the second repository gets that one's row when it is upgraded. A module's
-    repository without a row was never installed; Alembic's base creates its tables.
+    sqlalchemy-migrate's own programs do the same: histories were split over the years, and a
+    database that is older than the second repository gets that repository's row when it is
+    upgraded. A module's repository without a row was never installed; Alembic's base creates its
+    tables.
     """
     waiting = any(state.waiting for state in legacy.values())
     return {

@@ -1,4 +1,4 @@
-"""Reads where a database stands. Reads only: the database itself refuses writes meanwhile."""
+"""Detects the state of a database. The session is read-only, so the database refuses writes."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 def detect(project: Project, engine: Engine) -> State:
     """Return the state of the database behind `engine`.
 
-    A SQLite file that does not exist is a fresh database, and is not created. What is at a version
-    of a frozen history is compared with the schema that was recorded of it.
+    A SQLite file that does not exist is a fresh database, and is not created. A database at a
+    version of a frozen history is compared with the schema that was recorded for it.
 
     :raises DatabaseError: the database cannot be opened or read.
     """
@@ -47,14 +47,14 @@ def detect(project: Project, engine: Engine) -> State:
         with read_only(engine) as connection:
             facts = read_facts(connection, repositories, config)
             state = classify(facts, repositories, graph, config)
-            return _compared(state, connection, project.histories)
+            return _with_drift(state, connection, project.histories)
     return replace(classify(facts, repositories, graph, config), new_file=True)
 
 
-def _compared(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
-    """Return the state, with the differences from the frozen schema of each pending version.
+def _with_drift(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
+    """Return the state with the drift from the frozen schema of each version that is waiting.
 
-    An unmanaged database has the versions that it is most like.
+    An unmanaged database gets the nearest versions instead.
     """
     if state.kind == "unmanaged":
         return _with_nearest(state, connection, histories)
@@ -66,7 +66,7 @@ def _compared(state: State, connection: Connection, histories: Mapping[str, Froz
             versions[name] = (history, version)
     if state.problem is not None or not versions:
         return state
-    # The comparison of schemas, 2 ms of every start: most databases are at the heads.
+    # Comparing schemas costs 2 ms to import, and most databases are at the heads.
     from bridge.legacy.frozen.drift import drift
 
     found = read_schema(connection)
@@ -76,7 +76,7 @@ def _compared(state: State, connection: Connection, histories: Mapping[str, Froz
 
 
 def _with_nearest(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
-    # As above.
+    # As costly to import as in `_with_drift`.
     from bridge.legacy.frozen.drift import nearest
 
     found = {name: frozen.on(state.dialect) for name, frozen in histories.items()}
@@ -85,14 +85,14 @@ def _with_nearest(state: State, connection: Connection, histories: Mapping[str, 
         return state
     schema = read_schema(connection)
     versions = [nearest(name, history, schema) for name, history in known.items()]
-    like_it = tuple(version for version in versions if version is not None)
-    return replace(state, nearest=like_it, problem=unmanaged(state.problem, like_it))
+    nearest_ones = tuple(version for version in versions if version is not None)
+    return replace(state, nearest=nearest_ones, problem=unmanaged(state.problem, nearest_ones))
 
 
 def read_facts(
     connection: Connection, repositories: Mapping[str, Repository], config: Config
 ) -> Facts:
-    """Return what the tables' names and the version tables' rows show."""
+    """Return the names of the tables, and the rows of the version tables and the journal."""
     tables = frozenset(sa.inspect(connection).get_table_names())
     stores = {repository.version_table: repository.store for repository in repositories.values()}
     revision_table = config.alembic.version_table
@@ -124,7 +124,7 @@ def read_facts(
 
 
 def history(engine: Engine) -> tuple[PastRun, ...]:
-    """Every run that the journal of the database knows, oldest first; reads only.
+    """Return the runs in the database's journal, oldest first; reads only.
 
     :raises DatabaseError: the database cannot be opened or read.
     """
@@ -156,7 +156,7 @@ def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionR
 
 
 def _version_row(name: str, version: Any) -> VersionRow:
-    """Return a row as it is stored: SQLite keeps even a text in a column of numbers."""
+    """Return a version row. SQLite stores any value in a column of numbers, even text."""
     if version is None or isinstance(version, int):
         return VersionRow(name, version)
     whole = isinstance(version, float | Decimal) and version % 1 == 0
@@ -177,7 +177,7 @@ def _revisions(connection: Connection, name: str) -> tuple[tuple[str, ...], tupl
 def _not_version_tables(
     connection: Connection, wanted: Mapping[str, frozenset[str]]
 ) -> dict[str, tuple[str, ...]]:
-    """Return the columns of the tables that lack a needed one: another program's, of that name."""
+    """Return the columns of each table that lacks a wanted one: it belongs to another program."""
     found = {}
     for name in sorted(wanted):
         columns = tuple(column["name"] for column in sa.inspect(connection).get_columns(name))

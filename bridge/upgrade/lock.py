@@ -1,11 +1,12 @@
-"""One run at a time for a database, and none while a statement of an earlier run still runs.
+"""Allows one run at a time on a database, and none while a statement of an earlier run executes.
 
 The lock is an advisory lock (PostgreSQL), a named lock (MySQL, MariaDB) or a lock on a file beside
-a SQLite database. None needs tidying up: server or system let go of it when its process is gone.
+a SQLite database. None needs cleaning up: the server or the operating system releases it when its
+process ends.
 
-A server goes on with a statement when the program that sent it was killed. Hence each session that
-writes for a run has a *mark*, a second kind of lock that lives exactly as long as the session, and
-a new run waits until there is none. On SQLite the process that runs legacy scripts has it.
+A server continues a statement even if the program that sent it was killed. Hence each session that
+writes for a run holds a *mark*, a second lock that exists exactly as long as the session, and a new
+run waits until there is no mark. On SQLite the process that runs legacy scripts holds it.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ if TYPE_CHECKING:
 POLL_SECONDS = 0.1
 
 QUICK_SECONDS = 2.0
-"""How long to wait in silence: who has just begun has not yet written who it is."""
+"""How long to wait silently: a run that has just begun has not yet recorded who it is."""
 
 
 @contextmanager
 def locked(engine: Engine, timeout: float, notify: Callable[[str], None]) -> Iterator[Lock]:
-    """Hold the lock of the database behind `engine`; nobody writes to it meanwhile.
+    """Hold the lock of a database, so that no other run writes to it.
 
-    :param timeout: for how many seconds to wait for another run's end.
-    :param notify: is notified once who is waited for.
+    :param timeout: how many seconds to wait for another run to end.
+    :param notify: called once with a message that names the run that is waited for.
     :raises LockedError: the other run did not end in time.
-    :raises LockLostError: the lock cannot be held, because of a pooler.
+    :raises LockLostError: the lock cannot be held, because of a connection pooler.
     :raises DatabaseError: the database cannot be reached, or refuses the lock.
     """
     end = time.monotonic() + timeout
@@ -64,27 +65,28 @@ def _wait(
         notify(f"Waiting for another run of bridge{_named(_holder(engine))}.")
         if not _retry_until(lock.acquire, end):
             raise LockedError(
-                "Another run of bridge is at work on this database"
-                f"{_named(_holder(engine))}. It did not end within {timeout:g} s.",
-                help="Wait for its end, or wait longer: --lock-timeout SECONDS",
-                state_of_data="This run has changed nothing; the other one is at work.",
+                f"Another run of bridge is using this database{_named(_holder(engine))}. "
+                f"It did not end within {timeout:g} s.",
+                help="Wait until it ends, or wait longer: --lock-timeout SECONDS",
+                state_of_data="This run has changed nothing; the other one is still running.",
             )
     if not lock.is_idle():
         notify(
             f"Waiting for a statement of an earlier run{_named(_holder(engine))}: that run was "
-            "interrupted, and the database still works on it."
+            "interrupted, but the database is still executing it."
         )
         if not _retry_until(lock.is_idle, end):
             raise LockedError(
-                f"A statement of an earlier run{_named(_holder(engine))} still runs in the "
-                f"database, though that run was interrupted. It did not end within {timeout:g} s.",
-                help="Wait for its end, or wait longer: --lock-timeout SECONDS",
-                state_of_data="This run has changed nothing; the statement may still change it.",
+                f"A statement of an earlier run{_named(_holder(engine))} is still executing in the "
+                "database, although that run was interrupted. It did not end within "
+                f"{timeout:g} s.",
+                help="Wait until it ends, or wait longer: --lock-timeout SECONDS",
+                state_of_data="This run has changed nothing; that statement may still take effect.",
             )
 
 
 def _retry_until(attempt: Callable[[], bool], end: float) -> bool:
-    """Try it until it succeeds or the time is over, once at least."""
+    """Repeat an attempt until it succeeds or `end` has passed, but at least once."""
     while not attempt():
         if time.monotonic() >= end:
             return False
@@ -93,7 +95,7 @@ def _retry_until(attempt: Callable[[], bool], end: float) -> bool:
 
 
 def busy(engine: Engine) -> bool:
-    """Return whether another run has the lock now; where that cannot be told, no."""
+    """Return whether another run holds the lock now; False if that cannot be determined."""
     file = sqlite_file(engine.url)
     if file is not None and not Path(f"{file.resolve()}{LOCK_SUFFIX}").exists():
         return False
@@ -108,7 +110,7 @@ def busy(engine: Engine) -> bool:
 
 
 def _holder(engine: Engine) -> Holder | None:
-    """Return who runs, as the journal has it; None where it cannot be read, or is empty yet."""
+    """Return the run that the journal names; None if it cannot be read or is still empty."""
     file = sqlite_file(engine.url)
     if file is not None and not file.exists():
         return None

@@ -1,4 +1,4 @@
-"""From a state to the steps that take it to the targets.
+"""Plans the steps that take a database from its state to the targets.
 
 Pure: no database, no files.
 """
@@ -33,15 +33,15 @@ if TYPE_CHECKING:
 def make_plan(state: State, graph: Graph, config: Config) -> Plan:
     """Return the steps to the targets: legacy versions, stamp, revisions, default rows.
 
-    :raises StateError: the state is one that must be refused (its `problem`).
-    :raises ConfigError: the order that `requires` asks for cannot be.
+    :raises StateError: the state must be refused (its `problem`).
+    :raises ConfigError: the order that `requires` asks for is impossible.
     """
     if state.problem is not None:
         raise state.problem
     if state.interrupted and state.interrupted.startswith("downgrade "):
         raise InconsistentError(
-            f"A run was interrupted in the middle of the step '{state.interrupted}': some of what "
-            "the revision had made is gone, and some is not.",
+            f"A run was interrupted in the middle of the step '{state.interrupted}': some of the "
+            "revision's changes are undone, and some are not.",
             help=[
                 Remedy("Finish removing the module", ("modules", "remove", "NAME")),
                 Remedy("Or restore a backup from before", ("restore", "BACKUP")),
@@ -55,23 +55,23 @@ def make_plan(state: State, graph: Graph, config: Config) -> Plan:
 
 
 def check_interrupted(plan: Plan, statement: int) -> None:
-    """Check that there is a step in which an earlier run was interrupted.
+    """Check that an earlier run was interrupted in a step that can resume at a statement.
 
-    :param statement: the one at which it is to resume.
-    :raises ResumeError: the plan resumes in no step, or not at that statement.
+    :param statement: the number of that statement, from 1.
+    :raises ResumeError: no step of the plan resumes, or not at that statement.
     """
     if plan.interrupted is not None:
         return
     if not {*plan.state.unfinished} & {name_in_journal(step) for step in plan.steps}:
         raise ResumeError(
-            "No step of this database is known to have been interrupted in its middle, so there is "
-            "no statement to resume at.",
+            "No step of this database is known to have been interrupted, so there is no statement "
+            "to resume at.",
             help=Remedy("Run", ("dbupdate",)),
         )
     if statement != 1:
         raise ResumeError(
-            "The statements of the step that was interrupted are not written down, so it can only "
-            "run again as a whole.",
+            "The statements of the interrupted step are not recorded, so it can only run again as "
+            "a whole.",
             help=Remedy("Undo what it has changed, then run", ("resume", "--from-statement", "1")),
         )
 
@@ -91,7 +91,7 @@ def _onwards(state: State, graph: Graph, config: Config) -> tuple[Step, ...]:
     if stamps:
         steps.append(Stamp(tuple(stamps)))
     elif upgrades and reached != state.current:
-        # Somebody stamped a revision twice, or beside one that it depends on: Alembic stops at
+        # The stamp names a revision twice, or one that another one depends on. Alembic fails on
         # such rows.
         steps.append(Stamp(reached))
     return (*steps, *upgrades)
@@ -102,7 +102,7 @@ def _fresh(state: State, graph: Graph, config: Config) -> tuple[Step, ...]:
         numbers = [
             SetVersion(name, legacy.repository.last)
             for name, legacy in state.legacy.items()
-            # A registry's manager looks for its row; sqlalchemy-migrate is not needed any more.
+            # A registry's manager looks for its row, even without sqlalchemy-migrate.
             if legacy.enabled and legacy.repository.registry
         ]
         return (CreateModels(), Stamp(state.targets), *numbers)
@@ -112,7 +112,7 @@ def _fresh(state: State, graph: Graph, config: Config) -> tuple[Step, ...]:
 def _foundations(
     steps: Iterable[Step], state: State, graph: Graph, config: Config
 ) -> Iterator[Foundations]:
-    """Yield the default rows of each component that is installed now, or lacked them before."""
+    """Yield the foundations of each component that this run installs or that still lacks them."""
     reached = graph.ancestors(state.current)
     stamped = {r for step in steps if isinstance(step, Stamp) for r in step.revisions}
     coming = graph.ancestors(stamped) | {s.revision for s in steps if isinstance(s, Upgrade)}
@@ -129,11 +129,11 @@ def _foundations(
         own = set(graph.of_module(module.name))
         new = not own & reached and own & coming and not was_legacy
         if new or module.name in state.pending_foundations:
-            yield Foundations(module.name, _name(module.foundations))
+            yield Foundations(module.name, _hook_name(module.foundations))
 
 
-def _name(hook: object) -> str:
-    """Return a hook's name for people; an installed module may give the object itself."""
+def _hook_name(hook: object) -> str:
+    """Return a readable name of a hook; an installed module may give the object itself."""
     if isinstance(hook, str):
         return hook
     name = getattr(hook, "__qualname__", None)

@@ -1,4 +1,4 @@
-"""States of a database that bridge refuses, and how each is fixed."""
+"""The states of a database that bridge refuses, and how to fix each."""
 
 from __future__ import annotations
 
@@ -26,33 +26,33 @@ if TYPE_CHECKING:
     from bridge.model.repository import Repository, VersionRow
 
 REVISION_COLUMNS = frozenset({"version_num"})
-"""What makes a table a version table of Alembic."""
+"""The columns of a version table of Alembic."""
 
 Finding = tuple[StateKind, BridgeError]
 
 
 def version_rows(repository: Repository, facts: Facts) -> list[VersionRow]:
-    """Return the version rows of a repository, under whichever of its names."""
+    """Return the version rows of a repository, under any of its names."""
     rows = facts.version_rows.get(repository.version_table, ())
     return [row for row in rows if row.repository_id in repository.ids]
 
 
 def hand_over_revisions(repository: Repository, graph: Graph) -> dict[int, tuple[str, ...]]:
-    """Return the revisions at which a database is handed over, for each version that is mapped.
+    """Return the revisions of the hand-over, by the version that they equal.
 
-    Where nothing is to be stamped, the branch's own bases run, and skip what is there already.
+    Where nothing is stamped, these are the bases of the branch, which skip existing tables.
     """
     bases = graph.bases_of(repository.module)
     return {version: revisions or bases for version, revisions in repository.stamp.items()}
 
 
-# --- what must be refused -----------------------------------------------------------------
+# --- checks -------------------------------------------------------------------------------
 
 
 def check_columns(
     facts: Facts, repositories: Iterable[Repository], config: Config
 ) -> Finding | None:
-    """Find a version table that has other columns."""
+    """Find a version table that lacks a column."""
     for table, columns in facts.not_version_tables.items():
         if table == JOURNAL_TABLE:
             return "inconsistent", InconsistentError(
@@ -62,9 +62,9 @@ def check_columns(
         if table == config.alembic.version_table:
             wanted, key = REVISION_COLUMNS, f"alembic.version_table of {config.source}"
         else:
-            of_it = [r for r in repositories if r.version_table == table]
-            wanted = frozenset().union(*(r.store.columns for r in of_it))
-            key = f"version_table in {' and '.join(_where(r, config) for r in of_it)}"
+            owners = [r for r in repositories if r.version_table == table]
+            wanted = frozenset().union(*(r.store.columns for r in owners))
+            key = f"version_table in {' and '.join(_source(r, config) for r in owners)}"
         return "inconsistent", InconsistentError(
             f"The table {table} is not a version table: it has the columns {', '.join(columns)}, "
             f"and should have {' and '.join(sorted(wanted))}.",
@@ -73,7 +73,7 @@ def check_columns(
     return None
 
 
-def _where(repository: Repository, config: Config) -> str:
+def _source(repository: Repository, config: Config) -> str:
     """Return the file that names a repository's version table."""
     if repository.path is None:
         return f"legacy.{repository.name} of {config.source}"
@@ -130,30 +130,30 @@ def check_revisions(
 ) -> Finding | None:
     """Find revisions in the database that no script has.
 
-    :param current: those in the database; `known` are those of them that scripts have.
+    :param current: the revisions in the database; `known`, those of them that a script has.
     """
     unknown = sorted(set(current) - set(known))
     if not unknown:
         return None
     table = config.alembic.version_table
-    help = (
+    advice = (
         "Use the newer release. If another program owns that table, name the app's "
         f"own in alembic.version_table of {config.source}."
     )
-    it_is = "it is" if len(unknown) == 1 else "they are"
+    it_belongs = "it belongs" if len(unknown) == 1 else "they belong"
     for module in config.modules.values():
         if not module.present and module.migrations is not None:
-            help += (
-                f" If {it_is} of the module {module.name}, which is switched off, put its folder "
-                f"{module.migrations} back: it may stay switched off."
+            advice += (
+                f" If {it_belongs} to the module {module.name}, which is switched off, restore its "
+                f"folder {module.migrations}; the module may stay switched off."
             )
         elif module.problem:
-            help += f" If {it_is} of the module {module.name}: {module.problem}"
+            advice += f" If {it_belongs} to the module {module.name}: {module.problem}"
     return "ahead", AheadError(
         f"The table {table} holds the {_plural('revision', unknown)} {', '.join(unknown)}, which "
         "this code does not have: a newer release of the app wrote it, or another program that "
         "keeps its versions in the same table.",
-        help=help,
+        help=advice,
     )
 
 
@@ -166,10 +166,10 @@ def check_rows(
 ) -> Finding | None:
     """Find version rows that are too many, too few, or without a version.
 
-    :param legacy: the repositories that are on.
-    :param tables: the app's.
-    :param known: the revisions in the database that scripts have.
-    :param every_id: the names of all repositories in version rows.
+    :param legacy: the enabled repositories.
+    :param tables: the app's tables.
+    :param known: the revisions in the database that a script has.
+    :param every_id: the ids of all repositories in version rows.
     """
     for state in legacy:
         repository = state.repository
@@ -201,7 +201,7 @@ def check_rows(
 
 
 def _no_version(row: VersionRow) -> str:
-    return f"{row.wrong}, which is no version" if row.wrong else "no version (NULL)"
+    return f"{row.wrong}, which is not a version" if row.wrong else "no version (NULL)"
 
 
 def _check_missing_rows(
@@ -211,11 +211,11 @@ def _check_missing_rows(
     known: tuple[str, ...],
     every_id: set[str],
 ) -> Finding | None:
-    """Find a version table without the row that should be there.
+    """Find a version table that lacks a row which it should have.
 
-    A repository may lack its row because it was never installed here. It may not when it is
-    the core's own and a row of an unknown id stands beside: that is a renamed repository, and
-    taking it for absent would create its tables a second time.
+    A repository may lack its row because it was never installed here. This does not hold for a
+    repository of the core beside a row with an unknown id: it has probably been renamed, and
+    treating it as absent would create its tables a second time.
     """
     some_row = any(state.version is not None for state in legacy)
     for state in legacy:
@@ -229,16 +229,16 @@ def _check_missing_rows(
             found = " and ".join(map(_literal, others))
             return "inconsistent", InconsistentError(
                 f"The table {repository.version_table} has no row for the legacy repository "
-                f"{repository.name}: expected {expected}, found {found}, while there are tables "
+                f"{repository.name}: expected {expected}, found {found}, although there are tables "
                 f"({_some(tables)}).",
                 help=f"If {_literal(others[0])} is its older name, add it: "
-                f'legacy.{repository.name}.aliases = ["{others[0]}"]. If it is another program\'s '
-                "and the tables are too, name these in database.ignore_tables.",
+                f'legacy.{repository.name}.aliases = ["{others[0]}"]. If it belongs to '
+                "another program, and the tables do too, name them in database.ignore_tables.",
             )
         if tables and not some_row and not known and not rows:
             return "inconsistent", InconsistentError(
-                f"The table {repository.version_table} is empty, yet there are tables of the "
-                f"app's ({_some(tables)}). It should hold {expected}.",
+                f"The table {repository.version_table} is empty, although there are tables of the "
+                f"app ({_some(tables)}). It should hold {expected}.",
                 help="Find out which version the schema really has, and write it: "
                 f"{_insert(repository)}",
             )
@@ -246,7 +246,7 @@ def _check_missing_rows(
 
 
 def check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Finding | None:
-    """Find versions that are newer than the scripts, older than all of them, or without scripts."""
+    """Find versions newer than all scripts, older than all scripts, or without a script."""
     for state in legacy:
         version, repository = state.version, state.repository
         if version is None:
@@ -264,12 +264,12 @@ def check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findin
         if version < repository.first - 1:
             return "legacy", TooOldError(
                 f"{place}; the history begins at {repository.first}, and the versions before it "
-                "are gone.",
+                "were removed.",
                 help=Remedy(
                     f"Bring the database to version {repository.first} or later with {release}, "
                     "then run"
                     if tables
-                    else "There are no tables of the app's, so nothing would be lost: "
+                    else "The database has none of the app's tables, so nothing would be lost: "
                     f"DELETE FROM {repository.version_table} "
                     f"WHERE {repository.store.id_column} = {_literal(state.row_id or '')}; "
                     "then run",
@@ -279,10 +279,10 @@ def check_versions(legacy: list[LegacyState], tables: tuple[str, ...]) -> Findin
         if version == repository.first - 1 > 0 and repository.squashed and tables:
             return "legacy", AtSquashError(
                 f"{place}, just before {repository.first}, the first of the history. A squashed "
-                f"first version creates the tables that are already there ({_some(tables)}).",
+                f"first version creates tables that already exist ({_some(tables)}).",
                 help=f"Bring the database to version {repository.first} or later with {release}. "
-                f"If version {repository.first} is an ordinary step that changes what is there, "
-                f"say so: legacy.{repository.name}.squashed = false",
+                f"If version {repository.first} is an ordinary step that changes existing tables, "
+                f"set legacy.{repository.name}.squashed = false",
             )
         if not repository.gaps:
             wanted = range(version + 1, repository.target(version) + 1)
@@ -303,7 +303,7 @@ def check_stamps(
     reached: frozenset[str],
     graph: Graph,
 ) -> Finding | None:
-    """Find a repository that is stamped with revisions of another version than its row's."""
+    """Find a repository whose stamped revisions equal another version than its row has."""
     for state in legacy:
         version, stamp = state.version, hand_over_revisions(state.repository, graph)
         if version is None or not state.handed_over:
@@ -315,7 +315,7 @@ def check_stamps(
         equal = min(later) if later else max(done)
         base = stamp[equal]
         above = sorted(row for row in known if set(base) & graph.ancestors([row]))
-        # What is stamped besides must stay: without it, those revisions would run again.
+        # The other stamped revisions must stay stamped, or they would run again.
         kept = graph.effective(r for r in reached if not set(base) & graph.ancestors([r]))
         table, name = state.repository.version_table, state.repository.name
         stamped = f"{', '.join(base)}, which equals version {equal}"
@@ -333,8 +333,8 @@ def check_stamps(
         place = f"The legacy repository {name} is at version {version} in the table {table}"
         if later:
             return "inconsistent", InconsistentError(
-                f"{place}, yet the database is stamped with {stamped}. The row should say "
-                f"{equal} before that revision may be there.",
+                f"{place}, but the database is stamped with {stamped}. The row should say "
+                f"{equal} before that revision is stamped.",
                 help=[
                     Remedy(
                         "Find out which of the two is true. If the schema is that of version "
@@ -346,16 +346,16 @@ def check_stamps(
         if version in stamp:
             names = ", ".join(stamp[version])
             return "inconsistent", InconsistentError(
-                f"{place}, which equals {names}, yet the database is stamped only with "
-                f"{stamped}: legacy scripts ran on after the hand-over.",
+                f"{place}, which equals {names}, but the database is stamped only with "
+                f"{stamped}: legacy scripts ran after the hand-over.",
                 help=Remedy(
-                    "If the schema has what those versions did, record it",
+                    "If the schema has the changes of those versions, stamp them",
                     ("alembic", "stamp", *graph.effective(stamp[version])),
                 ),
             )
         return "inconsistent", InconsistentError(
-            f"{place}, yet the database is stamped with {stamped}: legacy scripts ran on after "
-            "the hand-over.",
+            f"{place}, but the database is stamped with {stamped}: legacy scripts ran after the "
+            "hand-over.",
             help=[
                 Remedy(f"If the schema is that of version {equal}, correct the row: {update}"),
                 *remove_stamp,
@@ -371,7 +371,7 @@ def check_managed(
     graph: Graph,
     config: Config,
 ) -> Finding | None:
-    """Find tables of the app's in a database without any version."""
+    """Find the app's tables in a database without any version."""
     if any(state.version is not None for state in legacy):
         return None
     names = sorted({state.repository.version_table for state in legacy})
@@ -387,10 +387,10 @@ def check_managed(
         create = ""
         if repository.version_table not in facts.version_rows:
             create = f"{_create(repository)} "
-        write_down = [
+        by_version = [
             Remedy(
-                "If they are the app's at an older legacy version, record it for each "
-                f"repository: {create}{_insert(repository)}"
+                "If they are the app's at an older legacy version, record it for each repository: "
+                f"{create}{_insert(repository)}"
             ),
             Remedy(
                 "If they are at the newest version",
@@ -399,7 +399,7 @@ def check_managed(
             Remedy("If they are at a newer revision", ("alembic", "stamp", "REVISION")),
         ]
     else:
-        write_down = [
+        by_version = [
             Remedy(
                 "If they are the app's, stamp the revision that they equal",
                 ("alembic", "stamp", "REVISION"),
@@ -408,13 +408,13 @@ def check_managed(
     return "unmanaged", UnmanagedError(
         f"There are tables ({_some(tables)}), but no version is recorded: there is no row in "
         f"{' or '.join((*names, config.alembic.version_table))}. bridge cannot know which version "
-        "they are.",
-        help=[ignore, *write_down],
+        "they are at.",
+        help=[ignore, *by_version],
     )
 
 
 def unmanaged(problem: BridgeError | None, versions: tuple[Nearest, ...]) -> BridgeError | None:
-    """Return the problem of an unmanaged database, with the versions that it is most like."""
+    """Return the problem of an unmanaged database, with the versions that it resembles most."""
     if problem is None or not versions:
         return problem
     command = adopt_command({v.repository: v.version for v in versions})
@@ -425,15 +425,15 @@ def unmanaged(problem: BridgeError | None, versions: tuple[Nearest, ...]) -> Bri
 
 
 def adopt_command(versions: Mapping[str, int]) -> Command:
-    """Return the command that writes down at which versions a database is."""
-    return ("adopt", *(w for n, v in versions.items() for w in ("--legacy", f"{n}={v}")))
+    """Return the command that records which versions a database is at."""
+    return ("adopt", *(word for n, v in versions.items() for word in ("--legacy", f"{n}={v}")))
 
 
-# --- words --------------------------------------------------------------------------------
+# --- phrases and statements ---------------------------------------------------------------
 
 
 def _insert(repository: Repository) -> str:
-    """Return the statement that writes a version row; administrators fill in VERSION."""
+    """Return the statement that inserts a version row; the administrator fills in VERSION."""
     store = repository.store
     columns, values = [store.id_column], [_literal(repository.repository_id)]
     if store.path_column:
@@ -473,6 +473,6 @@ def _plural(word: str, items: list[int] | list[str]) -> str:
 
 
 def _some(tables: tuple[str, ...]) -> str:
-    """Return the first few names, and how many more there are."""
+    """Return the first three names, and how many more there are."""
     shown = ", ".join(tables[:3])
     return shown if len(tables) <= 3 else f"{shown} and {len(tables) - 3} more"

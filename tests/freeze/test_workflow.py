@@ -545,7 +545,7 @@ def test_a_database_without_a_version_is_adopted(
 
     assert bridge.adopt({"app": 2}).outcome == "adopted"
     assert versions(sqlite_database) == {"app": 2}
-    with pytest.raises(BridgeError, match="has a version of app already"):
+    with pytest.raises(BridgeError, match="already has a version of app"):
         bridge.adopt({"app": 3})
     assert bridge.dbupdate().outcome == "upgraded"
     assert notes(sqlite_database) == ["three"]

@@ -30,16 +30,16 @@ def refusal(project: Project, database: Database) -> State:
     return state
 
 
-def type_sql(database: Database, help: str, version: int | None = None) -> None:
+def type_sql(database: Database, advice: str, version: int | None = None) -> None:
     """Runs the SQL statements of a help text; VERSION is what the administrator found out."""
-    statements = re.findall(r"\b(?:CREATE|DELETE|INSERT|UPDATE) [^;]*;", help)
+    statements = re.findall(r"\b(?:CREATE|DELETE|INSERT|UPDATE) [^;]*;", advice)
     assert statements
     database.execute(*(sql.replace("VERSION", str(version)) for sql in statements))
 
 
-def type_command(project: Project, database: Database, help: str, nth: int = 0) -> None:
+def type_command(project: Project, database: Database, advice: str, nth: int = 0) -> None:
     """Runs the nth `bridge alembic` command of a help text."""
-    found = re.findall(r"bridge (alembic stamp(?: --?\w+| \w+)+)", help)[nth].split()
+    found = re.findall(r"bridge (alembic stamp(?: --?\w+| \w+)+)", advice)[nth].split()
     result = project.run(found[0], url=database, after=found[1:])
     assert (result.exit_code, result.output) == (0, "The words of an env.py.\n")
 
@@ -240,7 +240,7 @@ def test_a_module_whose_folder_is_gone_is_put_back_and_stays_off(
     write_revisions(database, rows)
     problem = refusal(project, database).problem
     assert problem is not None
-    assert f"put its folder {folder} back" in problem.help
+    assert f"restore its folder {folder};" in problem.help
     (project.root / "elsewhere").rename(folder)
     report = project.bridge(database).dbupdate()
     assert report.current == ("coupons_base", "reviews_text", "shop_stock")

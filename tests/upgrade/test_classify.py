@@ -174,7 +174,7 @@ INSERT = (
 )
 MAPPED = repository(stamp={2: ("shop_base",), 3: ("shop_notes",)})
 
-# What is found, and what is to be said of it.
+# For each name: the facts, repositories and kind, then the error, its message and its help.
 BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, str]] = {
     "an unknown revision": (
         facts("items", revisions=["zzz9"]),
@@ -262,16 +262,16 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "inconsistent",
         InconsistentError,
         "The table migrate_version has no row for the legacy repository shop: expected one with "
-        "repository_id 'Shop', found 'Store', while there are tables (items).",
-        "If 'Store' is its older name, add it: legacy.shop.aliases = [\"Store\"]. If it is another "
-        "program's and the tables are too, name these in database.ignore_tables.",
+        "repository_id 'Shop', found 'Store', although there are tables (items).",
+        "If 'Store' is its older name, add it: legacy.shop.aliases = [\"Store\"]. If it belongs to "
+        "another program, and the tables do too, name them in database.ignore_tables.",
     ),
     "tables beside an empty version table": (
         facts("a", "b", "c", "d", "e", rows=[]),
         (),
         "inconsistent",
         InconsistentError,
-        "The table migrate_version is empty, yet there are tables of the app's (a, b, c and 2 "
+        "The table migrate_version is empty, although there are tables of the app (a, b, c and 2 "
         "more). It should hold one with repository_id 'Shop'.",
         "Find out which version the schema really has, and write it: " + INSERT,
     ),
@@ -303,7 +303,7 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "legacy",
         TooOldError,
         "The legacy repository shop is at version 12 in this database; the history begins at 40, "
-        "and the versions before it are gone.",
+        "and the versions before it were removed.",
         "Bring the database to version 40 or later with release 7, then run: bridge dbupdate",
     ),
     "older than a squashed history, without a table": (
@@ -312,8 +312,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "legacy",
         TooOldError,
         "The legacy repository shop is at version 0 in this database; the history begins at 40, "
-        "and the versions before it are gone.",
-        "There are no tables of the app's, so nothing would be lost: DELETE FROM migrate_version "
+        "and the versions before it were removed.",
+        "The database has none of the app's tables, so nothing would be lost: DELETE FROM "
+        "migrate_version "
         "WHERE repository_id = 'Shop'; then run: bridge dbupdate",
     ),
     "just before a squashed history": (
@@ -322,10 +323,10 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "legacy",
         AtSquashError,
         "The legacy repository shop is at version 39 in this database, just before 40, the first "
-        "of the history. A squashed first version creates the tables that are already there "
-        "(items, orders).",
+        "of the history. A squashed first version creates tables that already exist (items, "
+        "orders).",
         "Bring the database to version 40 or later with an older release of the app that still has "
-        "it. If version 40 is an ordinary step that changes what is there, say so: "
+        "it. If version 40 is an ordinary step that changes existing tables, set "
         "legacy.shop.squashed = false",
     ),
     "a script that is gone": (
@@ -351,9 +352,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         (),
         "inconsistent",
         InconsistentError,
-        "The legacy repository shop is at version 2 in the table migrate_version, yet the database "
+        "The legacy repository shop is at version 2 in the table migrate_version, but the database "
         "is stamped with shop_base, which equals version 3. The row should say 3 before that "
-        "revision may be there.",
+        "revision is stamped.",
         "Find out which of the two is true. If the schema is that of version 3 or newer, correct "
         "the row: UPDATE migrate_version SET version = 3 WHERE repository_id = 'Shop';\n"
         "If it is that of version 2, and no revision from shop_base on has really run, "
@@ -364,9 +365,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         (repository(aliases=("Store",)), REVIEWS),
         "inconsistent",
         InconsistentError,
-        "The legacy repository shop is at version 1 in the table migrate_version, yet the database "
+        "The legacy repository shop is at version 1 in the table migrate_version, but the database "
         "is stamped with shop_base, which equals version 3 (its rows: reviews_base, shop_stock). "
-        "The row should say 3 before that revision may be there.",
+        "The row should say 3 before that revision is stamped.",
         "Find out which of the two is true. If the schema is that of version 3 or newer, correct "
         "the row: UPDATE migrate_version SET version = 3 WHERE repository_id = 'Store';\n"
         "If it is that of version 1, and no revision from shop_base on has really run, "
@@ -378,9 +379,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         (),
         "inconsistent",
         InconsistentError,
-        "The legacy repository reviews is at version 1 in the table migrate_version, yet the "
+        "The legacy repository reviews is at version 1 in the table migrate_version, but the "
         "database is stamped with reviews_base, which equals version 2 (its rows: reviews_text). "
-        "The row should say 2 before that revision may be there.",
+        "The row should say 2 before that revision is stamped.",
         "Find out which of the two is true. If the schema is that of version 2 or newer, correct "
         "the row: UPDATE migrate_version SET version = 2 WHERE repository_id = 'Reviews';\n"
         "If it is that of version 1, and no revision from reviews_base on has really run, "
@@ -391,9 +392,9 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         (repository(last=4, stamp={2: ("shop_base",), 4: ("shop_notes",)}),),
         "inconsistent",
         InconsistentError,
-        "The legacy repository shop is at version 3 in the table migrate_version, yet the database "
+        "The legacy repository shop is at version 3 in the table migrate_version, but the database "
         "is stamped with shop_notes, which equals version 4. The row should say 4 before that "
-        "revision may be there.",
+        "revision is stamped.",
         "Find out which of the two is true. If the schema is that of version 4 or newer, correct "
         "the row: UPDATE migrate_version SET version = 4 WHERE repository_id = 'Shop';\n"
         "If it is that of version 3, and no revision from shop_notes on has really run, "
@@ -405,18 +406,19 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "inconsistent",
         InconsistentError,
         "The legacy repository shop is at version 3 in the table migrate_version, which equals "
-        "shop_notes, yet the database is stamped only with shop_base, which equals version 2: "
-        "legacy scripts ran on after the hand-over.",
-        "If the schema has what those versions did, record it: bridge alembic stamp shop_notes",
+        "shop_notes, but the database is stamped only with shop_base, which equals version 2: "
+        "legacy scripts ran after the hand-over.",
+        "If the schema has the changes of those versions, stamp them: bridge alembic stamp "
+        "shop_notes",
     ),
     "legacy ran on between two mapped versions": (
         facts("items", rows=[("Shop", 3)], revisions=["shop_base", "coupons_base"]),
         (repository(last=4, stamp={2: ("shop_base",), 4: ("shop_notes",)}),),
         "inconsistent",
         InconsistentError,
-        "The legacy repository shop is at version 3 in the table migrate_version, yet the database "
+        "The legacy repository shop is at version 3 in the table migrate_version, but the database "
         "is stamped with shop_base, which equals version 2 (its rows: coupons_base, shop_base): "
-        "legacy scripts ran on after the hand-over.",
+        "legacy scripts ran after the hand-over.",
         "If the schema is that of version 2, correct the row: UPDATE migrate_version SET version = "
         "2 WHERE repository_id = 'Shop';\n"
         "If it is that of version 3, and no revision from shop_base on has really run, "
@@ -428,10 +430,10 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "unmanaged",
         UnmanagedError,
         "There are tables (items), but no version is recorded: there is no row in "
-        "migrate_version or alembic_version. bridge cannot know which version they are.",
+        "migrate_version or alembic_version. bridge cannot know which version they are at.",
         "If these tables are another program's, name them in database.ignore_tables of "
-        "/app/bridge.toml.\nIf they are the app's at an older legacy version, record it for "
-        "each repository: CREATE TABLE migrate_version (repository_id VARCHAR(250) NOT NULL "
+        "/app/bridge.toml.\nIf they are the app's at an older legacy version, record it for each "
+        "repository: CREATE TABLE migrate_version (repository_id VARCHAR(250) NOT NULL "
         f"PRIMARY KEY, repository_path TEXT, version INTEGER); {INSERT}\n"
         "If they are at the newest version: bridge alembic stamp reviews_base\n"
         "If they are at a newer revision: bridge alembic stamp REVISION",
@@ -443,10 +445,10 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
         "unmanaged",
         UnmanagedError,
         "There are tables (a, b, c and 1 more), but no version is recorded: there is no row in "
-        "versions or alembic_version. bridge cannot know which version they are.",
+        "versions or alembic_version. bridge cannot know which version they are at.",
         "If these tables are another program's, name them in database.ignore_tables of "
-        "/app/bridge.toml.\nIf they are the app's at an older legacy version, record it for "
-        "each repository: CREATE TABLE versions (repository_id VARCHAR(250) NOT NULL PRIMARY KEY, "
+        "/app/bridge.toml.\nIf they are the app's at an older legacy version, record it for each "
+        "repository: CREATE TABLE versions (repository_id VARCHAR(250) NOT NULL PRIMARY KEY, "
         "repository_path TEXT, version INTEGER); INSERT INTO versions (repository_id, "
         "repository_path, version) VALUES ('Shop', '', VERSION);\n"
         "If they are at the newest version: bridge alembic stamp shop_base\n"
@@ -456,12 +458,12 @@ BAD: dict[str, tuple[Facts, tuple[Any, ...], StateKind, type[BridgeError], str, 
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_a_state_that_is_refused_says_why_and_what_mends_it(name: str) -> None:
-    found, repositories, kind, error, message, help = BAD[name]
+def test_a_refused_state_has_a_reason_and_a_fix(name: str) -> None:
+    found, repositories, kind, error, message, advice = BAD[name]
     state = state_of(found, *repositories)
     assert state.kind == kind
     assert type(state.problem) is error
-    assert (state.problem.message, state.problem.help) == (message, help)
+    assert (state.problem.message, state.problem.help) == (message, advice)
     assert state.problem.state_of_data == UNCHANGED
 
 
@@ -470,7 +472,7 @@ def test_without_a_legacy_history_only_alembic_is_named() -> None:
     assert state.problem is not None
     assert (state.problem.message, state.problem.help) == (
         "There are tables (items), but no version is recorded: there is no row in "
-        "alembic_version. bridge cannot know which version they are.",
+        "alembic_version. bridge cannot know which version they are at.",
         "If these tables are another program's, name them in database.ignore_tables of "
         "/app/bridge.toml.\nIf they are the app's, stamp the revision that they equal: "
         "bridge alembic stamp REVISION",
@@ -486,8 +488,8 @@ def test_an_unknown_revision_may_be_of_a_module_whose_folder_is_gone() -> None:
     assert state.problem is not None
     assert state.problem.help == (
         "Use the newer release. If another program owns that table, name the app's own in "
-        "alembic.version_table of /app/bridge.toml. If it is of the module coupons, which is "
-        "switched off, put its folder /app/modules/coupons back: it may stay switched off."
+        "alembic.version_table of /app/bridge.toml. If it belongs to the module coupons, which is "
+        "switched off, restore its folder /app/modules/coupons; the module may stay switched off."
     )
 
 

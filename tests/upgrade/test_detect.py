@@ -122,8 +122,8 @@ def test_dormant(project: Project, database: Database, folder_is_there: bool) ->
         assert summary(state)[0::3] == ("ahead", "state-ahead")
         assert state.problem is not None
         assert state.problem.help.endswith(
-            "If it is of the module coupons, which is switched off, put its folder "
-            f"{project.root}/alembic/coupons back: it may stay switched off."
+            "If it belongs to the module coupons, which is switched off, restore its folder "
+            f"{project.root}/alembic/coupons; the module may stay switched off."
         )
 
 
@@ -133,7 +133,7 @@ def test_unmanaged(project: Project, database: Database) -> None:
     assert summary(state)[0::3] == ("unmanaged", "state-unmanaged")
     assert message(state) == (
         "There are tables (items, orders), but no version is recorded: there is no row in "
-        "migrate_version or alembic_version. bridge cannot know which version they are."
+        "migrate_version or alembic_version. bridge cannot know which version they are at."
     )
 
 
@@ -182,13 +182,13 @@ INCONSISTENT: dict[str, tuple[Write, str]] = {
     ),
     "an empty version table": (
         write_versions,
-        "The table migrate_version is empty, yet there are tables of the app's (items, orders). "
+        "The table migrate_version is empty, although there are tables of the app (items, orders). "
         "It should hold one with repository_id 'Shop'.",
     ),
     "the row of another name": (
         lambda db: write_versions(db, ("Market", 3)),
         "The table migrate_version has no row for the legacy repository shop: expected one with "
-        "repository_id 'Shop', found 'Market', while there are tables (items, orders).",
+        "repository_id 'Shop', found 'Market', although there are tables (items, orders).",
     ),
     "a NULL version": (
         lambda db: write_versions(db, ("Shop", None)),
@@ -197,9 +197,9 @@ INCONSISTENT: dict[str, tuple[Write, str]] = {
     ),
     "legacy behind its stamp": (
         write_too_early,
-        "The legacy repository shop is at version 2 in the table migrate_version, yet the database "
+        "The legacy repository shop is at version 2 in the table migrate_version, but the database "
         "is stamped with shop_base, which equals version 3 (its rows: shop_notes). The row should "
-        "say 3 before that revision may be there.",
+        "say 3 before that revision is stamped.",
     ),
     "another program's table": (
         lambda db: db.execute("CREATE TABLE migrate_version (name VARCHAR(9), version INTEGER)"),
@@ -235,8 +235,8 @@ def test_legacy_ran_on_after_the_hand_over(project: Project, database: Database)
     assert summary(state)[0::3] == ("inconsistent", "state-inconsistent")
     assert message(state) == (
         "The legacy repository shop is at version 3 in the table migrate_version, which equals "
-        "shop_notes, yet the database is stamped only with shop_base, which equals version 2: "
-        "legacy scripts ran on after the hand-over."
+        "shop_notes, but the database is stamped only with shop_base, which equals version 2: "
+        "legacy scripts ran after the hand-over."
     )
 
 
@@ -415,7 +415,8 @@ def test_what_stands_where_the_version_should_be_is_told(
     problem = project.bridge(sqlite_database).status().problem
     assert problem is not None
     assert problem.message == (
-        f"The row 'Shop' of the table migrate_version has {shown}, which is no version. It should "
+        f"The row 'Shop' of the table migrate_version has {shown}, which is not a version. It "
+        "should "
         "be a number from 0 to 3."
     )
     assert "UPDATE migrate_version SET version = VERSION" in problem.help
@@ -504,10 +505,10 @@ def test_a_url_that_is_none(project: Project, url: str) -> None:
 
 
 def test_a_dialect_that_nobody_has(project: Project) -> None:
-    message, help, _state = refused(project, "nosuchdb://user:secret@host/d")
+    message, advice, _state = refused(project, "nosuchdb://user:secret@host/d")
     assert message.startswith("The driver for nosuchdb is not installed: ")
     assert "secret" not in message
-    assert help == "Install the driver that the URL names, or name another one."
+    assert advice == "Install the driver that the URL names, or name another one."
 
 
 @pytest.mark.parametrize(
@@ -558,12 +559,12 @@ def test_a_version_table_that_may_not_be_read(
     try:
         url = sa.engine.make_url(database.url).set(username=user, password="of the reader")
         text = url.render_as_string(hide_password=False)
-        message, help, _state = refused(project, text)
+        message, advice, _state = refused(project, text)
         assert message == (
             f"The database {url.render_as_string(hide_password=True)} cannot be read: "
             "permission denied for table migrate_version"
         )
-        assert help == (
+        assert advice == (
             "Check that it is the app's database, that this user may read its tables, and that no "
             "other program has it locked."
         )

@@ -242,12 +242,12 @@ def test_who_waits_in_vain_is_told_for_whom(
     error = caught.value
     who = rf"process {holder.pid} of {getpass.getuser()} on {re.escape(socket.gethostname())}"
     assert re.fullmatch(
-        rf"Another run of bridge is at work on this database \({who}, since [-\d]+ [:\d]+ UTC, in "
+        rf"Another run of bridge is using this database \({who}, since [-\d]+ [:\d]+ UTC, in "
         r"the step 'legacy shop 2'\)\. It did not end within 0 s\.",
         error.message,
     )
     assert error.exit_status == 11
-    assert error.state_of_data == "This run has changed nothing; the other one is at work."
+    assert error.state_of_data == "This run has changed nothing; the other one is still running."
     # Reading needs no lock.
     assert project.bridge(old).status().kind == "legacy"
     assert project.bridge(old).plan().steps
@@ -347,7 +347,7 @@ def test_nobody_runs_while_a_statement_of_a_killed_run_is_still_running(
     [note] = told.notes
     assert re.match(
         rf"Waiting for a statement of an earlier run \(process {holder.pid} of .*, in the step "
-        r"'legacy shop 2'\): that run was interrupted, and the database still works on it\.$",
+        r"'legacy shop 2'\): that run was interrupted, but the database is still executing it\.$",
         note,
     )
     assert marked(on_server) == 0
@@ -393,7 +393,7 @@ def test_on_sqlite_nobody_runs_while_the_process_of_a_killed_run_is_there(
         fcntl.flock(stream, fcntl.LOCK_SH)
         with pytest.raises(LockedError) as caught:
             project.bridge(sqlite_database).dbupdate(lock_timeout=0)
-        assert "A statement of an earlier run still runs" in caught.value.message
+        assert "A statement of an earlier run is still executing" in caught.value.message
         told = Told(stream.close)
         assert (
             project.bridge(sqlite_database).dbupdate(progress=told, backup=False).current == HEADS
