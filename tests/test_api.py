@@ -229,7 +229,8 @@ def test_a_plan_that_is_stale_is_not_run(quiet: Project, old: Database) -> None:
         Bridge.from_config(quiet.file, url=old.url).dbupdate(confirm=slow)
     assert caught.value.as_dict() == {
         "code": "plan-stale",
-        "message": "The database changed after the plan was made: another process writes to it.",
+        "message": "The database changed after the plan was made: another process is writing to "
+        "it.",
         "help": "Stop the application, then run: bridge dbupdate",
         "state_of_data": "bridge has changed nothing.",
     }

@@ -1,7 +1,7 @@
-"""A second database with what a database holds, to try things on; gone afterwards.
+"""A temporary copy of a database, on which an upgrade is rehearsed.
 
-Of SQLite it is a file in a folder of its own, of a server a database beside the first one. The
-first one is only read.
+The copy of a SQLite database is a file in a folder of its own; that of a server's database is
+another database on the same server. The original is only read.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
     from bridge.model.config import Config
 
 ENDING = ".bridge-rehearsal"
-"""The end of the name of the folder that a rehearsal works in."""
+"""The suffix of the name of a rehearsal's folder."""
 
 PREFIX = "bridge_rehearsal_"
-"""The begin of the name of a copy on a server; 16 hexadecimal digits follow."""
+"""The prefix of the name of a copy on a server; 16 hexadecimal digits follow."""
 
 _AGAIN = Remedy("Then run", ("dbupdate", "--rehearse"))
 
@@ -52,31 +52,31 @@ _MARK = "A copy that bridge made to rehearse on, and removes"
 def copied(
     engine: Engine, config: Config, notify: Callable[[str], None]
 ) -> Iterator[tuple[Engine, Guard]]:
-    """Copy the database as it is at one moment; give the copy, and what holds a run to it.
+    """Copy the database at one moment; yield the copy, and the guard that confines a run to it.
 
-    :param notify: is notified what is being done.
-    :raises RehearsalError: no copy can be made, or what works on it could reach the database.
+    :param notify: called with a message when the copying begins.
+    :raises RehearsalError: it cannot be copied, or a run on the copy could reach the database.
     :raises DatabaseError: the database cannot be read.
     """
     with _folder(engine, config) as folder:
-        with _told():
+        with _as_rehearsal_errors():
             dumper_of(engine)  # refuses other kinds
         if server_of(engine).is_server:
             with _ServerCopy(engine, notify).copied(folder) as found:
                 yield found
             return
-        with _told():
+        with _as_rehearsal_errors():
             found = _copy_file(engine, folder, notify)
         yield found
 
 
 @contextlib.contextmanager
-def _told() -> Iterator[None]:
-    """Raise the errors of backups and dumps as errors of a rehearsal."""
+def _as_rehearsal_errors() -> Iterator[None]:
+    """Turn the errors of backups and dumps into those of a rehearsal."""
     try:
         yield
     except BackupError as error:
-        # What is advised for a backup's own command does not help a rehearsal.
+        # Commands that are advised for a backup do not help a rehearsal.
         advice = [remedy for remedy in error.remedies if not remedy.command]
         raise RehearsalError(
             f"The database cannot be copied for a rehearsal. {error.message}",
@@ -86,9 +86,9 @@ def _told() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _folder(engine: Engine, config: Config) -> Iterator[Path]:
-    """Yield a folder of our own beside the backups: there is room, and the same kind of disk."""
+    """Create a folder beside the backups, where there is space on the same kind of disk."""
     place = Place.of(engine, config)
-    made = not place.folder.exists()
+    is_new = not place.folder.exists()
     try:
         place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         for left in place.folder.glob(f"*{ENDING}"):
@@ -96,21 +96,21 @@ def _folder(engine: Engine, config: Config) -> Iterator[Path]:
         folder = Path(tempfile.mkdtemp(ENDING, f"{place.name}.", place.folder))  # 0700
     except OSError as error:
         raise RehearsalError(
-            f"The database cannot be copied to {place.folder}: {error.strerror}",
-            help=[Remedy("Let backup.folder in the configuration name another folder."), _AGAIN],
+            f"The copy cannot be created in {place.folder}: {error.strerror}",
+            help=[Remedy("Set backup.folder in the configuration to another folder."), _AGAIN],
         ) from None
     try:
         with FileLock(folder / "lock"):
             yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-        if made:
+        if is_new:
             with contextlib.suppress(OSError):
                 place.folder.rmdir()
 
 
 def _sweep(left: Path) -> None:
-    """Remove the folder of a rehearsal that was killed; one that is at work holds its lock."""
+    """Remove the folder of a killed rehearsal; one that is still running holds its lock."""
     if not (left / "lock").is_file():
         return
     with contextlib.suppress(Timeout, OSError), FileLock(left / "lock", timeout=0):
@@ -124,10 +124,10 @@ def _copy_file(engine: Engine, folder: Path, notify: Callable[[str], None]) -> t
     source = sqlite_file(engine.url)
     path = folder / (source.name if source else "copy.db")
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-    # To connect to a file that does not exist would make it.
+    # Connecting to a file that does not exist would create it.
     if source is None or source.exists():
         check_room(engine, folder)
-        _say(engine, notify)
+        _notify_of_size(engine, notify)
         dumper_of(engine).dump(path)
     url = engine.url.set(database=str(path))
     if str(engine.url.database).startswith("file:"):
@@ -136,7 +136,7 @@ def _copy_file(engine: Engine, folder: Path, notify: Callable[[str], None]) -> t
     return copy, guard_for(copy)
 
 
-def _say(engine: Engine, notify: Callable[[str], None]) -> None:
+def _notify_of_size(engine: Engine, notify: Callable[[str], None]) -> None:
     notify(f"Copying the database ({size_words(size_of(engine))}).")
 
 
@@ -152,7 +152,11 @@ class _ServerCopy:
 
     @contextlib.contextmanager
     def copied(self, folder: Path) -> Iterator[tuple[Engine, Guard]]:
-        """Make it, and remove it afterwards."""
+        """Create the copy, and drop it afterwards.
+
+        :param folder: where the dump is written.
+        :raises RehearsalError: it cannot be created, or a run on it could reach the database.
+        """
         with read_only(self._engine) as connection:
             server = server_of(connection)
             self._check_ways_out(server, connection)
@@ -168,25 +172,25 @@ class _ServerCopy:
                 self._create(server, session)
             except SQLAlchemyError as error:
                 raise RehearsalError(
-                    "The database cannot be copied: the server does not let this user create a "
-                    f"database ({cause(error, self._engine.url)})",
+                    "The database cannot be copied: this user may not create a database "
+                    f"({cause(error, self._engine.url)})",
                     help=[Remedy(f"{server.right_to_create(PREFIX)}."), _AGAIN],
                 ) from None
             empty = make_engine(url)
-            # That connection stays until the end, and was there before the mark: so what has the
-            # mark and no connection is of a rehearsal that is no more.
+            # This connection is opened before the mark is set, and stays open until the end: a copy
+            # with a mark and without a connection belongs to a rehearsal that has ended.
             self._check_database(server, stack.enter_context(connect(empty)))
             server.mark(session, self._name, _MARK)
-            with _told():
+            with _as_rehearsal_errors():
                 self._fill(empty, folder / "dump")
-            # Another one: at its first connection an engine learns what the default schema is.
+            # A new engine, because an engine reads the default schema at its first connection.
             yield make_engine(url), guard
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[Connection]:
-        """Connect; each statement commits by itself, and no pool has the connection any more."""
+        """Connect outside of the pool; each statement is committed on its own."""
         with connect(self._engine) as connection:
-            # No parameters: the drivers would take a percent sign for one.
+            # Without parameters, because the drivers would read a percent sign as one.
             options = {"isolation_level": "AUTOCOMMIT", "no_parameters": True}
             session = connection.execution_options(**options)
             session.detach()
@@ -195,26 +199,26 @@ class _ServerCopy:
     def _create(self, server: Server, session: Connection) -> None:
         if server.keep_session_sql is not None:
             session.exec_driver_sql(server.keep_session_sql)
-        # Before the database is there: what nobody has claimed is of a rehearsal that is no more.
+        # Before the database exists: one that is not claimed belongs to a rehearsal that has ended.
         server.claim(session, self._name)
         server.create(session, self._name)
         server.copy_settings(session, self._name)
 
     def _fill(self, copy: Engine, path: Path) -> None:
         check_room(self._engine, path.parent)
-        _say(self._engine, self._notify)
+        _notify_of_size(self._engine, self._notify)
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         dumper_of(self._engine).dump(path, for_copy=True)
         dumper_of(copy).restore(path)
         path.unlink()
 
     def _check_database(self, server: Server, connection: Connection) -> None:
-        """Make sure that it is the new database: all that is in there will be dropped."""
+        """Check that the connection leads to the new database, because that will be dropped."""
         found = connection.exec_driver_sql(str(server.database_sql)).scalar()
         if found != self._name:
             raise RehearsalError(
-                f"The database cannot be copied: the server leads to {found} who asks "
-                "for another database.",
+                f"The database cannot be copied: the server connects to {found} when another "
+                "database is requested.",
                 help=[Remedy("Connect to the server itself, not through a pooler."), _AGAIN],
             )
 
@@ -222,19 +226,19 @@ class _ServerCopy:
         found = connection.exec_driver_sql(str(server.ways_out_sql)).scalar()
         if found:
             raise RehearsalError(
-                f"Cannot rehearse: {found} reaches beyond the database, so what runs on "
-                "a copy could write elsewhere.",
-                help="Rehearse on another server: restore a backup of the database into an empty "
-                "one there, and let bridge upgrade that.",
+                f"The upgrade cannot be rehearsed: {found} reaches beyond the database, so a run "
+                "on a copy could write to another database.",
+                help="Rehearse on another server: restore a backup into an empty database there, "
+                "and upgrade that database.",
             )
 
     def _check_bodies(self, server: Server, connection: Connection, beyond: str | None) -> None:
         for what, body in server.bodies(connection):
             if beyond and re.search(beyond, body or "", re.IGNORECASE):
                 raise RehearsalError(
-                    f"Cannot rehearse: {what} names the database "
+                    f"The upgrade cannot be rehearsed: {what} names the database "
                     f"{self._engine.url.database}, so it would write there, not into the copy.",
-                    help=[Remedy("Leave the database's name out of it."), _AGAIN],
+                    help=[Remedy("Remove the database's name from it."), _AGAIN],
                 )
 
     def _remove(self, server: Server, session: Connection) -> None:
@@ -242,6 +246,6 @@ class _ServerCopy:
             server.drop(session, self._name)
         except SQLAlchemyError as error:
             self._notify(
-                f"The copy {self._name} is still there ({cause(error, self._engine.url)}). The "
-                "next rehearsal removes it, if it can; or drop that database by hand."
+                f"The copy {self._name} could not be removed ({cause(error, self._engine.url)}). "
+                "The next rehearsal tries again; or drop that database by hand."
             )

@@ -1,4 +1,4 @@
-"""A rehearsal: the whole plan on a copy of the database, and its result."""
+"""Rehearses an upgrade: runs the whole plan on a copy of the database."""
 
 from __future__ import annotations
 
@@ -35,19 +35,19 @@ if TYPE_CHECKING:
     from bridge.model.state import State
     from bridge.project import Database, Project
 
-_ONLY_A_REHEARSAL = "This was a rehearsal on a copy, which is removed: the database is unchanged."
+_ONLY_A_REHEARSAL = "This was a rehearsal on a copy, which was removed. The database is unchanged."
 
 
-def check_whole(state: State) -> None:
-    """Check that a copy of the database behaves like the database.
+def _check_no_interruption(state: State) -> None:
+    """Check that no step is half-done, because a copy could not resume it.
 
-    :raises RehearsalError: it would not.
+    :raises RehearsalError: a step was interrupted.
     """
     if state.interrupted:
         raise RehearsalError(
-            f"Cannot rehearse: a run was interrupted in the middle of the step "
-            f"'{state.interrupted}'. The next run resumes there by what the server knows of each "
-            "table, which is not the same for a copy.",
+            f"The upgrade cannot be rehearsed: a run was interrupted in the middle of the step "
+            f"'{state.interrupted}'. The next run resumes there by what the server knows about "
+            "each table, which is different for a copy.",
             help=[
                 Remedy("Let that step finish", ("dbupdate",)),
                 Remedy("Or restore the backup from before", ("restore", "BACKUP")),
@@ -58,11 +58,11 @@ def check_whole(state: State) -> None:
 def rehearse(project: Project, database: Database | None, options: RunOptions) -> Rehearsal:
     """Run the whole plan of `dbupdate` on a copy; the database itself is only read.
 
-    The copy of a SQLite file is beside it, or in ``backup.folder``; that of a server's database
-    on the same server. It is removed afterwards. Nobody is asked, no backup is made, and other
-    runs are not waited for.
+    The copy of a SQLite file is beside it, or in ``backup.folder``; that of a server's database is
+    on the same server. It is removed afterwards. A rehearsal asks for no confirmation, makes no
+    backup, and does not wait for other runs.
 
-    :raises RehearsalError: there can be no copy, or something would have used another database.
+    :raises RehearsalError: it cannot be copied, or something would have used another database.
     :raises BridgeError: a step failed, as it would in the real run; the database is unchanged.
     """
     project.read_scripts()
@@ -71,7 +71,7 @@ def rehearse(project: Project, database: Database | None, options: RunOptions) -
             plan = plan_upgrade(project, detect(project, engine), options.method)
             if not plan.steps:
                 return Rehearsal(report("nothing_to_do", plan.state, ()))
-            check_whole(plan.state)
+            _check_no_interruption(plan.state)
             return _run_on_copy(project, engine, options)
     finally:
         project.forget()  # Alembic's configuration has the copy's URL
@@ -80,17 +80,17 @@ def rehearse(project: Project, database: Database | None, options: RunOptions) -
 def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehearsal:
     """Run the plan on a copy of the database behind `engine`, which is only read.
 
-    Takes no lock of the database and waits for nobody: the copy shows one moment, be it in the
-    middle of another run.
+    This does not lock the database: the copy shows one moment, possibly in the middle of another
+    run.
 
-    :raises RehearsalError: there can be no copy, or something would have used another database.
+    :raises RehearsalError: it cannot be copied, or something would have used another database.
     :raises BridgeError: a step failed, as it would in the real run; its `state_of_data` says that
         the database is unchanged, and what the real run would have left.
     """
     progress, app_tables = options.progress, project.app_tables
     with _interruptible(), copied(engine, project.config, progress.notify) as (copy, guard):
-        told = _as_rehearsal(copy, engine, project.revisions.locations())
-        with told, guard, locked(copy, 0, progress.notify) as lock:
+        errors = _as_rehearsal_errors(copy, engine, project.revisions.locations())
+        with errors, guard, locked(copy, 0, progress.notify) as lock:
             plan = plan_upgrade(project, detect(project, copy), options.method)
             rows, before = count_rows(copy, app_tables), _contents(copy, app_tables)
             schema = schema_of(copy)
@@ -138,8 +138,8 @@ def _interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def _as_rehearsal(copy: Engine, engine: Engine, scripts: Sequence[Path]) -> Iterator[None]:
-    """Turn errors on the copy into errors of a rehearsal.
+def _as_rehearsal_errors(copy: Engine, engine: Engine, scripts: Sequence[Path]) -> Iterator[None]:
+    """Turn the errors of a run on the copy into those of a rehearsal.
 
     :param scripts: the folders of the Alembic scripts.
     """
@@ -159,7 +159,7 @@ def _as_rehearsal(copy: Engine, engine: Engine, scripts: Sequence[Path]) -> Iter
 
 
 def _step(copy: Engine) -> str:
-    """Return the step that the copy's journal was in."""
+    """Return the step in which the run on the copy was, according to its journal."""
     try:
         with read_only(copy) as connection:
             holder = read_holder(connection)
@@ -168,10 +168,10 @@ def _step(copy: Engine) -> str:
     return f"in the step '{holder.step}', " if holder and holder.step else ""
 
 
-def _outside(said: str) -> RehearsalError:
+def _outside(reason: str) -> RehearsalError:
     return RehearsalError(
-        f"The rehearsal was stopped before it could touch another database: {said}",
-        help="Let env.py call bridge.revisions.run_environment(), and let scripts and hooks work "
-        "on the connection or engine that they are given. Or rehearse by hand, on a copy that the "
-        "app itself is configured for.",
+        f"The rehearsal was stopped before it could touch another database: {reason}",
+        help="Call bridge.revisions.run_environment() in env.py, and let scripts and hooks use "
+        "only the connection or engine that they are given. Or rehearse by hand, on a copy that "
+        "the app itself is configured to use.",
     )

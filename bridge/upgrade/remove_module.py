@@ -1,4 +1,4 @@
-"""Undo every revision of a module."""
+"""Removes a module: undoes every revision of it."""
 
 from __future__ import annotations
 
@@ -29,41 +29,41 @@ class RemovalTask:
         self._project, self._name = project, name
 
     def plan(self, engine: Engine) -> Plan:
-        """Return the plan: the module's downgrades, each before what it needs."""
-        return removal(self._name, detect(self._project, engine), self._project.graph)
+        """Return the plan: the downgrades of the module, in reverse order of dependency."""
+        return _plan_removal(self._name, detect(self._project, engine), self._project.graph)
 
 
 def remove_module(
     project: Project, name: str, database: Database | None, options: RunOptions
 ) -> Report:
-    """Undo every revision of a module; its tables and their rows are gone afterwards.
+    """Undo every revision of a module, which deletes its tables and their rows.
 
     :raises LockedError: another run did not end in time.
-    :raises ConfigError: there is no such module.
-    :raises ModuleNeededError: another component's revisions need the module's.
-    :raises BridgeError: a revision failed; `state_of_data` says what is there now.
+    :raises ConfigError: the module does not exist, or its files are missing.
+    :raises ModuleNeededError: revisions of another component depend on the module.
+    :raises BridgeError: a revision failed; `state_of_data` says what was kept.
     """
     project.read_scripts()
     module = project.module(name)
     if not module.present or module.problem:
         raise ConfigError(
             f"The module {name} cannot be removed without its files: {module.problem}",
-            help="Put them back; the module may stay switched off. Or drop its tables by hand.",
+            help="Restore them; the module may stay switched off. Or drop its tables by hand.",
         )
     with project.engine(database) as engine:
         try:
             return run(project, engine, RemovalTask(project, name), options)
         except BridgeError as error:
-            # dbupdate would install again what is removed by halves.
+            # dbupdate would install a half-removed module again.
             error.remedies = retry_with(error.remedies, ("modules", "remove", name))
             raise
 
 
-def removal(module: str, state: State, graph: Graph) -> Plan:
-    """Return the steps that undo every revision of a module, each before what it needs.
+def _plan_removal(module: str, state: State, graph: Graph) -> Plan:
+    """Return the steps that undo every revision of a module, in reverse order of dependency.
 
-    :raises ModuleNeededError: an applied revision of another component needs one of its own.
-    :raises StateError: the state is one that must be refused, or the module is still legacy.
+    :raises ModuleNeededError: an applied revision of another component depends on the module.
+    :raises StateError: the state must be refused, or the module is still legacy.
     """
     if state.problem is not None:
         raise state.problem
@@ -72,7 +72,7 @@ def removal(module: str, state: State, graph: Graph) -> Plan:
         if legacy.version is not None and not legacy.handed_over:
             raise StateError(
                 f"The module {module} is still at version {legacy.version} of its legacy history, "
-                "which has no way back.",
+                "which cannot be undone.",
                 help=[
                     Remedy("Switch it on and run", ("dbupdate",)),
                     Remedy("Then remove it", ("modules", "remove", module)),
@@ -93,7 +93,7 @@ def removal(module: str, state: State, graph: Graph) -> Plan:
             ]
             or "The app itself needs it.",
         )
-    # First: a row without its revisions would be handed over once more.
+    # The rows go first, because a row without its revisions would be handed over again.
     removed = [SetVersion(name, None) for name, s in rows.items() if s.version is not None]
     downgrades = [Downgrade(r.id, r.branch, r.doc) for r in graph.downgrades(own)]
     return Plan(state, (*removed, *downgrades))

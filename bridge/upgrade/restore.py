@@ -1,4 +1,4 @@
-"""Put a backup back."""
+"""Restores a backup."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def restore(
     *,
     other_database: bool = False,
 ) -> Backup | None:
-    """Make the database what it was when a backup was made; what came later is gone.
+    """Restore the database to a backup; later changes are lost.
 
-    :param options: whether to back up what is there before, and for how long to wait.
-    :param other_database: the backup may be one of another database of the same kind.
-    :returns: the backup of what was there, if one was made.
-    :raises BackupError: the file is no whole backup of this database, what is there cannot
-        be backed up, or the database refuses it.
-    :raises LockedError: a run did not end in time.
+    :param options: whether to back up the present database first, and how long to wait for a run.
+    :param other_database: accept a backup of another database of the same kind.
+    :returns: the backup of the present database, if one was made.
+    :raises BackupError: the file is not a complete backup of this database, the present database
+        cannot be backed up, or the database refuses the backup.
+    :raises LockedError: another run did not end in time.
     """
     before = None
     with (

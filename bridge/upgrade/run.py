@@ -1,4 +1,4 @@
-"""Run a plan under the lock: plan, confirm, lock, plan again, execute, report."""
+"""Runs a plan under the lock: plan, confirm, lock, plan again, execute, report."""
 
 from __future__ import annotations
 
@@ -21,12 +21,14 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
+    from bridge.database.lock import Lock
     from bridge.model.state import State
     from bridge.model.steps import Plan
     from bridge.project import Database, Project
+    from bridge.upgrade.execute.executor import Executor
 
 LOCK_SECONDS = 60.0
-"""For how long a run waits for the end of another one."""
+"""How long a run waits for another one to end."""
 
 
 def _always(_plan: Plan) -> bool:
@@ -37,18 +39,18 @@ def _always(_plan: Plan) -> bool:
 class RunOptions:
     """How a plan is run.
 
-    :param confirm: is shown the plan before the first write; False stops the run.
+    :param confirm: called with the plan before the first write; returns False to stop the run.
     :param progress: is notified of each step.
-    :param backup: whether to make one before the first write; None for what the configuration
-        says, which is always for a SQLite file.
-    :param lock_timeout: for how many seconds to wait for another run's end.
-    :param from_statement: with which statement the step in which an earlier run was interrupted
-        is to resume; None for where its records say. Those before it are taken for done. Only
-        MySQL and MariaDB have records: elsewhere it is 1, for the whole step again.
-    :param method: how legacy versions are run: ``replay`` only what is frozen, ``live`` the
-        scripts themselves, ``auto`` what is frozen where that is the same.
-    :param accept_drift: patterns of the names of differences between the schema and the frozen
-        one that do not keep it from being stamped.
+    :param backup: whether to make a backup before the first write; None for the setting of the
+        configuration, whose default is to back up every SQLite file.
+    :param lock_timeout: how many seconds to wait for another run to end.
+    :param from_statement: the number of the statement at which an interrupted step resumes; None
+        for the one that its records give. The statements before it count as done. Only MySQL and
+        MariaDB have records; elsewhere it must be 1, which runs the whole step again.
+    :param method: how legacy versions are run: ``replay`` uses only frozen ones, ``live`` runs the
+        scripts, ``auto`` uses frozen ones where the result is the same.
+    :param accept_drift: patterns of the names of differences from the frozen schema that do not
+        prevent a stamp.
     """
 
     confirm: Callable[[Plan], bool] = _always
@@ -61,20 +63,20 @@ class RunOptions:
 
 
 class Task(Protocol):
-    """Something that is planned and then run under the lock."""
+    """Work that is planned and then run under the lock."""
 
     outcome: Any
-    """What the report calls it when its plan has been run."""
+    """The outcome in the report after the plan has run."""
 
     def plan(self, engine: Engine) -> Plan:
         """Return the plan for the database as it is now."""
 
 
 def plan_upgrade(project: Project, state: State, method: Methods = "auto") -> Plan:
-    """Return the plan from a state that has been detected already.
+    """Return the plan for a state that has already been detected.
 
-    :raises StateError: the state of the database is one that must be refused.
-    :raises SealBrokenError: a file of a frozen history is not what was sealed.
+    :raises StateError: the state of the database must be refused.
+    :raises SealBrokenError: a file of a frozen history differs from what was sealed.
     """
     plan = make_plan(state, project.graph, project.config)
     waiting = {name for name, legacy in state.legacy.items() if legacy.waiting}
@@ -104,7 +106,7 @@ def _with_commits(plan: Plan, project: Project) -> Plan:
 
 
 class UpgradeTask:
-    """`dbupdate`: to the targets, from wherever the database stands."""
+    """`dbupdate`: take the database to its targets."""
 
     outcome = "upgraded"
 
@@ -112,7 +114,7 @@ class UpgradeTask:
         self._project, self._options = project, options
 
     def plan(self, engine: Engine) -> Plan:
-        """Return the plan, in which there is a step to resume where one is named."""
+        """Return the plan; with a `from_statement`, check that a step can resume there."""
         plan = plan_upgrade(self._project, detect(self._project, engine), self._options.method)
         if self._options.from_statement is not None:
             check_interrupted(plan, self._options.from_statement)
@@ -122,16 +124,16 @@ class UpgradeTask:
 def dbupdate(
     project: Project, database: Database | None = None, options: RunOptions | None = None
 ) -> Report:
-    """Take the database to its targets, from wherever it stands.
+    """Take the database to its targets, whatever its state.
 
-    One run at a time works on a database; the others wait. After the wait the plan is made
-    again. Where it is another one, `options.confirm` is asked again.
+    Only one run at a time works on a database; others wait, and then plan again. If the new plan
+    differs, `options.confirm` is called again.
 
-    :raises DriftError: the schema is not the one that is to be stamped.
-    :raises SealBrokenError: a file of a frozen history is not what was sealed.
+    :raises DriftError: the schema is not the one to be stamped.
+    :raises SealBrokenError: a file of a frozen history differs from what was sealed.
     :raises LockedError: another run did not end in time.
     :raises ResumeError: an earlier run was interrupted, and it is not known where.
-    :raises BridgeError: it was refused or failed; `state_of_data` says what is there now.
+    :raises BridgeError: the run was refused or failed; `state_of_data` says what was kept.
     """
     options = options or RunOptions()
     with project.engine(database) as engine:
@@ -143,15 +145,15 @@ def run(project: Project, engine: Engine, task: Task, options: RunOptions) -> Re
 
     :raises LockedError: another run did not end in time.
     :raises NotConfirmedError: the plan was not confirmed.
-    :raises StalePlanError: another process has changed the database meanwhile.
-    :raises BridgeError: a step failed; `state_of_data` says what is there now.
+    :raises StalePlanError: another process has changed the database in the meantime.
+    :raises BridgeError: a step failed; `state_of_data` says what was kept.
     """
     confirmed = _first_plan(project, engine, task)
     if confirmed is not None:
         if not confirmed.steps:
             return report("nothing_to_do", confirmed.state, ())
         _confirm(options, confirmed)
-    # Most runs have nothing to do: they do not wait for what runs scripts.
+    # Most runs have nothing to do and need no lock, so they do not import it.
     from bridge.upgrade.lock import locked
 
     with locked(engine, options.lock_timeout, options.progress.notify) as lock:
@@ -169,11 +171,14 @@ def run(project: Project, engine: Engine, task: Task, options: RunOptions) -> Re
                     help=Remedy("Stop the application, then run", ("dbupdate",)),
                     state_of_data="bridge has changed nothing.",
                 )
-        return _execute(project, engine, plan, lock, (task.outcome, options))
+        if plan.state.new_file:
+            options.progress.notify(f"Creating {plan.state.database}, which does not exist yet.")
+        executor = _executor(project, engine, lock, options)
+        return _execute(project, engine, executor, plan, task.outcome)
 
 
 def _first_plan(project: Project, engine: Engine, task: Task) -> Plan | None:
-    """Return the plan before the lock; None while another run changes what it is based on."""
+    """Return the plan before the lock; None while another run is changing the database."""
     try:
         plan = task.plan(engine)
     except (StateError, DatabaseError) as error:
@@ -193,19 +198,13 @@ def _first_plan(project: Project, engine: Engine, task: Task) -> Plan | None:
     return plan
 
 
-def _execute(
-    project: Project, engine: Engine, plan: Plan, lock: Any, method: tuple[Any, RunOptions]
-) -> Report:
+def _executor(project: Project, engine: Engine, lock: Lock, options: RunOptions) -> Executor:
+    # Only a run with steps needs these.
     from bridge.database.backup import wanted
-    from bridge.database.row_counts import count_rows
     from bridge.upgrade.execute.context import ExecuteOptions
     from bridge.upgrade.execute.executor import Executor
-    from bridge.upgrade.vanished import schema_of, vanished
 
-    outcome, options = method
-    if plan.state.new_file:
-        options.progress.notify(f"There is no file yet at {plan.state.database}: it is created.")
-    executor = Executor(
+    return Executor(
         project,
         engine,
         lock,
@@ -216,6 +215,16 @@ def _execute(
             accepted=options.accept_drift,
         ),
     )
+
+
+def _execute(
+    project: Project, engine: Engine, executor: Executor, plan: Plan, outcome: Any
+) -> Report:
+    """Run the steps of a plan, and report them with the rows before and after."""
+    # Only a run with steps needs these.
+    from bridge.database.row_counts import count_rows
+    from bridge.upgrade.vanished import schema_of, vanished
+
     before = count_rows(engine, project.app_tables)
     schema = schema_of(engine) if before else {}
     steps = executor.execute(plan)
@@ -238,5 +247,5 @@ def _confirm(options: RunOptions, plan: Plan) -> None:
 
 
 def report(outcome: Any, state: State, steps: Any) -> Report:
-    """Return what a run has done, and where the database stands after it."""
+    """Return the report of a run: its outcome, its steps, and the state after it."""
     return Report(outcome, state.database, steps, state.current, state.dormant)

@@ -295,7 +295,7 @@ def test_a_module_that_came_from_legacy_leaves_no_version_row_behind(
     with pytest.raises(StateError) as caught:
         bridge.remove_module("likes")
     assert caught.value.message == (
-        "The module likes is still at version 3 of its legacy history, which has no way back."
+        "The module likes is still at version 3 of its legacy history, which cannot be undone."
     )
     bridge.dbupdate()
     report = bridge.remove_module("likes")

@@ -249,7 +249,7 @@ def test_rows_that_point_nowhere_are_told(project: Project, old: Database) -> No
 
 # --- what goes wrong on the copy ------------------------------------------------------------
 
-ONLY = "This was a rehearsal on a copy, which is removed: the database is unchanged."
+ONLY = "This was a rehearsal on a copy, which was removed. The database is unchanged."
 
 
 def fails_alike(project: Project, database: Database, kind: type[BridgeError]) -> None:
@@ -601,7 +601,7 @@ def test_the_right_that_is_missing_is_named_and_enough(
         app, before = project.bridge(text), database.contents()
         with pytest.raises(RehearsalError) as caught:
             app.rehearse()
-        assert "does not let this user create a database" in caught.value.message
+        assert "this user may not create a database" in caught.value.message
         assert grant in caught.value.help
         server.execute(grant.replace("USER", "clerk").replace("%", "%%"))
         assert app.rehearse().report.outcome == "rehearsed"
@@ -639,7 +639,7 @@ def test_a_copy_that_cannot_be_made_is_told(
     project.write("file", "")
     project.configure("backup", 'folder = "file"')
     assert refused(project, sqlite_old).help == (
-        "Let backup.folder in the configuration name another folder.\n"
+        "Set backup.folder in the configuration to another folder.\n"
         "Then run: bridge dbupdate --rehearse"
     )
     project.replace("bridge.toml", '"file"', '"folder"')
