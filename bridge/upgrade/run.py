@@ -167,7 +167,8 @@ def run(project: Project, engine: Engine, task: Task, options: RunOptions) -> Re
             _confirm(options, plan)
             if detect(project, engine) != plan.state:
                 raise StalePlanError(
-                    "The database changed after the plan was made: another process writes to it.",
+                    "The database changed after the plan was made: another process is writing to "
+                    "it.",
                     help=Remedy("Stop the application, then run", ("dbupdate",)),
                     state_of_data="bridge has changed nothing.",
                 )
