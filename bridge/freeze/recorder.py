@@ -1,9 +1,9 @@
-"""Records what each legacy version emits on one kind of database, and whether it can be replayed.
+"""Record what each legacy version emits on one kind of database, and whether it can be replayed.
 
-Each version runs live on two scratch databases, one without rows and one with, at two moments at
-which the clock stands still. On a third, what it emitted is replayed beside the same rows. It can
-be replayed if the two runs emit the same, nothing it did went by rows that it read, and the third
-database ends as the second.
+Each version runs live on two scratch databases, one without rows and one with rows. The clock is
+stopped, at a different time for each. What the version emitted is replayed on a third database,
+with the same rows as the second. A version can be replayed if both runs emit the same statements,
+it did not read rows, and the third database ends up like the second.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from bridge.database.schema import only, read_schema
 from bridge.database.schema.compare import compare
 from bridge.database.secrets import scrub
 from bridge.database.seeding.fill import seed
-from bridge.freeze.replayable import why_not
+from bridge.freeze.replayable import reason_not_replayable
 from bridge.freeze.same_rows import EMPTY, FILLED, drawn_uuids, plain_rows, read_contents
 from bridge.legacy.client import Ran, WorkerOptions
 from bridge.legacy.frozen.files import ported_file
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from bridge.project import Project
 
 ROWS = 3
-"""How many rows each table has at least where there are to be some."""
+"""The minimum number of rows in each table of a database with rows."""
 
 
 def repositories_of_scripts(project: Project) -> dict[str, Repository]:
@@ -57,10 +57,10 @@ def repositories_of_scripts(project: Project) -> dict[str, Repository]:
 
 
 class HistoryRecorder:
-    """Records every version on one kind of database.
+    """A recorder of every version on one kind of database.
 
     :param python: the interpreter of the legacy runtime.
-    :param snapshots: files with old databases of this kind, whose rows are tried too.
+    :param snapshots: files with old databases of this kind; versions also run on their rows.
     :param progress: is notified of each version.
     """
 
@@ -83,10 +83,10 @@ class HistoryRecorder:
         self._recording = Recording(scratch.name)
 
     def record(self) -> Recording:
-        """Run all versions, as far as they run.
+        """Run and record all versions, up to the first of each repository that fails.
 
         :raises LegacyError: scripts cannot be loaded.
-        :raises DatabaseError: there can be no scratch databases.
+        :raises DatabaseError: scratch databases cannot be created.
         """
         with ExitStack() as stack:
             self._stack = stack
@@ -94,13 +94,13 @@ class HistoryRecorder:
                 old_database(self._scratch, path, self._repositories) for path in self._files
             ]
             self._base: Engine | None = None
-            self._before: Schema | None = None  # the next version's, as far as it is known
+            self._before: Schema | None = None  # before the next version; None if not read yet
             self._empty = self._new()
             self._filled, self._replayed = self._new(), self._scratch.create()
             self._live = self._runner(self._empty, EMPTY)
             self._second: LegacyRunner | None = None
             while self._left:
-                self._one(self._left[0])
+                self._record(self._left[0])
         return self._recording
 
     # --- databases ---
@@ -112,7 +112,7 @@ class HistoryRecorder:
         return engine
 
     def _take_snapshot(self) -> None:
-        """Continue with an old database's rows, if one is at the versions that are reached."""
+        """Continue with the rows of an old database, if one is at the current versions."""
         for versions, engine in self._snapshots:
             if versions and versions.items() <= self._versions.items():
                 self._snapshots.remove((versions, engine))
@@ -132,7 +132,10 @@ class HistoryRecorder:
             self._second = None
 
     def _begin_with_snapshot(self, step: RunLegacy) -> bool:
-        """Begin with the oldest old database, where the first version needs one."""
+        """Begin with the oldest snapshot, if the first version of a repository failed.
+
+        Return whether there is one.
+        """
         name, first = step.repository, self._repositories[step.repository].first
         if any(v.repository == name for v in self._recording.versions):
             return False
@@ -165,7 +168,7 @@ class HistoryRecorder:
         return True
 
     def _with_plain_rows(self) -> Engine:
-        """Create a database at the versions that are reached, with ordinary rows only."""
+        """Create a database at the current versions, with ordinary rows only."""
         engine = self._new() if self._base is None else self._scratch.copy(self._base)
         with connect(engine) as connection:
             for recorded in self._recording.versions:
@@ -184,7 +187,7 @@ class HistoryRecorder:
         return engine
 
     def _runner(self, engine: Engine, moment: float) -> LegacyRunner:
-        """Return what runs the versions that are left, with the clock stopped."""
+        """Return a runner for the versions that are left, with its clock stopped at `moment`."""
         states = [
             LegacyState(repository, self._versions[name], repository.repository_id)
             for name, repository in self._repositories.items()
@@ -201,7 +204,8 @@ class HistoryRecorder:
 
     # --- one version ---
 
-    def _one(self, step: RunLegacy) -> None:
+    def _record(self, step: RunLegacy) -> None:
+        """Run a version on the databases, and record the result."""
         name, number = step.repository, step.version
         self._take_snapshot()
         before = self._before if self._before is not None else self._schema(self._empty)
@@ -215,14 +219,14 @@ class HistoryRecorder:
         old_copy = self._copy_for_port(step)
         second = self._run_filled(step)
         tables = {*before.get("tables", {}), *after.get("tables", {})}
-        reason = why_not(ran, second, tables, self._scratch.name)
+        reason = reason_not_replayable(ran, second, tables, self._scratch.name)
         seconds = None
         if reason is None:
-            seconds, reason = self._try(captured["statements"])
+            seconds, reason = self._replay(captured["statements"])
         ported = None
         if old_copy is not None:
             if reason is not None and isinstance(second, Ran):
-                ported = self._try_ported(step, old_copy)
+                ported = self._run_ported(step, old_copy)
             self._scratch.drop(old_copy)
         if reason is not None:
             self._scratch.drop(self._replayed)
@@ -249,17 +253,16 @@ class HistoryRecorder:
         self._progress.recorded(recorded, done, done + len(self._left))
 
     def _run_live(self, step: RunLegacy) -> Ran | None:
-        """Run a version without rows; None if the history ends with it."""
+        """Run a version without rows; return None if it cannot be recorded."""
         try:
             return self._live.run(step)
         except LegacyError as error:
             if self._begin_with_snapshot(step):
                 return None
-            self._recording.errors[step.repository] = self._said(error, step)
+            text = self._error_text(error, step)
+            self._recording.errors[step.repository] = text
             self._left = [left for left in self._left if left.repository != step.repository]
-            self._progress.notify(
-                f"{step} does not run on {self._scratch.name}: {self._said(error, step)}"
-            )
+            self._progress.notify(f"{step} does not run on {self._scratch.name}: {text}")
             if self._left:
                 self._live.close(kill=True)
                 self._live = self._runner(self._empty, EMPTY)
@@ -267,15 +270,15 @@ class HistoryRecorder:
             return None
 
     def _run_filled(self, step: RunLegacy) -> Ran | str:
-        """Run a version with rows; or return why it fails there."""
+        """Run a version with rows; return the error's text if it fails."""
         if self._second is None:
             self._second = self._runner(self._filled, FILLED)
         try:
             return self._second.run(step)
         except LegacyError as error:
-            said = self._said(error, step)
+            text = self._error_text(error, step)
         try:
-            # Edge values may be what it stumbles over.
+            # It may fail only on extreme values, so try ordinary rows.
             plain = self._with_plain_rows()
             self._fill_from(plain)
             self._scratch.drop(plain)
@@ -283,16 +286,19 @@ class HistoryRecorder:
             return self._second.run(step)
         except (LegacyError, SQLAlchemyError):
             self._fill_from(self._empty)
-            return said
+            return text
 
-    def _said(self, error: LegacyError, step: RunLegacy) -> str:
-        """Return what went wrong as text that is the same on every machine: without values."""
+    def _error_text(self, error: LegacyError, step: RunLegacy) -> str:
+        """Return an error's text as it is sealed: the same on every machine.
+
+        It is the first two lines of the message, without SQL and without the repository's path.
+        """
         home = self._repositories[step.repository].path
         text = " ".join(" ".join(error.message.splitlines()[:2]).split())
         return text.replace(f"{home}/", "") if home else text
 
-    def _try(self, statements: Sequence[str]) -> tuple[float | None, str | None]:
-        """Replay a version with rows: return the seconds, and any difference."""
+    def _replay(self, statements: Sequence[str]) -> tuple[float | None, str | None]:
+        """Replay a version with rows; return the seconds, and the difference if there is one."""
         begun = time.monotonic()
         try:
             Connections(self._replayed).run(FrozenCode(statements))
@@ -303,7 +309,7 @@ class HistoryRecorder:
         return seconds, found and f"replayed, it leaves something else: {found}"
 
     def _ported(self, step: RunLegacy) -> Path | None:
-        """Return the file of the developer's port of a version, None without one."""
+        """Return the file of the developer's port of a version, None if there is none."""
         home = self._repositories[step.repository].path
         path = home and ported_file(home, step.version)
         return path if path and path.is_file() else None
@@ -311,8 +317,8 @@ class HistoryRecorder:
     def _copy_for_port(self, step: RunLegacy) -> Engine | None:
         return None if self._ported(step) is None else self._scratch.copy(self._filled)
 
-    def _try_ported(self, step: RunLegacy, engine: Engine) -> float | None:
-        """Run the developer's port: return the seconds, None if it does something else."""
+    def _run_ported(self, step: RunLegacy, engine: Engine) -> float | None:
+        """Run the developer's port; return the seconds, None if its result differs."""
         path = self._ported(step)
         assert path is not None
         upgrade = load_ported(path)
@@ -322,8 +328,8 @@ class HistoryRecorder:
             seconds = time.monotonic() - begun
             found = self._difference_of(engine)
         except Exception as error:  # noqa: BLE001 - the developer's code may raise anything
-            words = scrub(f"{type(error).__name__}: {error}", engine.url)
-            found = f"it fails: {' '.join(words.split())}"
+            text = scrub(f"{type(error).__name__}: {error}", engine.url)
+            found = f"it fails: {' '.join(text.split())}"
         if found is None:
             return seconds
         self._recording.refused.append(f"{step} on {self._scratch.name}: {found}")
@@ -332,13 +338,13 @@ class HistoryRecorder:
     # --- comparing ---
 
     def _difference_of(self, engine: Engine) -> str | None:
-        """Return how a database differs from the one with rows; None if it does not."""
+        """Return how a database differs from the one with rows, None if it does not."""
         expected, found = self._schema(self._filled), self._schema(engine)
         differences = compare(expected, found)
         if differences:
             first = differences[0]
-            told = f"expected {first.expected or 'none'}, found {first.found or 'none'}"
-            return f"{first.kind} {first.name}: {told}"
+            values = f"expected {first.expected or 'none'}, found {first.found or 'none'}"
+            return f"{first.kind} {first.name}: {values}"
         tables = sorted(expected.get("tables", {}))
         ours, theirs = (read_contents(e, tables) for e in (self._filled, engine))
         if ours == theirs:
@@ -350,7 +356,7 @@ class HistoryRecorder:
         return None
 
     def _fill(self, variant: str) -> None:
-        """Add rows to tables that have too few, the same on both databases."""
+        """Add the same rows on both databases with rows, to tables that have too few."""
         for engine in (self._filled, self._replayed):
             with connect(engine) as connection:
                 seeded = seed(connection, self._app_tables, ROWS, variant)

@@ -1,4 +1,8 @@
-"""Why a version cannot be replayed, as far as its two runs tell."""
+"""Decide from its two runs whether a version can be replayed.
+
+The reasons are sealed with the history. If a text changes here, freezing again reports a difference
+in every history that contains it.
+"""
 
 from __future__ import annotations
 
@@ -13,15 +17,17 @@ if TYPE_CHECKING:
     from bridge.legacy.client import Ran
 
 _CATALOGS = ("sqlite_master", "sqlite_schema", "information_schema", "pg_", "pragma_")
-"""How the names of what tells about the schema begin."""
+"""The prefixes of catalog tables and functions, which describe the schema."""
 
 
-def why_not(empty: Ran, filled: Ran | str, tables: set[str], dialect: str) -> str | None:
-    """Return why the statements of a version may be others elsewhere, None if they are the same.
+def reason_not_replayable(
+    empty: Ran, filled: Ran | str, tables: set[str], dialect: str
+) -> str | None:
+    """Return why a version could emit other statements elsewhere, None if it could not.
 
     :param empty: the run on the database without rows.
-    :param filled: the run on the one with rows, or why the version fails there.
-    :param tables: the app's tables before and after it.
+    :param filled: the run on the database with rows, or the error's text if it failed.
+    :param tables: the app's tables before and after the version.
     """
     if isinstance(filled, str):
         return f"it fails on generated rows: {filled}"
@@ -37,7 +43,7 @@ def why_not(empty: Ran, filled: Ran | str, tables: set[str], dialect: str) -> st
 
 
 def _reads_rows(query: str, tables: set[str], dialect: str) -> bool:
-    """Return whether a query reads rows of the app's tables, and not only the catalogs."""
+    """Return whether a query reads rows of the app's tables, not only the catalogs."""
     names = {name for statement in read(query, dialect) for name in statement.names}
     if any(name.startswith(_CATALOGS) for name in names):
         return False
@@ -45,7 +51,7 @@ def _reads_rows(query: str, tables: set[str], dialect: str) -> bool:
 
 
 def _difference(first: Sequence[str], second: Sequence[str], dialect: str) -> str | None:
-    """Return in what two recordings differ."""
+    """Return how two recordings differ, None if they do not."""
     if len(first) == len(second):
         pairs = [(n, *pair) for n, pair in enumerate(zip(first, second, strict=True), 1)]
         other = next(((n, a, b) for n, a, b in pairs if a != b), None)

@@ -1,4 +1,4 @@
-"""Compare the rows that two runs of a version leave."""
+"""Compare the rows in two databases after a version has run on both."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
-# When the clock stands still: with parts of a second that tell them from what a script knows.
+# The times at which the clock is stopped, in seconds since 1970. Their fractions make it unlikely
+# that a script contains the same value.
 EMPTY, FILLED = 981173106.789012, 1223456789.654321
 
 Contents = dict[str, list[tuple[Any, ...]]]
@@ -40,7 +41,7 @@ def _value(value: Any) -> Any:
     return bytes(value) if isinstance(value, memoryview) else value
 
 
-# Drawn by lot, unlike those of versions 3 and 5; without hyphens many a checksum looks like one.
+# Random UUIDs, so not versions 3 and 5. Without hyphens only version 4, as checksums look similar.
 _UUID = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[^35][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
     r"|[0-9a-f]{12}4[0-9a-f]{3}[89ab][0-9a-f]{15}",
@@ -49,7 +50,7 @@ _UUID = re.compile(
 
 
 def drawn_uuids(found: Contents, other: Contents) -> set[str]:
-    """Return the UUIDs that only one of the databases has: each run draws its own."""
+    """Return the UUIDs in `found` that are not in `other`: each run generates new random ones."""
     uuids = [
         {str(v) for rows in c.values() for row in rows for v in row if _UUID.fullmatch(str(v))}
         for c in (found, other)
@@ -60,22 +61,22 @@ def drawn_uuids(found: Contents, other: Contents) -> set[str]:
 def plain_rows(contents: Contents, drawn: set[str]) -> dict[str, Counter[str]]:
     """Return the rows of each table as text, without what differs from run to run.
 
-    There is one word for what a clock has put there, the stopped one or ours. Instead of a drawn
-    UUID stands in which rows it is: so two databases are equal if they differ in nothing but what
-    was drawn, and if each that was drawn is in the same places.
+    Times from a clock, the stopped or the real one, are replaced by one word. A random UUID is
+    replaced by a hash of the rows that contain it. So two databases are equal if only their random
+    UUIDs differ and each of these is in the same places.
     """
     places = dict.fromkeys(drawn, "")
 
     def plain(value: Any) -> Any:
         if str(value) in places:
             return "drawn", places[str(value)]
-        return "the time of the upgrade" if _of_a_clock(value) else value
+        return "the time of the upgrade" if _is_clock_time(value) else value
 
     def rows() -> Iterator[tuple[str, tuple[Any, ...], str]]:
         for name, found in contents.items():
             yield from ((name, row, repr(tuple(map(plain, row)))) for row in found)
 
-    # Twice: in the rows in which it is may be others that were drawn, such as a parent's.
+    # Twice: the rows that contain a UUID may contain other random ones, such as a parent's.
     for _ in range(2 if drawn else 0):
         seen: dict[str, list[str]] = {value: [] for value in drawn}
         for name, row, text in list(rows()):
@@ -92,12 +93,13 @@ def plain_rows(contents: Contents, drawn: set[str]) -> dict[str, Counter[str]]:
     return plain_rows
 
 
-def _of_a_clock(value: Any) -> bool:
+def _is_clock_time(value: Any) -> bool:
+    """Return whether a value is within a day of now, or of the time at which the clock stopped."""
     moment = _moment(value)
     if moment is None:
         return False
     now = datetime.now(timezone.utc).replace(tzinfo=None)
-    days = timedelta(days=1)  # local time may be any
+    days = timedelta(days=1)  # the offset of local time is unknown
     stopped = datetime(1970, 1, 1) + timedelta(seconds=FILLED)
     return any(when - days <= moment <= when + days for when in (stopped, now))
 

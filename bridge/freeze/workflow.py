@@ -1,4 +1,4 @@
-"""The developer's workflow: records the legacy histories, decides what can be replayed, seals."""
+"""The developer's workflow: record the legacy histories, find what can be replayed, seal them."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ if TYPE_CHECKING:
 
 
 def check_seals(histories: Mapping[str, Frozen]) -> tuple[Sealed, ...]:
-    """Return the frozen histories, by the names of their repositories, each as it was sealed.
+    """Check the seals of all frozen histories, and return them as unchanged.
 
+    :param histories: by the names of their repositories.
     :raises SealBrokenError: a file is not what was sealed.
     :raises ConfigError: no history is frozen.
     """
@@ -52,15 +53,15 @@ def check_seals(histories: Mapping[str, Frozen]) -> tuple[Sealed, ...]:
 
 @dataclass(frozen=True)
 class FreezeOptions:
-    """What is recorded, and where.
+    """What to record, and where.
 
-    :param urls: servers on which databases may be made and dropped, to record on.
+    :param urls: servers to record on; databases are created and dropped there.
     :param sqlite: whether to record on SQLite.
-    :param snapshots: files with old databases, or dumps of them: versions are tried with their
-        rows too, and a history whose first version needs tables begins with the oldest.
+    :param snapshots: files with old databases, or dumps of them. Versions also run on their rows,
+        and a history whose first version needs tables begins with the oldest of them.
     :param update: names of repositories that are sealed again, whatever has changed.
-    :param check: write nothing. What is sealed must be as it was; where there are `urls`, and
-        on SQLite then too, what is recorded must be what is sealed.
+    :param check: write nothing, and check the seals. With `urls`, also record there and on SQLite,
+        and compare the result with what is sealed.
     """
 
     urls: Sequence[URL] = ()
@@ -74,11 +75,12 @@ class FreezeOptions:
 def freeze(project: Project, options: FreezeOptions) -> Freeze:
     """Record what every legacy version emits, decide what can be replayed, and seal it.
 
-    Databases are made for it and dropped afterwards: SQLite files, and on each server.
+    Scratch databases are created and dropped for it: SQLite files, and databases on each server.
 
-    :raises FreezeError: a recording is not what is sealed, or a ported version does something
-        else than the script.
+    :raises FreezeError: a recording is not what was sealed, or a ported version does not do what
+        the script does.
     :raises SealBrokenError: a sealed file has changed.
+    :raises ConfigError: there is no legacy repository to freeze.
     """
     project.check_repositories(options.update)
     if options.check and not options.urls:
@@ -92,8 +94,8 @@ def _freeze(project: Project, options: FreezeOptions) -> Freeze:
     own = repositories_of_scripts(project)
     if not own:
         raise ConfigError(
-            "There is no legacy repository that could be frozen.",
-            help=f"Name its folder in legacy.NAME.repository of {config.source}.",
+            "There is no legacy repository to freeze.",
+            help=f"Set legacy.NAME.repository in {config.source} to its folder.",
         )
     for name in {*repositories} - {*own}:
         progress.notify(f"{name} is a registry of functions: it runs live, and is not frozen.")
@@ -116,7 +118,7 @@ def _freeze(project: Project, options: FreezeOptions) -> Freeze:
     if refused:
         raise FreezeError(
             "Ported versions do not do what the scripts do:\n" + "\n".join(refused),
-            help="Fix these files, then run it again.",
+            help="Fix these files, then run the command again.",
             state_of_data="Nothing is sealed.",
         )
     sealed = tuple(
@@ -133,7 +135,7 @@ def _kinds(snapshots: Sequence[Path]) -> dict[Path, str]:
         if kind is None:
             raise FreezeError(
                 f"{path} is not an old database in a format that bridge knows.",
-                help="Name a SQLite file, or what sqlite3's .dump, pg_dump or mariadb-dump wrote.",
+                help="Use a SQLite file, or a dump by sqlite3's .dump, pg_dump or mariadb-dump.",
                 state_of_data="Nothing is sealed.",
             )
     return {path: kind for path, kind in found.items() if kind is not None}
@@ -164,10 +166,10 @@ def _seal(
                 f"What is recorded of {repository.name} is not what was sealed: "
                 f"{', '.join(other)} would change.",
                 help=[
-                    Remedy("If that is meant", ("freeze", "--update", repository.name)),
+                    Remedy("If that is intended", ("freeze", "--update", repository.name)),
                     Remedy("Otherwise find what the scripts depend on that has changed."),
                 ],
-                state_of_data="The sealed files are as they were.",
+                state_of_data="The sealed files have not been changed.",
             )
     if check:
         if before is None:

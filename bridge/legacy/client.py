@@ -1,4 +1,4 @@
-"""The parent's side of the worker: starts it, lets it check every script, releases versions."""
+"""Start the worker process, have it check every script, and tell it which version to run next."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ TAIL_BYTES = 65536
 ENDING_SECONDS = 10.0
 """How long the worker may take to end after the last version: scripts may have left threads."""
 
-# Settings of this Python that would make the worker's another one: warnings as errors, asserts
-# (which sqlalchemy-migrate relies on) left out, another standard library.
+# Settings of this Python that would change the worker's: warnings as errors, another standard
+# library, asserts removed (sqlalchemy-migrate relies on them).
 _NOT_INHERITED = (
     "PYTHONHOME", "PYTHONINSPECT", "PYTHONOPTIMIZE", "PYTHONWARNINGS", *SECRET_VARIABLES,
 )  # fmt: skip
@@ -57,9 +57,9 @@ _NOT_INHERITED = (
 
 @dataclass(frozen=True)
 class Ran:
-    """What the worker says of a version that it has run: seconds, and writing statements.
+    """The result of running a version: its duration in seconds, and how many statements wrote.
 
-    `captured` is what `worker/capture.py` has written down of it, None where nobody asked for that.
+    `captured` is what `worker/capture.py` recorded of it, None if nothing was to be recorded.
     """
 
     seconds: float
@@ -71,13 +71,13 @@ class Ran:
 class WorkerOptions:
     """How a worker runs versions.
 
-    :param python: the interpreter of the legacy runtime; None for the one of the configuration,
-        which is made if it does not exist.
-    :param mark: how the worker marks its sessions, as the lock has it.
-    :param journal: what the rows of this run in the journal have in common; None to write none.
-    :param guard: holds the worker to one database.
-    :param moment: the time at which the worker's clock stands still, in seconds since 1970; then
-        what each version emits is captured. None to let it run.
+    :param python: the interpreter of the legacy runtime; None for the configured one, which is
+        created if it does not exist.
+    :param mark: how the worker marks its sessions; the lock defines it.
+    :param journal: the values that all rows of this run in the journal share; None to write none.
+    :param guard: restricts the worker to one database.
+    :param moment: the time at which the worker's clock is stopped, in seconds since 1970; then
+        what each version emits is captured. None to let the clock run.
     """
 
     python: Path | None = None
@@ -89,7 +89,7 @@ class WorkerOptions:
 
 @dataclass(frozen=True)
 class Scripts:
-    """The versions that a worker loads, in order, and where the database stands."""
+    """The versions that a worker loads, in order, and the state of each repository."""
 
     states: Sequence[LegacyState]
     steps: Sequence[RunLegacy]
@@ -113,7 +113,7 @@ class LegacyClient:
             "guard": guard.as_request() if guard else None,
             "capture": None if moment is None else {"moment": moment},
         }
-        # Append: it is the worker's standard error, and both sides move in it.
+        # Append: it is the worker's standard error, and reading moves the shared position.
         self._output: IO[bytes] = tempfile.TemporaryFile("a+b")  # noqa: SIM115 (closed on exit)
         self._process: subprocess.Popen[str] | None = None
 
@@ -124,7 +124,7 @@ class LegacyClient:
     def _start(self) -> None:
         environment = {k: v for k, v in os.environ.items() if k not in _NOT_INHERITED}
         if self._request["capture"]:
-            environment["PYTHONHASHSEED"] = "0"  # the same order of sets, each time
+            environment["PYTHONHASHSEED"] = "0"  # sets have the same order in every run
         self._process = subprocess.Popen(
             [str(self._python), str(WORKER)],
             stdin=subprocess.PIPE,
@@ -132,7 +132,7 @@ class LegacyClient:
             stderr=self._output,
             env=environment,
             encoding="utf-8",
-            # No terminal: a script cannot ask there, and Ctrl-C is ours to handle.
+            # Without a terminal a script cannot prompt, and Ctrl-C reaches this process only.
             start_new_session=True,
         )
 
@@ -146,9 +146,12 @@ class LegacyClient:
         self._output.close()
 
     def close(self, *, kill: bool = False) -> None:
-        """End the worker, with every connection, thread and process that scripts left behind."""
+        """End the worker, with every connection, thread and process that scripts left behind.
+
+        :param kill: do not wait for threads of the scripts.
+        """
         if self._end(kill=kill):
-            log.disabled = False  # fileConfig() in an env.py disables what its file does not name
+            log.disabled = False  # fileConfig() in an env.py disables loggers it does not name
             if log.isEnabledFor(logging.INFO):
                 for line in self.output():
                     log.info("%s", line)
@@ -157,7 +160,7 @@ class LegacyClient:
         process, self._process = self._process, None
         if process is None or process.stdin is None or process.stdout is None:
             return False
-        with contextlib.suppress(BrokenPipeError):  # it may have ended before us
+        with contextlib.suppress(BrokenPipeError):  # it may have ended already
             process.stdin.close()
         if not kill:
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -192,7 +195,8 @@ class LegacyClient:
 
         :param before: the version that the database is at, None without a row.
         :raises LegacyError: the script failed.
-        :raises CannotResume: an earlier run was interrupted, and it is not known where.
+        :raises LegacyWorkerError: the worker ended.
+        :raises CannotResume: an earlier run was interrupted at an unknown statement.
         """
         if self._process is None:
             self._restart(step, before)
@@ -209,7 +213,7 @@ class LegacyClient:
             if event == "begin":
                 script, begun, one = answer["script"], 0, answer["one"]
             elif event == "apart":
-                self._again_apart(step, before, answer["reason"], observer)
+                self._rerun_non_transactional(step, before, answer["reason"], observer)
             elif event == "statement":
                 begun = answer["number"]
             elif event == "resumed":
@@ -220,14 +224,14 @@ class LegacyClient:
                 break
             else:
                 raise self._failed(step, before, answer)
-        # For a worker that has to begin in the middle.
+        # A worker that is started later loads only the versions that are left.
         self._request["steps"].remove([step.repository, step.version])
         return Ran(answer["seconds"], answer["statements"], answer["captured"])
 
-    def _again_apart(
+    def _rerun_non_transactional(
         self, step: RunLegacy, before: int | None, reason: str, observer: VersionObserver
     ) -> None:
-        """Run a version statement by statement, in a new process."""
+        """Start a version again in a new process, where each statement is committed separately."""
         log.info("%s cannot run as one transaction: %s", step, scrub(reason, self._url))
         self._end(kill=True)
         observer.non_transactional()
@@ -239,8 +243,8 @@ class LegacyClient:
         version = [step.repository, step.version]
         return {"run": version, "before": before, "name": name_in_journal(step)}
 
-    def rest(self) -> None:
-        """End the worker until the next version: what scripts left open may hold locks."""
+    def suspend(self) -> None:
+        """End the worker until the next version: sessions that scripts left open may hold locks."""
         self._end(kill=False)
 
     def _restart(self, step: RunLegacy, before: int | None) -> None:
@@ -253,17 +257,17 @@ class LegacyClient:
 
     @property
     def _recorded(self) -> bool:
-        """Whether the statements are recorded, so that a later run resumes after them."""
+        """Whether statements are recorded, so that a later run can resume after them."""
         return bool(self._request["recorder"])
 
     def is_non_transactional(self, step: RunLegacy) -> bool:
-        """Whether the statements of a version are committed one by one."""
+        """Return whether each statement of a version is committed separately."""
         return [step.repository, step.version] in self._request["apart"]
 
     def output(self, last: int | None = None) -> list[str]:
-        """Return what scripts and libraries have printed, without passwords, one string a line.
+        """Return the lines that scripts and libraries have printed, without passwords.
 
-        :param last: only about so many bytes of the end.
+        :param last: return only about this many bytes from the end.
         """
         size = self._output.seek(0, os.SEEK_END)
         self._output.seek(0 if last is None else max(0, size - last))
@@ -274,7 +278,7 @@ class LegacyClient:
     def _send(self, message: dict[str, Any]) -> None:
         if self._process is None or self._process.stdin is None:
             raise RuntimeError("the worker has not been started")
-        with contextlib.suppress(BrokenPipeError):  # it has ended: receiving tells how
+        with contextlib.suppress(BrokenPipeError):  # it has ended: `_receive` raises the error
             self._process.stdin.write(json.dumps(message) + "\n")
             self._process.stdin.flush()
 
@@ -282,7 +286,7 @@ class LegacyClient:
         if self._process is None or self._process.stdout is None:
             raise RuntimeError("the worker has not been started")
         line = self._process.stdout.readline()
-        if line.endswith("\n"):  # else it ended in the middle of it
+        if line.endswith("\n"):  # else the worker ended while it wrote the line
             answer: dict[str, Any] = json.loads(line)
             return answer
         status = self._process.wait()
@@ -291,7 +295,7 @@ class LegacyClient:
             + (f"status {status}." if status >= 0 else f"signal {-status}.")
             + self._tail(),
             help=[
-                Remedy("Run it again with --debug to see all that it printed."),
+                Remedy("Run the command again with --debug to see all its output."),
                 Remedy("See where the database stands now", ("status",)),
             ],
             state_of_data=state_of_data,
@@ -312,8 +316,11 @@ class LegacyClient:
             )
             if any(problem.get("repository") for problem in problems)
             else (
-                Remedy("Nothing has been run. See which environment that is", ("runtime", "show")),
-                Remedy("Remove a damaged one; it is created again", ("runtime", "remove")),
+                Remedy("Nothing has been run. See which runtime is used", ("runtime", "show")),
+                Remedy(
+                    "Remove it if it is damaged; the next run creates it again",
+                    ("runtime", "remove"),
+                ),
             ),
         )
 
@@ -335,8 +342,8 @@ class LegacyClient:
 
 
 def _kill(process: subprocess.Popen[str]) -> None:
-    """Kill what is left of the worker and of the processes that scripts started."""
-    if hasattr(os, "killpg"):  # the worker leads a group of its own
+    """Kill the worker and the processes that scripts started, if they still run."""
+    if hasattr(os, "killpg"):  # the worker leads its own process group
         with contextlib.suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
     else:

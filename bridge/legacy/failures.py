@@ -20,22 +20,22 @@ if TYPE_CHECKING:
     from bridge.model.steps import RunLegacy
 
 SAME_PROBLEMS = 20
-"""How many scripts with one and the same problem a message names."""
+"""How many scripts with the same problem a message lists."""
 
 
-def error_words(error: BaseException, url: URL) -> str:
-    """Return what an error of frozen code says, without the URL's passwords."""
+def frozen_error_text(error: BaseException, url: URL) -> str:
+    """Return the text of an error that frozen code raised, without the URL's passwords."""
     return cause(error, url) if isinstance(error, SQLAlchemyError) else scrub(said(error), url)
 
 
 @dataclass(frozen=True)
 class Remains:
-    """The statements of a version that failed, as far as they are known.
+    """What is known about the statements that a failed version has run.
 
     :param written: how many have not been rolled back.
-    :param unseen: whether the version used the driver's own connection, past all that counts them.
-    :param recorded: whether they are written down, so that a later run resumes after them.
-    :param untracked: why they are not all written down all the same.
+    :param unseen: whether the version used the driver's own connection, where they are not counted.
+    :param recorded: whether they are recorded, so that a later run can resume after them.
+    :param untracked: why the record is incomplete; None if it is complete.
     """
 
     written: int = 0
@@ -56,22 +56,22 @@ def state_after_failure(step: RunLegacy, before: int | None, remains: Remains) -
     if remains.unseen:
         return (
             f"{kept}, but version {step.version} used the driver's own connection, where bridge "
-            "cannot see what it changed. Put back a backup before you run it again, or undo by "
-            "hand what has stayed."
+            "cannot see what it changed. Restore a backup before you run it again, or undo its "
+            "changes by hand."
         )
     if not written:
         return f"{kept}; version {step.version} has changed nothing."
     were = "1 statement" if written == 1 else f"{written} statements"
     if remains.recorded and not untracked:
         return (
-            f"{kept}; {were} of version {step.version} had run before. What is committed of it "
-            "stays and is recorded: the next run resumes after it."
+            f"{kept}; {were} of version {step.version} had run before. What is committed stays "
+            "and is recorded: the next run resumes after it."
         )
     if untracked:
         kept = f"{kept}. bridge cannot resume in the middle of version {step.version}: {untracked}"
     return (
         f"{kept}, but {were} of version {step.version} had run before the one that failed and may "
-        "have stayed: they are committed one by one. Put back a backup before you run it again, or "
+        "have stayed: they are committed one by one. Restore a backup before you run it again, or "
         "undo them by hand."
     )
 

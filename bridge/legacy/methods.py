@@ -1,4 +1,4 @@
-"""The methods of running a legacy version: live, replayed or ported."""
+"""Choose the method by which each legacy version runs: live, replayed or ported."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from bridge.model.repository import Repository
     from bridge.model.state import State
 
-# The comments and strings of a Python file, which may be SQL.
+# The comments and strings of a Python file: they may contain SQL.
 _PIECE = re.compile(
     r"#(?P<comment>[^\n]*)|(?P<quote>\"{3}|'{3}|[\"'])(?P<string>(?:\\.|(?!(?P=quote)).)*)(?P=quote)",
     re.DOTALL,
@@ -29,7 +29,7 @@ _PIECE = re.compile(
 
 
 def with_non_transactional(plan: Plan, repositories: Mapping[str, Repository]) -> Plan:
-    """Return the plan, with why live versions cannot run as one transaction."""
+    """Return the plan, with the reason for each live version that cannot be one transaction."""
     versions: dict[str, set[int]] = {}
     for step in plan.steps:
         if isinstance(step, RunLegacy) and step.method == "live":
@@ -50,9 +50,9 @@ def with_non_transactional(plan: Plan, repositories: Mapping[str, Repository]) -
 def read_non_transactional(
     repository: Repository, dialect: str, versions: Container[int]
 ) -> dict[int, str]:
-    """Return why versions cannot run as one transaction, as far as their text shows.
+    """Return why versions cannot run as one transaction, as far as the text of the scripts shows.
 
-    The worker notices the others when it comes to them.
+    The worker detects the other ones when it runs them.
     """
     found: dict[int, str] = {}
     if server_named(dialect).past_transaction is None or repository.path is None:
@@ -69,7 +69,7 @@ def read_non_transactional(
 
 
 def _non_transactional(file: Path, dialect: str) -> str | None:
-    """Return the part of a script for which it cannot run as one transaction."""
+    """Return the part of a script that prevents it from running as one transaction, or None."""
     text = decode(file.read_bytes())
     if file.suffix == ".sql":
         pieces = [text]
@@ -78,12 +78,12 @@ def _non_transactional(file: Path, dialect: str) -> str | None:
         if past:
             return past.group()
         pieces = [match["comment"] or match["string"] or "" for match in _PIECE.finditer(text)]
-    # 3 ms of every start: only a plan with live versions has scripts to read.
+    # Imported here because it takes 3 ms: only a plan with live versions has scripts to read.
     from bridge.database.sql.statements import read
 
     for piece in pieces:
         for statement in read(piece, dialect):
-            # In small letters it may be a sentence, and a single word anything.
+            # A verb in lower case may be part of a sentence, and a single word may be anything.
             sql = statement.verb == statement.tokens[0].text and (
                 len(statement.words) > 1 or statement.verb == "VACUUM"
             )
@@ -93,17 +93,18 @@ def _non_transactional(file: Path, dialect: str) -> str | None:
 
 
 Methods = Literal["auto", "live", "replay"]
-"""What `--legacy` may say."""
+"""The values of `--legacy`."""
 
 
 def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods) -> Plan:
     """Return the plan, with the best method for each legacy version.
 
-    Before a stamp stands the comparison of the schema with the frozen one of its versions.
+    Before each stamp a step is added that compares the schema with the frozen schema, if there is
+    one.
 
-    :param histories: the frozen ones, by the names of the repositories.
-    :param method: ``live`` for the scripts themselves; ``replay`` for nothing but what is frozen.
-    :raises NotReplayableError: with ``replay``, versions that would have to run live.
+    :param histories: the frozen histories, by the names of the repositories.
+    :param method: ``live`` runs every script itself; ``replay`` runs nothing but what is frozen.
+    :raises NotReplayableError: with ``replay``, some versions would have to run live.
     """
     steps = tuple(_steps(plan, histories, method))
     live = [s for s in steps if isinstance(s, RunLegacy) and s.method == "live"]
@@ -111,7 +112,7 @@ def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods)
         listed = "\n".join(f"  {step}: {step.why or 'its history is not frozen'}" for step in live)
         raise NotReplayableError(
             f"{len(live)} of the legacy versions cannot be replayed:\n{listed}",
-            help=Remedy("Let these run live, as they do without --legacy replay", ("dbupdate",)),
+            help=Remedy("Without --legacy replay, their scripts are run", ("dbupdate",)),
         )
     return replace(plan, steps=steps)
 
@@ -138,11 +139,11 @@ def _steps(plan: Plan, histories: Mapping[str, Frozen], method: Methods) -> Iter
         yield step
 
 
-def in_the_way(drift: Iterable[Difference], dialect: str) -> list[Difference]:
-    """Return the differences with which the frozen statements might not do what the script does.
+def preventing_replay(drift: Iterable[Difference], dialect: str) -> list[Difference]:
+    """Return the differences that could make the frozen statements do something else.
 
-    A table without a character set of its own has the server's. What an administrator has added
-    stays as it is, but on SQLite, where a script rebuilds a table with all that belongs to it.
+    The default character set of the server does not, nor what an administrator has added, except
+    on SQLite: there a script rebuilds a table with everything that belongs to it.
     """
     return [
         d
@@ -158,23 +159,23 @@ def is_recorded(frozen: Frozen | None, dialect: str, version: int) -> bool:
     return history is not None and version in history.versions
 
 
-def _cut_short(state: State, repository: str) -> bool:
-    """Whether a run was interrupted in a version that did not run live, and so resumes."""
-    its = (state.interrupted or "").startswith(f"legacy {repository} ")
-    return its and state.interrupted_method in ("replay", "ported")
+def _resumes_frozen(state: State, repository: str) -> bool:
+    """Return whether a run was interrupted in a version that was replayed or ported."""
+    is_legacy = (state.interrupted or "").startswith(f"legacy {repository} ")
+    return is_legacy and state.interrupted_method in ("replay", "ported")
 
 
 def _choose(
     step: RunLegacy, plan: Plan, frozen: Frozen, method: Methods
 ) -> tuple[Literal["live", "replay", "ported"], str | None]:
-    """Return the method for a version, and why it is live."""
+    """Return the method for a version, and the reason if it is live."""
     history = frozen.on(plan.state.dialect)
-    drift = in_the_way(plan.state.legacy[step.repository].drift or (), plan.state.dialect)
-    if _cut_short(plan.state, step.repository):
-        drift = []  # the schema was looked at in the middle of a version
+    drift = preventing_replay(plan.state.legacy[step.repository].drift or (), plan.state.dialect)
+    if _resumes_frozen(plan.state, step.repository):
+        drift = []  # the schema that was read is from the middle of a version
     why = None
     if method == "live":
-        why = "as --legacy says"
+        why = "--legacy live was given"
     elif history is None:
         why = f"its history is not frozen for {plan.state.dialect}"
     elif step.version not in history.versions:

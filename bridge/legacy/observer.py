@@ -1,4 +1,4 @@
-"""Hooks for the caller that runs a version."""
+"""Hooks for the code that runs a version."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ if TYPE_CHECKING:
 
 
 class VersionObserver:
-    """Is notified how a version runs, and may write into its transaction.
+    """A receiver of what happens while a version runs; it may write into the transaction.
 
-    This one does neither. `from_statement` is the statement with which an interrupted version is to
-    resume, where the administrator has said so.
+    This class ignores everything. `from_statement` is the number of the statement at which an
+    interrupted version resumes, if the administrator has given one.
     """
 
     from_statement: int | None = None
 
     def resumed(self, done: int) -> None:
-        """Take note that an earlier run was interrupted after so many statements."""
+        """Note that an earlier run was interrupted after `done` statements."""
 
     def non_transactional(self) -> None:
-        """Take note that each statement is committed by itself, where the database could do more.
+        """Note that each statement is committed separately, though the database could do better.
 
-        It is called before the first of them.
+        It is called before the first statement.
         """
 
     def finishing(self, connection: Connection) -> None:

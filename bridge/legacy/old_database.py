@@ -1,4 +1,4 @@
-"""Old databases on scratch servers: the versions that they are at, and their rows removed."""
+"""Load old databases as scratch databases, read their versions, and delete their rows."""
 
 from __future__ import annotations
 
@@ -27,14 +27,17 @@ Repositories = Mapping[str, Repository]
 def old_database(
     scratch: Scratch, path: Path, repositories: Repositories
 ) -> tuple[dict[str, int], Engine]:
-    """Load an old database from a file, with its versions; their rows get today's ids."""
+    """Load an old database from a file, and return the version of each repository in it.
+
+    Version rows with an older id get the current one.
+    """
     engine = scratch.load(path)
     versions = {}
     with connect(engine) as connection, connection.begin():
-        there = sa.inspect(connection).get_table_names()
+        tables = sa.inspect(connection).get_table_names()
         for name, repository in repositories.items():
             store = repository.store
-            if store.table not in there:
+            if store.table not in tables:
                 continue
             table = version_table(store)
             own = rows_of(table, repository)
@@ -47,9 +50,9 @@ def old_database(
 
 
 def delete_rows(engine: Engine, app_tables: AppTables) -> None:
-    """Delete the rows of the app's tables; nobody looks at foreign keys meanwhile."""
+    """Delete the rows of the app's tables, without checking foreign keys."""
     with connect(engine) as connection, foreign_keys_off(connection), connection.begin():
         quote = connection.dialect.identifier_preparer.quote_identifier
         tables = [quote(name) for name in app_tables(sa.inspect(connection).get_table_names())]
         server_of(connection).delete_rows(connection, tables)
-    engine.dispose()  # another session has its own settings
+    engine.dispose()  # the next session has the default settings

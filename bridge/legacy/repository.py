@@ -1,8 +1,8 @@
-"""Reads a sqlalchemy-migrate repository's own files: `migrate.cfg` and the names in `versions/`.
+"""Read a sqlalchemy-migrate repository's own files: `migrate.cfg` and the names in `versions/`.
 
 The rules are sqlalchemy-migrate's (versioning/repository.py and versioning/version.py of
-0.13.0): a version is a file whose name begins with three or more digits; a file that ends in
-`py` or `.sql` is its script.
+0.13.0): the name of a version's file begins with three or more digits, and a file that ends in
+`.py` or `.sql` is its script.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ VERSION = re.compile(r"^(\d{3,}).*")
 
 
 def read_repository(settings: LegacyConfig, config: Config) -> Repository:
-    """Return the repository that `settings` describe, checked against its stamp map.
+    """Return the repository that `settings` describe, after checking its stamp map.
 
     :raises RepositoryInvalidError: the files are not a sqlalchemy-migrate repository.
-    :raises ConfigError: the stamp map does not fit its versions.
+    :raises ConfigError: the stamp map or `requires` does not match the versions.
     """
     own = _registry(settings) if settings.repository is None else read_files(settings.repository)
     repository = Repository(
@@ -45,7 +45,7 @@ def read_repository(settings: LegacyConfig, config: Config) -> Repository:
 
 
 def _registry(settings: LegacyConfig) -> dict[str, Any]:
-    """Return a registry as the configuration describes it: only the legacy runtime can read it."""
+    """Return what the configuration says of a registry, which only the legacy runtime can read."""
     store = VersionStore(
         settings.version_table, settings.name_column, settings.version_column, None
     )
@@ -78,7 +78,7 @@ def read_files(path: Path) -> dict[str, Any]:
     if not repository_id.strip():
         raise RepositoryInvalidError(
             f"{path / 'migrate.cfg'}: repository_id is empty.",
-            help="Give it the id that the version rows of old databases have.",
+            help="Set it to the id in the version rows of old databases.",
         )
     return {
         "repository_id": repository_id,
@@ -90,7 +90,7 @@ def read_files(path: Path) -> dict[str, Any]:
 
 
 def version_table_of(settings: LegacyConfig) -> str:
-    """Return the name of a repository's version table; the stamp map may still be unfinished.
+    """Return the name of a repository's version table; the stamp map is not checked.
 
     :raises RepositoryInvalidError: `migrate.cfg` cannot be read.
     """
@@ -101,14 +101,14 @@ def version_table_of(settings: LegacyConfig) -> str:
 
 
 def _read_cfg(path: Path) -> configparser.ConfigParser:
-    # Python 2 took the last of two equal keys.
+    # Python 2 used the last of two equal keys.
     parser = configparser.ConfigParser(strict=False)
     try:
         parser.read_string(decode(path.read_bytes()), source=str(path))
     except OSError:
         raise RepositoryInvalidError(
             f"{path} does not exist, so {path.parent} is not a sqlalchemy-migrate repository.",
-            help="Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/.",
+            help="Set legacy.NAME.repository to the folder with migrate.cfg and versions/.",
         ) from None
     except configparser.Error as error:
         raise RepositoryInvalidError(
@@ -118,10 +118,10 @@ def _read_cfg(path: Path) -> configparser.ConfigParser:
 
 
 def decode(text: bytes) -> str:
-    """Return the text of a repository's file, which may be old and in Latin-1."""
+    """Return the text of a repository's file: UTF-8, or Latin-1 in some old files."""
     try:
         return text.decode("utf-8-sig")
-    except UnicodeDecodeError:  # an old file, with an accent in a comment
+    except UnicodeDecodeError:  # often just an accent in a comment
         return text.decode("latin-1")
 
 
@@ -134,8 +134,8 @@ def _read_versions(path: Path) -> tuple[int, ...]:
     }
     if not versions:
         raise RepositoryInvalidError(
-            f"{path} holds no version: no file named like 001_first.py or 001_first_upgrade.sql.",
-            help="Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/.",
+            f"{path} has no version: no file named like 001_first.py or 001_first_upgrade.sql.",
+            help="Set legacy.NAME.repository to the folder with migrate.cfg and versions/.",
         )
     return tuple(sorted(versions))
 
@@ -144,7 +144,7 @@ def _check_stamp(repository: Repository, config: Config) -> None:
     key = f"legacy.{repository.name}.stamp"
     if repository.last not in repository.stamp:
         raise ConfigError(
-            f"{key} in {config.source} lacks version {repository.last}, the last one of "
+            f"{key} in {config.source} lacks version {repository.last}, the last version of "
             f"{repository.home}.",
             help=f'Add {repository.last} = ["REVISION"]: the Alembic revision that equals the '
             "schema at that version.",

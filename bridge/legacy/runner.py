@@ -1,8 +1,8 @@
-"""Runs legacy versions, each by its method. What upgrades, records or proves a history comes here.
+"""Run legacy versions, each by its method, for upgrades, for freezing and for checks.
 
-- *live*: the script, in the worker's process, which writes the version row too;
-- *replay*: the statements that are frozen;
-- *ported*: the function that the developer has written in its place.
+- *live*: the script runs in the worker's process, which also writes the version row;
+- *replay*: the frozen statements run;
+- *ported*: a function runs that the developer wrote as a replacement.
 
 The latter two run on a connection of this process, in one transaction with the version row.
 """
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
 from bridge.legacy.client import LegacyClient, Ran, Scripts, WorkerOptions
-from bridge.legacy.failures import error_words
+from bridge.legacy.failures import frozen_error_text
 from bridge.legacy.frozen.replay import Connections, FrozenCode, load_ported
 from bridge.legacy.observer import VersionObserver
 from bridge.legacy.runtime import ready_runtime
@@ -51,14 +51,14 @@ class LegacyProject(Protocol):
 
 
 class LegacyRunner:
-    """Runs the versions of one database; a context manager, which ends the worker.
+    """A runner for the versions of one database; a context manager that ends the worker.
 
-    `versions` has where each repository stands.
+    `versions` is the version that each repository is at.
 
     :param connections: of the database; replayed and ported versions run on them.
     :param states: of each repository that is in the database.
     :param worker: how live versions run.
-    :param progress: is notified that a legacy runtime is made, which takes long.
+    :param progress: is notified if a legacy runtime is created, which takes a while.
     """
 
     def __init__(
@@ -76,8 +76,8 @@ class LegacyRunner:
         self._client: LegacyClient | None = None
         self._loaded: Sequence[RunLegacy] = ()
         self._ported: dict[RunLegacy, FrozenCode] = {}
-        # Whether scripts have left no session open that could have locks.
-        self._at_rest = True
+        # Scripts may leave sessions open that hold locks.
+        self._sessions_left = False
 
     def __enter__(self) -> Self:
         return self
@@ -91,7 +91,7 @@ class LegacyRunner:
         self.close(kill=kind is not None)
 
     def close(self, *, kill: bool = False) -> None:
-        """End the worker; what scripts have left behind ends with it.
+        """End the worker, with every session, thread and process that scripts left behind.
 
         :param kill: do not wait for threads of the scripts.
         """
@@ -104,13 +104,13 @@ class LegacyRunner:
     # --- before ---------------------------------------------------------------------------
 
     def prepare(self, steps: Iterable[RunLegacy]) -> None:
-        """Load all that these versions need; nothing is run.
+        """Load everything that these versions need, without running any of them.
 
-        Live ones are loaded into a worker of their own, in the place of the one before.
+        Live versions are loaded into a new worker, which replaces the previous one.
 
         :raises LegacyPreflightError: scripts cannot be loaded; the message names all of them.
         :raises LegacyError: a ported version cannot be loaded.
-        :raises LegacyRuntimeError: there can be no legacy runtime.
+        :raises LegacyRuntimeError: the legacy runtime cannot be created or used.
         :raises DatabaseError: the worker cannot see the database.
         """
         live = []
@@ -124,7 +124,7 @@ class LegacyRunner:
             self._start(live)
 
     def is_prepared(self, step: RunLegacy) -> bool:
-        """Whether all that a version needs is loaded."""
+        """Return whether everything that a version needs is loaded."""
         if step.method == "live":
             return step in self._loaded
         return step.method == "replay" or step in self._ported
@@ -133,8 +133,8 @@ class LegacyRunner:
         url = self._connections.engine.url
         if not server_of(url).is_server and sqlite_file(url) is None:
             raise DatabaseError(
-                "Legacy versions run in a process of their own, which cannot see a SQLite "
-                "database in memory.",
+                "Legacy versions run in a separate process, which cannot see a SQLite database in "
+                "memory.",
                 help="Use a SQLite file.",
             )
         self.close()
@@ -150,10 +150,10 @@ class LegacyRunner:
     # --- one version ----------------------------------------------------------------------
 
     def run(self, step: RunLegacy, observer: VersionObserver | None = None) -> Ran:
-        """Run a version that is prepared, and write its number.
+        """Run a prepared version and write its version row.
 
-        :raises LegacyError: it fails; what is there then is up to the database and the method.
-        :raises CannotResume: an earlier run was interrupted in it, and it is not known where.
+        :raises LegacyError: it failed; its `state_of_data` describes what it left behind, if live.
+        :raises CannotResume: an earlier run was interrupted in it, at an unknown statement.
         """
         run = self._run_live if step.method == "live" else self._run_frozen
         ran = run(step, observer or VersionObserver())
@@ -166,20 +166,20 @@ class LegacyRunner:
         ran = client.run(step, self.versions[step.repository], observer)
         server = server_of(self._connections.engine)
         if not server.transactional_ddl or client.is_non_transactional(step):
-            self._at_rest = False
+            self._sessions_left = True
         if step == self._loaded[-1]:
-            # Scripts leave sessions open, for whose locks other sessions would wait.
+            # Later steps could wait for the locks of sessions that scripts left open.
             client.close()
         return ran
 
     def _run_frozen(self, step: RunLegacy, observer: VersionObserver) -> Ran:
-        self.rest()
+        self.end_sessions()
         code, before = self.code(step), self.versions[step.repository]
         repository = self._states[step.repository].repository
 
         def finish(connection: Connection) -> None:
             observer.finishing(connection)
-            # Last: then nobody needs to be able to go on behind it.
+            # Last, so that a run never has to resume after this statement.
             write_version(connection, repository, before, step.version)
 
         begun = time.monotonic()
@@ -188,30 +188,30 @@ class LegacyRunner:
         except (Exception, SystemExit) as error:  # a ported version is the developer's code
             raise LegacyError(
                 f"Version {step.version} of the legacy repository {step.repository} failed "
-                f"({step.method}): {error_words(error, self._connections.engine.url)}"
+                f"({step.method}): {frozen_error_text(error, self._connections.engine.url)}"
             ) from error
         return Ran(time.monotonic() - begun, len(code.statements))
 
-    def rest(self) -> None:
-        """Close what scripts have left open, so that no other session waits for its locks."""
-        if not self._at_rest and self._client is not None:
-            self._client.rest()
-        self._at_rest = True
+    def end_sessions(self) -> None:
+        """Close the sessions that scripts left open, so that nothing waits for their locks."""
+        if self._sessions_left and self._client is not None:
+            self._client.suspend()
+        self._sessions_left = False
 
-    # --- what is known --------------------------------------------------------------------
+    # --- queries --------------------------------------------------------------------------
 
     def history(self, repository: str) -> FrozenDialect | None:
-        """Return the frozen history on this kind of database, None without one."""
+        """Return the frozen history on this kind of database, None if there is none."""
         frozen = self._project.histories.get(repository)
         return frozen.on(self._connections.engine.dialect.name) if frozen else None
 
     def code(self, step: RunLegacy) -> FrozenCode:
-        """Return what is run in the place of a version's script; nothing for a live one."""
+        """Return what runs instead of a version's script; it is empty for a live version."""
         if step.method == "ported":
             return self._ported[step]
         history = self.history(step.repository) if step.method == "replay" else None
         return FrozenCode(history.versions[step.version].statements if history else ())
 
     def is_non_transactional(self, step: RunLegacy) -> bool:
-        """Whether each statement of a live version is committed by itself."""
+        """Return whether each statement of a live version is committed separately."""
         return self._client is not None and self._client.is_non_transactional(step)

@@ -1,8 +1,8 @@
 """The legacy runtime: a Python environment that can import sqlalchemy-migrate.
 
-In this order: `legacy_python` of the configuration; this very environment, where it has
-SQLAlchemy < 2 and sqlalchemy-migrate; else a private virtual environment under the user's
-cache folder, made once from the hash-locked `runtime.txt`.
+It is the first of these that applies: `legacy_python` of the configuration; the environment of
+this process, if it has SQLAlchemy < 2 and sqlalchemy-migrate; a private virtual environment in the
+user's cache folder, created once from the hash-locked `runtime.txt`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ if sys.version_info < (3, 7):
 import migrate.versioning.api
 """
 
-# The URL, which has a password; and what would send pip's packages elsewhere than into the new
-# environment.
+# The URL, because it contains a password; and variables that would make pip install somewhere else
+# or affect the new interpreter.
 _NOT_INHERITED = (
     *SECRET_VARIABLES,
     "PIP_PREFIX", "PIP_ROOT", "PIP_TARGET", "PIP_USER",
@@ -54,7 +54,7 @@ _NOT_INHERITED = (
 
 @dataclass(frozen=True)
 class Runtime:
-    """A legacy runtime: its interpreter, where it comes from, and whether it is there."""
+    """A legacy runtime: its interpreter, its origin, and whether it exists."""
 
     python: Path
     origin: Literal["configured", "this environment", "private"]
@@ -97,8 +97,8 @@ def ready_runtime(
     """Return the runtime, after creating a private one that does not exist yet.
 
     :param wheels: a folder of wheels to install from, without a network.
-    :param progress: is notified that one is made, which takes long.
-    :raises LegacyRuntimeError: it cannot be made, or the configured one does not serve.
+    :param progress: is notified if one is created, which takes a while.
+    :raises LegacyRuntimeError: it cannot be created, or the configured one cannot be used.
     """
     progress = progress or Progress()
     runtime = find_runtime(config)
@@ -108,14 +108,17 @@ def ready_runtime(
         requirements = extra_requirements(config)
         progress.notify("Creating the legacy runtime (once; it is kept for later runs)")
         with _locked(runtime.folder):
-            # Another process may have made it while this one waited.
+            # Another process may have created it while this one waited.
             if not runtime.python.exists():
-                _make(runtime.folder, requirements, wheels, progress)
+                _create(runtime.folder, requirements, wheels, progress)
     return Runtime(runtime.python, runtime.origin, exists=True)
 
 
 def remove_runtime(config: Config) -> Path | None:
-    """Remove the private runtime of this configuration; the folder, None if there was none."""
+    """Remove the private runtime of this configuration.
+
+    Return the folder that was removed, None if there was none.
+    """
     folder = _cache() / _key(extra_requirements(config))
     if not folder.exists():
         return None
@@ -128,7 +131,7 @@ def remove_runtime(config: Config) -> Path | None:
 
 
 def _serves(requirements: Sequence[str]) -> bool:
-    """Whether this very interpreter can run the scripts; reads metadata, imports nothing."""
+    """Return whether this interpreter can run the scripts; reads metadata and imports nothing."""
     try:
         if int(importlib.metadata.version("sqlalchemy").partition(".")[0]) >= 2:
             return False
@@ -148,8 +151,8 @@ def _check_configured(python: Path) -> None:
     if not python.exists():
         raise LegacyRuntimeError(
             f"legacy_python names {python}, which does not exist.",
-            help="Correct legacy_python in the configuration, or remove it: bridge then makes "
-            "a runtime of its own.",
+            help="Correct legacy_python in the configuration, or remove it: bridge then creates "
+            "a private runtime.",
         )
     done = _run([str(python), "-c", _PROBE])
     if done.returncode:
@@ -167,7 +170,7 @@ def _cache() -> Path:
 
 
 def _key(requirements: Sequence[str]) -> str:
-    """Return the key of what the environment depends on; a change makes a new one."""
+    """Return a hash of everything that the environment depends on, as its name."""
     parts = [
         LOCKED.read_text(encoding="utf-8"),
         *requirements,
@@ -188,8 +191,8 @@ def _locked(folder: Path) -> Iterator[None]:
     except OSError as error:
         raise LegacyRuntimeError(
             f"The legacy runtime cannot be created in {folder.parent}: {error.strerror or error}.",
-            help="Make that folder writable, let XDG_CACHE_HOME name another place for caches, or "
-            "name an environment that has sqlalchemy-migrate: legacy_python",
+            help="Make that folder writable, set XDG_CACHE_HOME to another folder, or set "
+            "legacy_python to the interpreter of an environment that has sqlalchemy-migrate.",
         ) from None
     try:
         yield
@@ -203,11 +206,14 @@ def _interpreter(folder: Path) -> Path:
     return folder / "bin" / "python"
 
 
-def _make(
+def _create(
     folder: Path, requirements: Sequence[str], wheels: Path | None, progress: Progress
 ) -> None:
-    """Build beside the place and move it there whole, so that nobody finds a partial one."""
-    # What an interrupted run left, and an environment whose Python is gone.
+    """Build the environment in a temporary folder beside `folder`, then rename it.
+
+    So no other process can find an incomplete one.
+    """
+    # Left by an interrupted run, or an environment whose Python no longer exists.
     for left in (*folder.parent.glob(f"{folder.name}.*/"), folder):
         if left.is_dir():
             shutil.rmtree(left, ignore_errors=True)
@@ -227,7 +233,8 @@ def _make(
         _step([*install, "--require-hashes", "-r", str(LOCKED)], building)
         if requirements:
             progress.notify(f"  installing {', '.join(requirements)}")
-            # What is locked stays as it is; the hashes would be demanded of all otherwise.
+            # Constraints keep the locked versions; with their hashes, pip would require a hash of
+            # every package.
             constraints = building / "constraints.txt"
             constraints.write_text(_pins(LOCKED.read_text(encoding="utf-8")), encoding="utf-8")
             _step([*install, "-c", str(constraints), *requirements], building)
@@ -236,7 +243,7 @@ def _make(
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
-    progress.notify(f"  made {folder}")
+    progress.notify(f"  created {folder}")
 
 
 def _pins(locked: str) -> str:
@@ -248,16 +255,19 @@ def _pins(locked: str) -> str:
 def _step(command: Sequence[str], building: Path) -> None:
     done = _run(command)
     if done.returncode:
-        said = "\n".join(f"  | {line}" for line in _said(done).splitlines()[-8:])
+        output = "\n".join(f"  | {line}" for line in _output(done).splitlines()[-8:])
         raise LegacyRuntimeError(
-            f"The legacy runtime could not be created: {Path(command[0]).name} failed.\n{said}",
+            f"The legacy runtime could not be created: {Path(command[0]).name} failed.\n{output}",
             help=[
                 Remedy(
                     "Without a network, fetch the wheels elsewhere with the same Python "
                     f"(pip download -r {LOCKED} -d WHEELS) and run",
                     ("runtime", "make", "--wheels", "WHEELS"),
                 ),
-                Remedy("Or name an environment that has sqlalchemy-migrate: legacy_python"),
+                Remedy(
+                    "Or set legacy_python to the interpreter of an environment that has "
+                    "sqlalchemy-migrate."
+                ),
             ],
         )
 
@@ -275,13 +285,13 @@ def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
             check=False,
         )
     except OSError as error:  # not a program, or not one for this machine
-        said = error.strerror or str(error)
-        return subprocess.CompletedProcess(list(command), 126, stdout="", stderr=said)
+        reason = error.strerror or str(error)
+        return subprocess.CompletedProcess(list(command), 126, stdout="", stderr=reason)
 
 
-def _said(done: subprocess.CompletedProcess[str]) -> str:
+def _output(done: subprocess.CompletedProcess[str]) -> str:
     return (done.stderr.strip() or done.stdout.strip()) or f"exit status {done.returncode}"
 
 
 def _last_line(done: subprocess.CompletedProcess[str]) -> str:
-    return _said(done).splitlines()[-1]
+    return _output(done).splitlines()[-1]

@@ -1,7 +1,7 @@
-"""Takes a scratch database up a legacy history, a version at a time, as `dbupdate` would.
+"""Upgrade a scratch database through a legacy history, a version at a time, as `dbupdate` would.
 
-Nothing is journalled, locked or backed up: the database is bridge's own. Between the versions it
-can be filled with rows, or copied.
+Nothing is journalled, locked or backed up, because the database is bridge's own. Between versions
+it can be filled with rows or copied.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from bridge.model.progress import Progress
     from bridge.model.repository import Repository
 
-_ON_SCRATCH = "That was a scratch database, which is removed; no other database was written to."
+_ON_SCRATCH = "It ran on a scratch database, which is removed; no other database was changed."
 
 ScratchStart = tuple[Engine, State]
-"""An old database on the scratch server, and where it stands."""
+"""An old database on the scratch server, and its state."""
 
 
 class ScratchProject(LegacyProject, Protocol):
-    """What such an upgrade reads of an app; `bridge.project.Project` implements it."""
+    """What a scratch upgrade reads of an app; `bridge.project.Project` implements it."""
 
     @property
     def repositories(self) -> Mapping[str, Repository]:
@@ -53,15 +53,15 @@ class ScratchProject(LegacyProject, Protocol):
 
 
 class ScratchUpgrade:
-    """A scratch database on its way up; a context manager, which ends the process of the scripts.
+    """An upgrade of a scratch database; a context manager that ends the worker.
 
-    `engine` is the database, `versions` has where it is, `left` the versions that are still to
-    run, each with the method that it would be run by.
+    `engine` is the database, `versions` the version that each repository is at, `left` the versions
+    still to run, each with its method.
 
-    :param targets: the version of each repository at which it ends; other repositories are absent.
-    :param start: a database to begin with; None for a new one, in which every repository is just
+    :param targets: the version at which each repository ends; other repositories are absent.
+    :param start: the database to start from; None for a new one, in which every repository is just
         before its first version.
-    :param progress: is notified what takes long.
+    :param progress: is notified of what takes a while.
     """
 
     def __init__(
@@ -113,9 +113,9 @@ class ScratchUpgrade:
         return {name: version or 0 for name, version in self._runner.versions.items()}
 
     def run(self, step: RunLegacy) -> None:
-        """Run a version, the first of those that are `left`, and write its number.
+        """Run a version, the first of those that are `left`, and write its version row.
 
-        :raises LegacyError: it fails; the database is not to be used any more.
+        :raises LegacyError: it failed; the database must not be used any more.
         """
         try:
             if not self._runner.is_prepared(step):
@@ -128,20 +128,20 @@ class ScratchUpgrade:
             raise
         self.left.remove(step)
         if step.method == "live":
-            # What it has left decides whether the next ones can be replayed.
+            # The schema that it leaves decides whether the next versions can be replayed.
             self._choose_methods([step.repository])
 
     def fill(self, rows: int, variant: str, *, plain: bool = False) -> Seeded:
-        """Give each table at least so many rows; as `bridge.database.seeding.fill.seed`."""
+        """Give each table at least `rows` rows, as `bridge.database.seeding.fill.seed` does."""
         with connect(self.engine) as connection:
             return seed(connection, self._project.app_tables, rows, variant, plain=plain)
 
     def copy(self) -> Engine:
-        """Return another database with all that this one holds now."""
+        """Return a copy of the database as it is now."""
         return self._place.copy(self.engine)
 
     def _choose_methods(self, changed: Iterable[str]) -> None:
-        """Choose methods for the versions left, as `dbupdate` would for the database as it is now.
+        """Choose the methods of the remaining versions, as `dbupdate` would on this database.
 
         :param changed: the repositories whose schemas are compared with the frozen ones.
         """

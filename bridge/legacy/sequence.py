@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def target_version(legacy: LegacyState) -> int:
-    """Return the version at which a repository hands over from where the database is.
+    """Return the version at which a repository hands over, given where the database is.
 
     :raises ValueError: the repository is not in this database.
     """
@@ -33,8 +33,8 @@ def every_version(
 ) -> list[RunLegacy]:
     """Return every version of these repositories up to the last, in the order of an upgrade.
 
-    :param versions: where the repositories are; None for before their first versions.
-    :raises ConfigError: the order that `requires` asks for cannot be.
+    :param versions: the version that each repository is at; None for before their first versions.
+    :raises ConfigError: `requires` asks for an impossible order.
     """
     states = {
         name: LegacyState(
@@ -50,8 +50,10 @@ def run_legacy(
 ) -> list[RunLegacy]:
     """Return the versions to run, one repository after the other in the configuration's order.
 
-    Where `requires` says so they interleave: a version waits until the other repositories
-    have reached theirs. A repository that was never installed here holds nobody up.
+    `requires` may interleave them: a version waits until the other repositories have reached the
+    versions that it requires. A repository that is not installed in this database is ignored.
+
+    :raises ConfigError: `requires` asks for an impossible order.
     """
     reached = {
         name: legacy.start
@@ -88,7 +90,7 @@ def run_legacy(
         if len(steps) == before:
             blocks = (blocked_by(name, queue[0]) for name, queue in queues.items() if queue)
             raise ConfigError(
-                f"The order that legacy.NAME.requires in {config.source} asks for cannot be: "
+                f"legacy.NAME.requires in {config.source} asks for an impossible order: "
                 f"{', and '.join(block for block in blocks if block)}.",
                 help=f"Change legacy.NAME.requires in {config.source}.",
             )

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def legacy_url(url: URL) -> str:
-    """Return the URL, password and all, with a driver that a private legacy runtime has."""
+    """Return the URL, including its password, with a driver that a private legacy runtime has."""
     server = server_of(url)
     drivername = _drivername(server.legacy_name, server.legacy_driver)
     return _written(with_driver(url, drivername or url.drivername))
 
 
 def worker_urls(url: URL) -> list[str]:
-    """Return what the worker may open, best first: the URL's own driver, where it has it."""
+    """Return the URLs that the worker tries in order: the URL's own driver comes first."""
     drivername = _drivername(server_of(url).legacy_name, driver_of(url))
     own = url.set(drivername=drivername or url.drivername)
     return list(dict.fromkeys([*([] if is_async(url) else [_written(own)]), legacy_url(url)]))
@@ -33,7 +33,7 @@ def _drivername(name: str | None, driver: str) -> str | None:
 
 
 def _written(url: URL) -> str:
-    """Write the URL as SQLAlchemy 1.4 reads it: only the database's name is taken literally."""
+    """Return the URL as text for SQLAlchemy 1.4, which does not unquote the database's name."""
     name = url.database or ""
     if sqlite_file(url) and not name.startswith("file:"):
         url = url.set(database=str(Path(name).absolute()))

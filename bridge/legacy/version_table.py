@@ -1,4 +1,4 @@
-"""The legacy version tables, as sqlalchemy-migrate makes them, and what is written into them."""
+"""The legacy version tables, as sqlalchemy-migrate defines them, and their rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bridge.model.repository import Repository, VersionStore
 
 
-@cache  # so that SQLAlchemy compiles what is written to it once, and not for each version
+@cache  # so that SQLAlchemy compiles statements on it once, and not for each version
 def version_table(store: VersionStore) -> sa.Table:
     """Return a legacy version table, as sqlalchemy-migrate defines it."""
     columns: list[Any] = [sa.Column(store.id_column, sa.String(250), primary_key=True)]
@@ -31,7 +31,7 @@ def version_table(store: VersionStore) -> sa.Table:
 def version_row(repository: Repository, before: int | None, version: int) -> Any:
     """Return the statement that writes a version's number, as sqlalchemy-migrate would.
 
-    :param before: the version that the row has; None where there is no row yet.
+    :param before: the version in the row; None if there is no row yet.
     """
     store = repository.store
     table = version_table(store)
@@ -45,7 +45,7 @@ def version_row(repository: Repository, before: int | None, version: int) -> Any
 
 
 def rows_of(table: sa.Table, repository: Repository, version: int | None = None) -> Any:
-    """Return the condition that selects a repository's rows, those at `version` if given."""
+    """Return the condition that selects a repository's rows, only those at `version` if given."""
     store = repository.store
     own = table.c[store.id_column].in_(repository.ids)
     return own if version is None else own & (table.c[store.version_column] == version)
@@ -56,17 +56,18 @@ def write_version(
 ) -> None:
     """Write a version's number into the version table.
 
-    :raises LegacyError: the row is not at the version before any more.
+    :param before: the version in the row; None if there is no row yet.
+    :raises LegacyError: the row is no longer at the version `before`.
     """
     if before is None:
         connection.execute(version_row(repository, None, version))
         return
     update = _next_version(repository.store, repository.ids)
     if connection.execute(update, {"before": before, "now": version}).rowcount != 1:
-        raise LegacyError(f"the version row of {repository.name} is not at {before} any more")
+        raise LegacyError(f"the version row of {repository.name} is no longer at {before}")
 
 
-@cache  # as the table is
+@cache  # for the same reason as the table
 def _next_version(store: VersionStore, ids: tuple[str, ...]) -> Any:
     table = version_table(store)
     id_column, version_column = table.c[store.id_column], table.c[store.version_column]
@@ -79,11 +80,11 @@ def _next_version(store: VersionStore, ids: tuple[str, ...]) -> Any:
 
 
 def put_under_control(engine: Engine, repositories: Iterable[Repository]) -> None:
-    """Make the version tables, with each repository just before its first version."""
+    """Create the version tables, with each repository just before its first version."""
     with connect(engine) as connection, connection.begin():
         for repository in repositories:
             path = repository.store.path_column
             version_table(repository.store).create(connection, checkfirst=True)
             row = version_row(repository, None, repository.first - 1)
-            # Another one on each machine, and nobody reads it.
+            # The path differs on each machine, and nothing reads it.
             connection.execute(row.values({path: ""}) if path else row)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from bridge.freeze.replayable import why_not
+from bridge.freeze.replayable import reason_not_replayable
 from bridge.legacy.client import Ran
 
 INSERT = "INSERT INTO notes (text) VALUES ('one')"
@@ -47,4 +47,4 @@ def ran(
     ],
 )
 def test_the_first_reason_is_given(empty: Ran, filled: Ran | str, reason: str | None) -> None:
-    assert why_not(empty, filled, {"notes"}, "sqlite") == reason
+    assert reason_not_replayable(empty, filled, {"notes"}, "sqlite") == reason

@@ -219,7 +219,7 @@ def test_the_server_ends_in_the_middle_of_a_run(
 AT_1 = "The database is at version 1 of shop, as its row says; version 2 has changed nothing."
 AT_1_KEPT = (
     "The database is at version 1 of shop, as its row says; 1 statement of version 2 had run "
-    "before. What is committed of it stays and is recorded: the next run resumes after it."
+    "before. What is committed stays and is recorded: the next run resumes after it."
 )
 # What version 2 does before the server ends and afterwards: where one is done twice, it shows.
 UP, DOWN = (f'migrate_engine.execute("UPDATE items SET id = id {sign} 1")' for sign in "+-")

@@ -295,7 +295,7 @@ def test_a_version_that_fails_apart_says_what_may_have_stayed(
     assert versions(one_database) == {"app": 1}
 
 
-def test_what_an_earlier_run_left_of_such_a_version_is_told(
+def test_what_an_earlier_run_left_of_such_a_version_is_reported(
     project: LegacyProject, one_database: Database
 ) -> None:
     make = "migrate_engine.execute('CREATE TABLE half (id INTEGER)')\n"

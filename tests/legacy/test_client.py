@@ -242,7 +242,7 @@ def test_only_the_end_of_a_long_output_is_shown(
 
 
 @pytest.mark.server
-def test_a_database_that_only_bridge_can_open_is_told_before_any_write(
+def test_a_database_that_only_bridge_can_open_is_reported_before_any_write(
     project: LegacyProject, make_database: MakeDatabase
 ) -> None:
     database = make_database("postgresql")
@@ -432,13 +432,13 @@ def test_an_answer_that_breaks_off_is_the_worker_s_end(
     )
     assert error.state_of_data == "The database is unchanged."
     assert error.help == (
-        "Run it again with --debug to see all that it printed.\n"
+        "Run the command again with --debug to see all its output.\n"
         "See where the database stands now: bridge status"
     )
 
 
 @pytest.mark.process
-def test_a_cause_that_many_scripts_share_is_told_once(
+def test_a_cause_that_many_scripts_share_is_reported_once(
     project: LegacyProject, sqlite_database: Database
 ) -> None:
     """A history of hundreds of versions may import one module that is gone."""

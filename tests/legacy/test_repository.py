@@ -115,7 +115,7 @@ def test_an_empty_repository_id_is_refused(tmp_path: Path) -> None:
     with pytest.raises(RepositoryInvalidError) as caught:
         read(tmp_path, cfg="[db_settings]\nrepository_id =\nversion_table = x\n")
     assert caught.value.message == f"{tmp_path}/legacy/migrate.cfg: repository_id is empty."
-    assert caught.value.help == "Give it the id that the version rows of old databases have."
+    assert caught.value.help == "Set it to the id in the version rows of old databases."
 
 
 def test_a_file_that_is_no_configuration_is_refused(tmp_path: Path) -> None:
@@ -134,7 +134,9 @@ def test_a_folder_without_migrate_cfg_is_no_repository(tmp_path: Path) -> None:
         f"{tmp_path}/legacy/migrate.cfg does not exist, so {tmp_path}/legacy is not a "
         "sqlalchemy-migrate repository."
     )
-    assert "folder that holds migrate.cfg and versions/" in caught.value.help
+    assert caught.value.help == (
+        "Set legacy.NAME.repository to the folder with migrate.cfg and versions/."
+    )
 
 
 @pytest.mark.parametrize("name", ["1/1.py", "README", "01_short.py"])
@@ -142,7 +144,7 @@ def test_a_repository_without_versions_is_refused(tmp_path: Path, name: str) -> 
     with pytest.raises(RepositoryInvalidError) as caught:
         read(tmp_path, name)
     assert caught.value.message == (
-        f"{tmp_path}/legacy/versions holds no version: no file named like 001_first.py or "
+        f"{tmp_path}/legacy/versions has no version: no file named like 001_first.py or "
         "001_first_upgrade.sql."
     )
 
@@ -152,7 +154,7 @@ def test_a_repository_without_versions_is_refused(tmp_path: Path, name: str) -> 
     [
         (
             {"1": ["abc"]},
-            "legacy.core.stamp in bridge.toml lacks version 2, the last one of {}/legacy.",
+            "legacy.core.stamp in bridge.toml lacks version 2, the last version of {}/legacy.",
             'Add 2 = ["REVISION"]: the Alembic revision that equals the schema at that version.',
         ),
         (

@@ -125,8 +125,7 @@ def test_a_database_in_memory_is_seen_by_no_other_process(bridge: Bridge) -> Non
     with runner, pytest.raises(DatabaseError) as caught:
         runner.prepare([RunLegacy("app", 1, "live")])
     assert caught.value.message == (
-        "Legacy versions run in a process of their own, which cannot see a SQLite database in "
-        "memory."
+        "Legacy versions run in a separate process, which cannot see a SQLite database in memory."
     )
 
 
@@ -165,5 +164,5 @@ def test_a_scratch_database_ends_where_it_is_to(
         "Version 2 of the legacy repository app failed (ported): ValueError: no"
     )
     assert caught.value.state_of_data == (
-        "That was a scratch database, which is removed; no other database was written to."
+        "It ran on a scratch database, which is removed; no other database was changed."
     )

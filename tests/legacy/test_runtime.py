@@ -197,7 +197,7 @@ def test_a_requirement_that_is_not_here_wants_a_private_runtime_of_its_own(
         ),
     ],
 )
-def test_a_configured_runtime_that_does_not_serve_is_told(
+def test_a_configured_runtime_that_does_not_serve_is_reported(
     tmp_path: Path, cache: Path, body: str | None, complaint: str
 ) -> None:
     python = tmp_path / "python"
@@ -215,7 +215,7 @@ def test_a_configured_runtime_that_does_not_serve_is_told(
     ("mode", "text", "complaint"),
     [(0o644, "", "Permission denied"), (0o755, "\0\1not a program", "Exec format error")],
 )
-def test_a_configured_runtime_that_is_no_program_is_told(
+def test_a_configured_runtime_that_is_no_program_is_reported(
     tmp_path: Path, mode: int, text: str, complaint: str
 ) -> None:
     python = tmp_path / "python"
@@ -229,7 +229,7 @@ def test_a_configured_runtime_that_is_no_program_is_told(
     assert caught.value.help == f"Install it there: {python} -m pip install -r {LOCKED}"
 
 
-def test_a_cache_that_cannot_be_written_is_told(
+def test_a_cache_that_cannot_be_written_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").write_text("")
@@ -239,7 +239,10 @@ def test_a_cache_that_cannot_be_written_is_told(
     assert caught.value.message == (
         f"The legacy runtime cannot be created in {tmp_path}/file/bridge/runtime: Not a directory."
     )
-    assert "XDG_CACHE_HOME" in caught.value.help
+    assert caught.value.help == (
+        "Make that folder writable, set XDG_CACHE_HOME to another folder, or set legacy_python to "
+        "the interpreter of an environment that has sqlalchemy-migrate."
+    )
 
 
 class Notes(Progress):
@@ -275,7 +278,7 @@ def test_pip_makes_it_from_a_folder_of_wheels_without_a_network(
         "Creating the legacy runtime (once; it is kept for later runs)",
         "  installing sqlalchemy-migrate and SQLAlchemy 1.4, locked by hash",
         f"  installing {EXTRA}",
-        f"  made {made.folder}",
+        f"  created {made.folder}",
     ]
     code = "import bridge_test_extra, migrate, sqlalchemy, psycopg2, pymysql; print(sqlalchemy.__version__)"  # noqa: E501
     done = subprocess.run(
@@ -308,7 +311,9 @@ def test_uv_makes_it_too(tmp_path: Path, cache: Path, wheels: Path) -> None:
 
 @pytest.mark.process
 @pytest.mark.usefixtures("no_network", "no_uv")
-def test_what_cannot_be_installed_is_told_and_leaves_nothing(tmp_path: Path, cache: Path) -> None:
+def test_what_cannot_be_installed_is_reported_and_leaves_nothing(
+    tmp_path: Path, cache: Path
+) -> None:
     config = configured(tmp_path, EXTRA)
     with pytest.raises(LegacyRuntimeError) as caught:
         ready_runtime(config)
@@ -318,7 +323,7 @@ def test_what_cannot_be_installed_is_told_and_leaves_nothing(tmp_path: Path, cac
     assert caught.value.help == (
         "Without a network, fetch the wheels elsewhere with the same Python "
         f"(pip download -r {LOCKED} -d WHEELS) and run: bridge runtime make --wheels WHEELS\n"
-        "Or name an environment that has sqlalchemy-migrate: legacy_python"
+        "Or set legacy_python to the interpreter of an environment that has sqlalchemy-migrate."
     )
     assert [path.name for path in cache.iterdir()] == [f"{find_runtime(config).folder.name}.lock"]
 
@@ -405,7 +410,7 @@ def test_of_several_processes_one_makes_it_and_the_others_wait(small: Small) -> 
     for thread in threads:
         thread.join()
     assert len(outputs) == 3
-    made = [line for output in outputs for line in output if line.startswith("  made ")]
+    made = [line for output in outputs for line in output if line.startswith("  created ")]
     assert len(made) == 1
     assert len({output[-1] for output in outputs}) == 1
     assert len([path for path in small.cache.iterdir() if path.is_dir()]) == 1

@@ -575,7 +575,7 @@ def refused(project: Project, kind: type[BridgeError]) -> tuple[str, str]:
     return told(caught.value)
 
 
-REPOSITORY_HELP = "Let legacy.NAME.repository name the folder that holds migrate.cfg and versions/."
+REPOSITORY_HELP = "Set legacy.NAME.repository to the folder with migrate.cfg and versions/."
 
 
 def test_a_repository_without_its_migrate_cfg(project: Project) -> None:
@@ -609,7 +609,7 @@ def test_a_repository_without_its_migrate_cfg(project: Project) -> None:
         (
             "[db_settings]\nrepository_id=\nversion_table=v\n",
             "{cfg}: repository_id is empty.",
-            "Give it the id that the version rows of old databases have.",
+            "Set it to the id in the version rows of old databases.",
         ),
     ],
 )
@@ -625,7 +625,7 @@ def test_a_repository_without_a_version(project: Project) -> None:
     for path in versions.glob("0*.py"):
         path.rename(path.with_name(path.name.lstrip("0")))
     assert refused(project, RepositoryInvalidError) == (
-        f"{versions} holds no version: no file named like 001_first.py or 001_first_upgrade.sql.",
+        f"{versions} has no version: no file named like 001_first.py or 001_first_upgrade.sql.",
         REPOSITORY_HELP,
     )
 
@@ -633,7 +633,7 @@ def test_a_repository_without_a_version(project: Project) -> None:
 def test_the_last_version_must_be_in_the_stamp_map(project: Project) -> None:
     project.replace(FILE_NAME, "{ 3 =", "{ 2 =")
     assert refused(project, ConfigError) == (
-        f"legacy.shop.stamp in {project.file} lacks version 3, the last one of "
+        f"legacy.shop.stamp in {project.file} lacks version 3, the last version of "
         f"{project.root}/legacy/shop.",
         'Add 3 = ["REVISION"]: the Alembic revision that equals the schema at that version.',
     )

@@ -220,8 +220,8 @@ def test_an_order_that_cannot_be_is_told() -> None:
     with pytest.raises(ConfigError) as caught:
         plan_of(facts("items", rows=[("Shop", 1), ("Reviews", 0)]), shop, reviews)
     assert (caught.value.message, caught.value.help) == (
-        "The order that legacy.NAME.requires in /app/bridge.toml asks for cannot be: shop 2 "
-        "requires reviews 2, and reviews 1 requires shop 3.",
+        "legacy.NAME.requires in /app/bridge.toml asks for an impossible order: shop 2 requires "
+        "reviews 2, and reviews 1 requires shop 3.",
         "Change legacy.NAME.requires in /app/bridge.toml.",
     )
 

@@ -13,9 +13,9 @@ if TYPE_CHECKING:
 
 
 def drift(history: FrozenDialect, version: int, found: Schema) -> tuple[Difference, ...]:
-    """Return how a schema differs from that of a version; unknown tables do not count.
+    """Return how a schema differs from that of a version, in tables that the history knows.
 
-    A table that another version has, and this one has not, is no addition of the administrator's.
+    A table that only other versions have does not count as the administrator's own addition.
     """
     expected = history.schema_at(version)
     tables = {n: t for n, t in found.get("tables", {}).items() if n in history.tables}
@@ -24,9 +24,9 @@ def drift(history: FrozenDialect, version: int, found: Schema) -> tuple[Differen
 
 
 def nearest(name: str, history: FrozenDialect, found: Schema) -> Nearest | None:
-    """Return the version that a schema is most like, the last of several.
+    """Return the version that a schema is most similar to, the last one of several.
 
-    None where no table is there that the history knows.
+    Return None if the schema has no table that the history knows.
     """
     if not history.tables & {*found.get("tables", {})}:
         return None

@@ -1,12 +1,12 @@
 """The frozen history of a legacy repository: what `bridge freeze` has recorded and sealed.
 
-Beside the repository's own files, in ``frozen/``:
+Its files are in the folder ``frozen/`` of the repository:
 
-- ``manifest.json``: checksums of every file of the repository, and what is known of each version
-  on each database;
-- ``sqlite.sql``, ``postgresql.sql``, ``mysql.sql``: what each version emits;
-- ``sqlite.schema.jsonl`` and so on: what each version makes of the schema, a line a version;
-- ``ported/NNN.py``: the developer's ports of versions, which cannot be replayed.
+- ``manifest.json``: the checksum of every file of the repository, and what was recorded of each
+  version on each kind of database;
+- ``sqlite.sql``, ``postgresql.sql``, ``mysql.sql``: the statements that each version emits;
+- ``sqlite.schema.jsonl`` and so on: how each version changes the schema, one line per version;
+- ``ported/NNN.py``: the developer's ports of versions that cannot be replayed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-# What Python, editors and version control leave in a folder.
+# Files that Python, editors and version control leave in a folder.
 _NOT_SEALED = re.compile(r"(^|/)(__pycache__/|\.[^/]+(/|$))|\.py[co]$|~$")
 
 
@@ -39,8 +39,8 @@ class Frozen:
     """A sealed history.
 
     :param home: the repository's folder.
-    :param files: the checksum of each of its files, by their paths in it.
-    :param entries: what the manifest says of each database.
+    :param files: the checksum of each of its files, by their paths in the folder.
+    :param entries: the manifest's entry for each kind of database.
     """
 
     home: Path
@@ -53,13 +53,13 @@ class Frozen:
 
     @cached_property
     def dialects(self) -> tuple[str, ...]:
-        """The databases on which it was recorded."""
+        """The kinds of database on which it was recorded."""
         return tuple(sorted(self.entries))
 
     def on(self, dialect: str) -> FrozenDialect | None:
-        """Return the history on a kind of database, None where it was not recorded there.
+        """Return the history on a kind of database, None if it was not recorded there.
 
-        :raises SealBrokenError: its files do not fit the manifest.
+        :raises SealBrokenError: its files do not match the manifest.
         """
         dialect = family(dialect)
         if dialect not in self.entries:
@@ -123,7 +123,7 @@ def read_frozen(home: Path | None) -> Frozen | None:
         seal = document.pop("seal")
         if document["format"] != FORMAT:
             raise SealBrokenError(
-                f"{path} has the format {document['format']}, and this bridge knows {FORMAT}.",
+                f"{path} has format {document['format']}; this release of bridge reads {FORMAT}.",
                 help="Use a newer release of bridge.",
             )
         if seal != _seal(document):
@@ -138,20 +138,22 @@ def read_frozen(home: Path | None) -> Frozen | None:
 
 
 def check_seal(frozen: Frozen) -> None:
-    """Make sure that every file of the repository is what it was when it was sealed.
+    """Check that every file of the repository is as it was when it was sealed.
 
-    :raises SealBrokenError: one was changed, is gone or has come; the message names each.
+    :raises SealBrokenError: files were changed, deleted or added; the message names them.
     """
     now, problems = checksums(frozen.home), []
     for name in sorted({*now, *frozen.files}):
         if name not in now:
-            problems.append(f"{name} is gone")
+            problems.append(f"{name} is missing")
         elif name not in frozen.files:
             problems.append(f"{name} was added")
         elif now[name] != frozen.files[name]:
             data = (frozen.home / name).read_bytes().replace(b"\r\n", b"\n")
-            ends = sha256(data) == frozen.files[name]
-            problems.append(f"{name} has other line ends" if ends else f"{name} was changed")
+            endings = sha256(data) == frozen.files[name]
+            problems.append(
+                f"{name} has different line endings" if endings else f"{name} was changed"
+            )
     if problems:
         raise _broken(frozen.home, problems)
 
@@ -162,10 +164,10 @@ def _broken(home: Path, problems: list[str]) -> SealBrokenError:
         Remedy("Restore the files from the app's version control or its package."),
         Remedy("If they were changed on purpose, seal them again", ("freeze", "--update", "NAME")),
     ]
-    if any("line ends" in problem for problem in problems):
+    if any("line endings" in problem for problem in problems):
         help.append(
             Remedy(
-                "To keep line ends as they are, write in .gitattributes: legacy_migrations/** -text"
+                "To make git keep line endings, add to .gitattributes: legacy_migrations/** -text"
             )
         )
     return SealBrokenError(
@@ -174,7 +176,7 @@ def _broken(home: Path, problems: list[str]) -> SealBrokenError:
 
 
 def checksums(home: Path) -> dict[str, str]:
-    """Return the checksum of each file of a repository but the manifest, by its path in it."""
+    """Return the checksum of each file of a repository except the manifest, by its path in it."""
     found = {}
     for path in sorted(home.rglob("*")):
         name = path.relative_to(home).as_posix()
@@ -188,7 +190,7 @@ def _seal(document: Mapping[str, Any]) -> str:
 
 
 def manifest(frozen: Frozen) -> bytes:
-    """Return the file that seals a history."""
+    """Return the contents of the file that seals a history."""
     document = {
         "format": FORMAT,
         "repository_id": frozen.repository_id,

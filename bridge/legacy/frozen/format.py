@@ -72,7 +72,7 @@ def dialect_entry(history: FrozenDialect) -> dict[str, Any]:
 
 
 def mark_for(history: FrozenDialect) -> str:
-    """Return the start of the lines between statements: one that no statement contains."""
+    """Return the prefix of the lines between statements; no statement contains it."""
     text = "\n".join(s for version in history.versions.values() for s in version.statements)
     number = 0
     while (mark := f"{_MARK}{number or ''}:") in text:
@@ -92,7 +92,7 @@ def _sql_text(dialect: str, history: FrozenDialect, mark: str) -> Iterator[str]:
 def parse_sql(text: str, mark: str) -> dict[int, tuple[str, ...]]:
     """Return the statements of each version, from the text of a ``.sql`` file.
 
-    :raises ValueError: it is not one.
+    :raises ValueError: the text has another format.
     """
     found: dict[int, tuple[str, ...]] = {}
     version = None

@@ -1,4 +1,4 @@
-"""Runs frozen statements as they are: no parameters, nothing that a driver would read into them."""
+"""Run frozen statements exactly as they were recorded: a driver must find no parameters in them."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Finish = Callable[[Connection], None]
-"""What else belongs to the transaction of a version, after all that it does itself."""
+"""A function that is called at the end of a version's transaction, and may write into it."""
 
 
 @dataclass(frozen=True)
 class FrozenCode:
     """What runs in place of a legacy version's script.
 
-    :param statements: those that were recorded of it.
+    :param statements: its recorded statements.
     :param ported: the function of the developer's port of it.
     """
 
@@ -40,23 +40,23 @@ class FrozenCode:
 
 
 class Connections:
-    """The connections on which frozen versions run: one for each, which commits at once."""
+    """The connections on which frozen versions run: each version gets its own, and is committed."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
 
     def run(self, code: FrozenCode, finish: Finish | None = None) -> None:
-        """Run a version in a transaction of its own."""
+        """Run a version in its own transaction."""
         with connect(self.engine) as connection:
             run_frozen(connection, code, finish)
         if leaves_settings(self.engine.dialect.name, code.statements):
-            self.engine.dispose()  # the next version gets another session
+            self.engine.dispose()  # the next version must start with default settings
 
 
 def run_frozen(connection: Connection, code: FrozenCode, finish: Finish | None = None) -> None:
-    """Run a version in a transaction of its own, as the legacy runtime would have.
+    """Run a version in its own transaction, as the legacy runtime would.
 
-    On SQLite foreign keys are not looked at meanwhile, and what is set is put back afterwards.
+    On SQLite foreign keys are not checked meanwhile, and settings are restored afterwards.
     """
     with foreign_keys_off(connection), connection.begin():
         _run(connection, code, finish)
@@ -72,21 +72,21 @@ def _run(connection: Connection, code: FrozenCode, finish: Finish | None) -> Non
 
 
 def _send(connection: Connection, statements: Sequence[str]) -> None:
-    """Run the statements, nothing of which is read as a parameter."""
+    """Run the statements without parsing parameters in them."""
     if not server_of(connection).is_server:
         _send_past(connection, statements)
         return
     if statements and connection.dialect.driver in ("psycopg", "psycopg2"):
-        # All at once: these send it as it is.
+        # These drivers send a text of several statements unchanged, in one round trip.
         statements = [";\n".join(f"{statement}\n" for statement in statements)]
     for statement in statements:
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def _send_past(connection: Connection, statements: Iterable[str]) -> None:
-    """Run the statements past SQLAlchemy's connection.
+    """Run the statements on the driver's cursor.
 
-    What that does for each takes longer than most statements take SQLite.
+    SQLAlchemy's overhead for each takes longer than SQLite needs for most statements.
     """
     dialect: Any = connection.dialect
     cursor: Any = connection.connection.cursor()
@@ -101,7 +101,7 @@ def _send_past(connection: Connection, statements: Iterable[str]) -> None:
 
 
 class _Savepoint:
-    """A savepoint: `begin_nested` takes longer than most versions take SQLite."""
+    """A savepoint. `begin_nested` would take longer than SQLite needs for most versions."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -115,16 +115,17 @@ class _Savepoint:
 
 
 class Replay:
-    """Runs frozen versions one after the other, each with its row in one transaction.
+    """A runner of frozen versions, each in one transaction with its version row.
 
-    On SQLite several may have one together: there a commit takes far longer than most versions.
-    One that fails is undone by itself. Nothing else may use the connection while one is `open`.
+    On SQLite several versions share a transaction, because a commit takes far longer than most
+    versions. Only the version that fails is undone. Nothing else may use the connection while a
+    transaction is `open`.
 
-    :param connection: not in a transaction.
+    :param connection: it must not be in a transaction.
     """
 
     SECONDS = 1.0
-    """How long a transaction goes on taking versions in: so much work is lost at most."""
+    """How long versions are added to a transaction: at most this much work is lost."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -135,7 +136,7 @@ class Replay:
 
     @property
     def open(self) -> bool:
-        """Whether there are versions that have run and are not committed."""
+        """Whether versions have run that are not committed."""
         return self._stack is not None
 
     @property
@@ -144,7 +145,7 @@ class Replay:
         return self.open and time.monotonic() - self._begun > self.SECONDS
 
     def run(self, code: FrozenCode, finish: Finish | None = None) -> None:
-        """Run a version, and what else belongs to its transaction."""
+        """Run a version, then `finish`, in one transaction."""
         if not self._several:
             run_frozen(self._connection, code, finish)
             return
@@ -155,8 +156,8 @@ class Replay:
                 stack.enter_context(self._connection.begin())
                 self._stack = stack.pop_all()
         self._whole = False
-        # A developer's function may have sessions of its own on the connection, and SQLAlchemy 2
-        # keeps what a session rolls back to the savepoints that it knows.
+        # A developer's function may open sessions on the connection. In SQLAlchemy 2 the rollback
+        # of a session is limited to a savepoint only if SQLAlchemy knows one.
         known = code.ported is not None and not sqlalchemy.__version__.startswith("1.")
         point = self._connection.begin_nested() if known else _Savepoint(self._connection)
         try:
@@ -164,7 +165,7 @@ class Replay:
             point.commit()
         except BaseException:
             if self._in_transaction:
-                with suppress(SQLAlchemyError):  # it may be another one than it was
+                with suppress(SQLAlchemyError):  # the function may have begun another transaction
                     point.rollback()
                     self._whole = True
             raise
@@ -172,14 +173,14 @@ class Replay:
 
     @property
     def _in_transaction(self) -> bool:
-        """Whether SQLite has not rolled back by itself, as it does where the disk is full."""
+        """Whether the transaction still exists: SQLite rolls back itself if the disk is full."""
         driver: Any = self._connection.connection.dbapi_connection
         return bool(driver.in_transaction)
 
     def commit(self) -> None:
-        """Commit what has run.
+        """Commit the versions that have run.
 
-        :raises SQLAlchemyError: the database does not; then nothing of it has run.
+        :raises SQLAlchemyError: the commit failed; the database is as before these versions.
         """
         stack, self._stack = self._stack, None
         if stack is not None:
@@ -188,14 +189,14 @@ class Replay:
                     raise SQLAlchemyError("the transaction was rolled back")
 
     def roll_back(self) -> None:
-        """Undo what has run and is not committed."""
+        """Undo the versions that are not committed."""
         self._whole = False
         with suppress(SQLAlchemyError):
             self.commit()
 
 
 def leaves_settings(dialect: str, statements: Iterable[str]) -> bool:
-    """Return whether a session is not what it was after them: a server keeps settings for it."""
+    """Return whether statements change settings of a server's session beyond their transaction."""
     return server_named(dialect).is_server and any(
         setting.scope != "transaction"
         for statement in statements
@@ -205,7 +206,7 @@ def leaves_settings(dialect: str, statements: Iterable[str]) -> bool:
 
 @contextmanager
 def _settings_kept(connection: Connection, statements: Iterable[str]) -> Iterator[None]:
-    """On SQLite: what the statements set is afterwards what it was before."""
+    """Restore the settings that the statements change, on SQLite only."""
     dialect = connection.dialect.name
     names = sorted(
         {

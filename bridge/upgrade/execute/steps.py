@@ -15,7 +15,7 @@ from bridge.database.schema.compare import accepted
 from bridge.database.secrets import scrub
 from bridge.database.servers import server_of
 from bridge.legacy.frozen.drift import drift
-from bridge.legacy.methods import in_the_way
+from bridge.legacy.methods import preventing_replay
 from bridge.legacy.observer import VersionObserver
 from bridge.legacy.version_table import rows_of, version_row, version_table
 from bridge.model.errors import (
@@ -215,11 +215,11 @@ class Steps:
     def _check_what_live_left(self, step: RunLegacy) -> None:
         """Check that the schema is the one that the next frozen version was recorded on."""
         legacy = self._run.legacy
-        legacy.rest()
+        legacy.end_sessions()
         self._run.connection.settle()
         before = legacy.versions[step.repository]
         found = self._drift(step.repository, before)
-        if in_the_way(found, self._engine.dialect.name):
+        if preventing_replay(found, self._engine.dialect.name):
             raise StalePlanError(
                 f"What legacy version {before} of {step.repository} has left is not the frozen "
                 f"schema, so '{step}' cannot be replayed: {found[0].name}.",

@@ -104,7 +104,7 @@ SEALED = [
 
 @pytest.mark.parametrize("name", SEALED)
 @pytest.mark.parametrize(
-    ("harm", "said"), [(flip, "was changed"), (Path.unlink, "is gone")], ids=["changed", "gone"]
+    ("harm", "said"), [(flip, "was changed"), (Path.unlink, "is missing")], ids=["changed", "gone"]
 )
 def test_a_file_that_is_not_what_it_was_is_named(
     home: Path, name: str, harm: Callable[[Path], None], said: str
@@ -127,14 +127,16 @@ def test_a_file_that_has_come_is_named(home: Path, name: str) -> None:
         check_seal(frozen)
 
 
-def test_other_line_ends_are_told_as_such(home: Path) -> None:
+def test_different_line_endings_are_reported_as_such(home: Path) -> None:
     frozen = read_frozen(home)
     assert frozen is not None
     path = home / "versions/001_a.py"
     path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
-    with pytest.raises(SealBrokenError, match="has other line ends") as error:
+    with pytest.raises(SealBrokenError, match="has different line endings") as error:
         check_seal(frozen)
-    assert ".gitattributes" in error.value.help
+    assert error.value.help.endswith(
+        "\nTo make git keep line endings, add to .gitattributes: legacy_migrations/** -text"
+    )
 
 
 @pytest.mark.parametrize("name", ["versions/__pycache__/001_a.pyc", ".git/HEAD", "a.py~"])
@@ -156,11 +158,13 @@ def test_a_byte_of_the_manifest_is_noticed(home: Path, place: int) -> None:
         read_frozen(home)
 
 
-def test_a_newer_format_is_told(home: Path) -> None:
+def test_a_newer_format_is_reported(home: Path) -> None:
     path = home / FOLDER / MANIFEST
     document = {**json.loads(path.read_text(encoding="utf-8")), "format": 2}
     path.write_text(json.dumps(document), encoding="utf-8")
-    with pytest.raises(SealBrokenError, match="has the format 2, and this bridge knows 1") as error:
+    with pytest.raises(
+        SealBrokenError, match="has format 2; this release of bridge reads 1"
+    ) as error:
         read_frozen(home)
     assert error.value.help == "Use a newer release of bridge."
 
@@ -197,7 +201,7 @@ def test_whatever_a_statement_is_it_comes_through(statements: list[str]) -> None
     assert parse_sql(text, mark_for(history)) == {1: tuple(statements)}
 
 
-def test_mysqls_client_is_told_where_a_body_ends() -> None:
+def test_a_body_ends_where_mysqls_client_expects_it() -> None:
     body = "CREATE TRIGGER t BEFORE INSERT ON a FOR EACH ROW BEGIN SET NEW.x = 1; END"
     history = FrozenDialect({1: version(body)}, {})
     text = dialect_files("mysql", history)[f"{FOLDER}/mysql.sql"].decode("utf-8")

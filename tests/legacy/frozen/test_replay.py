@@ -38,7 +38,7 @@ def done(error: BridgeError) -> list[int]:
         pytest.param("ROLLBACK", -1.0, [8, 9], id="what took its time is committed"),
     ],
 )
-def test_a_version_that_fails_leaves_those_that_are_told_as_done(
+def test_a_version_that_fails_leaves_those_that_are_reported_as_done(
     undo: str,
     seconds: float,
     stay: list[int],

@@ -16,7 +16,7 @@ from support.legacy_projects import (
 pytestmark = LEGACY_SIDE
 
 
-def test_all_problems_are_told_at_once_and_before_any_write(
+def test_all_problems_are_reported_at_once_and_before_any_write(
     project: LegacyProject, sqlite_database: Database
 ) -> None:
     project.write("src/shop/__init__.py", "")

@@ -546,7 +546,7 @@ FUNCTIONS = {
 }
 
 
-def test_all_problems_of_functions_are_told_at_once_and_before_any_write(
+def test_all_problems_of_functions_are_reported_at_once_and_before_any_write(
     registry: Registry, sqlite_database: Database
 ) -> None:
     make_old(sqlite_database)

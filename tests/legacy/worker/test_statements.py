@@ -84,7 +84,7 @@ def test_mysql_and_mariadb_commit_before_a_change_of_the_schema() -> None:
     }
 
 
-def test_savepoints_are_told_apart() -> None:
+def test_savepoints_are_distinguished() -> None:
     assert [
         savepoint_in("sqlite", sql)
         for sql in ("savepoint a", "RELEASE SAVEPOINT b;", "ROLLBACK TO c", "ROLLBACK")

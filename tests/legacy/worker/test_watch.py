@@ -29,8 +29,8 @@ def test_what_a_script_does_on_the_drivers_connection_is_not_denied(
         return
     assert error.state_of_data == (
         "The database is at version 1 of app, as its row says, but version 2 used the driver's own "
-        "connection, where bridge cannot see what it changed. Put back a backup before you run it "
-        "again, or undo by hand what has stayed."
+        "connection, where bridge cannot see what it changed. Restore a backup before you run it "
+        "again, or undo its changes by hand."
     )
 
 

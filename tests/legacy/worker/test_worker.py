@@ -66,7 +66,7 @@ def test_a_statement_that_fails_is_shown_with_what_stayed(
     if database.dialect == "mariadb":
         assert error.state_of_data == (
             "The database is at version 1 of app, as its row says; 1 statement of version 2 had "
-            "run before. What is committed of it stays and is recorded: the next run "
+            "run before. What is committed stays and is recorded: the next run "
             "resumes after it."
         )
     else:
@@ -94,7 +94,7 @@ def test_a_statement_that_fails_is_shown_with_what_stayed(
         ("x = {}\nx.has_key('a')", "has no attribute 'has_key' (it is Python 2)"),
     ],
 )
-def test_whatever_ends_a_script_is_told_as_its_failure(
+def test_whatever_ends_a_script_is_reported_as_its_failure(
     project: LegacyProject, sqlite_database: Database, body: str, said: str
 ) -> None:
     project.repository({"001_notes": CREATE_NOTES, "002_ends": body})
@@ -112,7 +112,7 @@ def test_whatever_ends_a_script_is_told_as_its_failure(
         ("os.kill(os.getpid(), 9)", "signal 9"),
     ],
 )
-def test_a_script_that_ends_the_process_is_told_with_its_output(
+def test_a_script_that_ends_the_process_is_reported_with_its_output(
     project: LegacyProject, sqlite_database: Database, body: str, how: str
 ) -> None:
     project.repository(
@@ -223,7 +223,6 @@ def test_a_database_in_memory_has_no_second_process(project: LegacyProject) -> N
     with pytest.raises(DatabaseError) as caught:
         project.bridge("sqlite://").dbupdate(engine)
     assert caught.value.message == (
-        "Legacy versions run in a process of their own, which cannot see a SQLite database in "
-        "memory."
+        "Legacy versions run in a separate process, which cannot see a SQLite database in memory."
     )
     engine.dispose()
