@@ -16,7 +16,7 @@ import bridge.click
 from bridge.api import Bridge
 from bridge.model.config_file import FILE_NAME, find
 from bridge.model.errors import ConfigMissingError
-from bridge.model.names import JOURNAL_TABLE
+from bridge.model.names import OWN_TABLES
 
 
 class Migrations:
@@ -93,4 +93,4 @@ class Migrations:
 
 def include_object(_object: Any, name: str | None, kind: str, *_more: Any) -> bool:
     """For `Migrate(..., include_object=...)`: ``flask db migrate`` leaves bridge's table alone."""
-    return not (kind == "table" and name in (JOURNAL_TABLE, "migrate_version"))
+    return not (kind == "table" and name in {*OWN_TABLES, "migrate_version"})

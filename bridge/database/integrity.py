@@ -24,7 +24,13 @@ def list_tables(
 ) -> dict[str, Table]:
     """Return the tables of the default schema that are the app's, by their names."""
     with connection.begin():
-        schema = read_schema(connection)
+        return tables_of(read_schema(connection), app_tables)
+
+
+def tables_of(
+    schema: Mapping[str, Any], app_tables: Callable[[Iterable[str]], Iterable[str]]
+) -> dict[str, Table]:
+    """Return the tables of a schema document that are the app's, by their names."""
     tables: dict[str, Table] = schema["tables"]
     return {name: tables[name] for name in sorted(app_tables(tables))}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from bridge.model.names import JOURNAL_TABLE, RESTORE_TABLE
+from bridge.model.names import OWN_TABLES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -21,7 +21,7 @@ def app_tables(facts: Facts, repositories: Iterable[Repository], config: Config)
     A table with Alembic's default name is always a version table. Where the app's version table
     has another name, it belongs to a library in the same database.
     """
-    own = {JOURNAL_TABLE, RESTORE_TABLE, "alembic_version", config.alembic.version_table}
+    own = {*OWN_TABLES, "alembic_version", config.alembic.version_table}
     own |= {repository.version_table for repository in repositories}
     return tuple(
         sorted(

@@ -10,6 +10,9 @@ JOURNAL_TABLE = "bridge_journal"
 RESTORE_TABLE = "bridge_restore"
 """The name of the table that a database has while it is restored statement by statement."""
 
+OWN_TABLES = frozenset((JOURNAL_TABLE, RESTORE_TABLE))
+"""The names of all of bridge's own tables, which belong to no app."""
+
 NON_TRANSACTIONAL = "apart"
 """The `JournalEntry.step` of a version that begins to run statement by statement."""
 

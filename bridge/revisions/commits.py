@@ -8,7 +8,7 @@ import re
 from bridge.database.sql.statements import read
 
 # Most scripts have none of it, and need not be parsed.
-_QUICK = re.compile(r"commit", re.IGNORECASE)
+_QUICK = re.compile(rb"commit", re.IGNORECASE)
 
 
 def commits_itself(text: bytes) -> str | None:
@@ -16,7 +16,7 @@ def commits_itself(text: bytes) -> str | None:
 
     :param text: a Python file.
     """
-    if not _QUICK.search(text.decode("latin-1")):
+    if not _QUICK.search(text):
         return None
     for node in ast.walk(ast.parse(text)):
         if not isinstance(node, ast.Call):

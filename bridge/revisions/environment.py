@@ -14,7 +14,7 @@ from bridge.database.servers import server_of
 from bridge.database.url import environment_url, parse_url, relative_to
 from bridge.model.config_file import load
 from bridge.model.errors import RevisionsError
-from bridge.model.names import JOURNAL_TABLE
+from bridge.model.names import OWN_TABLES
 from bridge.revisions.ini import named_url
 from bridge.revisions.modules import find_modules
 from bridge.revisions.running import recorder
@@ -116,7 +116,7 @@ def _include_name(ini: AlembicIni, settings: Config) -> Callable[[str | None, st
 
     Without it, autogenerate would propose to drop them.
     """
-    hidden = {JOURNAL_TABLE, settings.alembic.version_table, "alembic_version", "migrate_version"}
+    hidden = {*OWN_TABLES, settings.alembic.version_table, "alembic_version", "migrate_version"}
     hidden |= ini.attributes.get("version_tables", set())
     foreign = settings.database.ignore_tables
 

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import sqlalchemy as sa
-from alembic.operations import Operations
 from alembic.runtime.environment import EnvironmentContext
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.engine.mock import MockConnection
@@ -18,7 +17,7 @@ from bridge.database.rendering import count, rendered, script_dialect, unescaped
 from bridge.database.servers import server_of
 from bridge.model.errors import RevisionsError, VersionTableMismatchError
 from bridge.model.names import REVISION_LENGTH
-from bridge.revisions.running import OneStep, id_length, remembering, version_table
+from bridge.revisions.running import OneStep, id_length, remembering, version_table, widen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -71,12 +70,7 @@ class OfflineRunner:
         output = io.StringIO()
         options = {"as_sql": True, "output_buffer": output}
         context = MigrationContext.configure(dialect=self._dialect, opts=options)
-        Operations(context).alter_column(
-            self._table.name,
-            "version_num",
-            type_=self._table.c.version_num.type,
-            existing_nullable=False,
-        )
+        widen(context, self._table.name, self._length)
         return output.getvalue()
 
     def stamp(self, revisions: Sequence[str]) -> str:

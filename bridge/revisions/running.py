@@ -111,9 +111,14 @@ def make_room(engine: Engine, name: str, graph: Graph) -> None:
         there = getattr(columns["version_num"], "length", None)
         if there and there < length and not server_of(connection).rebuilds_tables:
             # SQLite takes longer ones, whatever is declared.
-            Operations(MigrationContext.configure(connection)).alter_column(
-                name, "version_num", type_=sa.String(length), existing_nullable=False
-            )
+            widen(MigrationContext.configure(connection), name, length)
+
+
+def widen(context: MigrationContext, name: str, length: int) -> None:
+    """Give the column of an existing version table a length, or write the SQL that does."""
+    Operations(context).alter_column(
+        name, "version_num", type_=sa.String(length), existing_nullable=False
+    )
 
 
 class OneStep(RevisionStep):

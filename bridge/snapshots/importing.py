@@ -8,7 +8,7 @@ from bridge.database.dump.files import kind_of
 from bridge.database.engine import connect
 from bridge.database.servers import family
 from bridge.model.errors import ResumeError, SnapshotError, UnmanagedError
-from bridge.model.names import JOURNAL_TABLE
+from bridge.model.names import OWN_TABLES
 from bridge.model.remedy import Remedy
 from bridge.model.snapshots import Imported
 from bridge.snapshots.anonymize import Anonymizer
@@ -87,7 +87,7 @@ def import_file(
 
 def _own_tables(project: Project) -> set[str]:
     stores = {repository.version_table for repository in project.repositories.values()}
-    return {*stores, project.config.alembic.version_table, JOURNAL_TABLE}
+    return {*stores, project.config.alembic.version_table, *OWN_TABLES}
 
 
 def _checked(state: State, source: Path, engine: Engine) -> State:

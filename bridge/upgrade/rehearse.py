@@ -10,9 +10,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from bridge.database.engine import connect, read_only, unreadable
 from bridge.database.error_text import place
 from bridge.database.guard import SIGN, OutsideError
-from bridge.database.integrity import list_tables, rows_that_point_nowhere
+from bridge.database.integrity import Table, rows_that_point_nowhere, tables_of
 from bridge.database.journal.reading import read_holder
-from bridge.database.row_counts import AppTables, count_rows
+from bridge.database.row_counts import count_rows
 from bridge.database.secrets import shown
 from bridge.model.errors import BridgeError, RehearsalError
 from bridge.model.rehearsal import Contents, Rehearsal
@@ -27,7 +27,7 @@ from bridge.upgrade.run import RunOptions, plan_upgrade, report
 from bridge.upgrade.vanished import schema_of, vanished
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from sqlalchemy.engine import Engine
@@ -92,8 +92,8 @@ def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehea
         errors = _as_rehearsal_errors(copy, engine, project.revisions.locations())
         with errors, guard, locked(copy, 0, progress.notify) as lock:
             plan = plan_upgrade(project, detect(project, copy), options.method)
-            rows, before = count_rows(copy, app_tables), _contents(copy, app_tables)
-            schema = schema_of(copy)
+            rows, schema = count_rows(copy, app_tables), schema_of(copy)
+            before = _contents(copy, tables_of(schema, app_tables))
             executor = Executor(
                 project,
                 copy,
@@ -102,10 +102,11 @@ def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehea
             )
             steps = executor.execute(plan)
             state = detect(project, copy)
-            after = _contents(copy, app_tables)
+            schema_after = schema_of(copy)
+            after = _contents(copy, tables_of(schema_after, app_tables))
             counted = Rows(rows, count_rows(copy, app_tables))
             ran = [step for step, _seconds in steps]
-            lost = vanished(project, plan.state, ran, schema, schema_of(copy))
+            lost = vanished(project, plan.state, ran, schema, schema_after)
         report = Report(
             "rehearsed",
             shown(engine.url),
@@ -118,10 +119,9 @@ def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehea
         return Rehearsal(report, before, after)
 
 
-def _contents(engine: Engine, app_tables: AppTables) -> Contents:
+def _contents(engine: Engine, tables: Mapping[str, Table]) -> Contents:
     with connect(engine) as connection:
         try:
-            tables = list_tables(connection, app_tables)
             checked, broken = rows_that_point_nowhere(connection, tables)
         except SQLAlchemyError as error:
             raise unreadable(engine.url, error) from None

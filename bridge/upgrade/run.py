@@ -91,14 +91,9 @@ def _with_commits(plan: Plan, project: Project) -> Plan:
     if not server_named(plan.state.dialect).transactional_ddl:
         return plan
     revisions = project.graph.revisions
-    commits = {
-        step.revision: revisions[step.revision].commits
-        for step in plan.steps
-        if isinstance(step, Upgrade) and step.revision in revisions
-    }
     steps = tuple(
-        replace(step, non_transactional=commits[step.revision])
-        if isinstance(step, Upgrade) and commits.get(step.revision)
+        replace(step, non_transactional=revisions[step.revision].commits or None)
+        if isinstance(step, Upgrade) and step.revision in revisions
         else step
         for step in plan.steps
     )

@@ -6,9 +6,12 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bridge.database.engine import connect
+from sqlalchemy.exc import SQLAlchemyError
+
+from bridge.database.engine import connect, unreadable
 from bridge.database.schema import read_schema
 from bridge.database.schema.compare import compare, part_of
+from bridge.database.servers import server_of
 from bridge.model.steps import RunLegacy, Upgrade
 
 if TYPE_CHECKING:
@@ -27,9 +30,18 @@ _NOT_PARTS = {"table", "column", "type", "sequence"}
 
 
 def schema_of(engine: Engine) -> Schema:
-    """Return the schema document of a database, as it is now."""
-    with connect(engine) as connection, connection.begin():
-        return read_schema(connection)
+    """Return the schema document of a database, as it is now; an empty one on an unknown server.
+
+    :raises DatabaseError: the database cannot be opened or read.
+    """
+    if not server_of(engine).schema_queries:
+        return {}
+    with connect(engine) as connection:
+        try:
+            with connection.begin():
+                return read_schema(connection)
+        except SQLAlchemyError as error:
+            raise unreadable(engine.url, error) from None
 
 
 def vanished(

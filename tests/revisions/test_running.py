@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from alembic.config import Config as AlembicIni
 from support.alembic_projects import bridge_of, create_table, write_env, write_revision
 from support.databases import Database, ServerDatabase
 
 from bridge import Bridge
+from bridge.model.errors import DatabaseRefusedError
 from bridge.model.names import base_revision
+from bridge.revisions import environment, running
 
 LONG = "customer_relationship_management_suite_base_2"
 
@@ -95,3 +98,30 @@ def test_the_id_of_a_base_revision_has_room() -> None:
     made = base_revision(name)
     assert (len(made), made[:18], made[-5:]) == (32, name[:18], "_base")
     assert made == base_revision(name) != base_revision(f"{name}2")
+
+
+def test_where_no_room_can_be_made_no_run_begins(
+    scripts: Path, sqlite_database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_arguments: object) -> None:
+        raise sa.exc.OperationalError("ALTER", {}, Exception("no right"))
+
+    monkeypatch.setattr(running, "make_room", refuse)
+    ours = bridge(scripts, sqlite_database)
+    with pytest.raises(DatabaseRefusedError) as caught:
+        ours.dbupdate()
+    assert caught.value.state_of_data == "The database is unchanged."
+    assert ours.history() == ()
+
+
+@pytest.mark.parametrize("table", ["bridge_journal", "bridge_restore"])
+def test_autogenerate_leaves_bridge_s_own_tables_alone(
+    scripts: Path, sqlite_database: Database, table: str
+) -> None:
+    ours = bridge(scripts, sqlite_database)
+    shown = environment._include_name(AlembicIni(), ours.config)
+    assert not shown(table, "table", {})
+    assert shown("first", "table", {})
+    include_object = pytest.importorskip("bridge.flask").include_object
+    assert not include_object(None, table, "table")
+    assert include_object(None, "first", "table")

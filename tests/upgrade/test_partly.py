@@ -34,6 +34,11 @@ COMMITS = {
 if not sa.__version__.startswith("1."):  # whose connections have no such method
     COMMITS["the connection"] = "op.get_bind().commit()\n"
 
+EACH_WAY = pytest.mark.parametrize("how", COMMITS)
+EACH_DIALECT = pytest.mark.parametrize(
+    "dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.server)]
+)
+
 
 @pytest.fixture
 def scripts(tmp_path: Path) -> Path:
@@ -56,10 +61,8 @@ def totals(database: Database) -> list[int]:
     return sorted(int(row[2]) for row in database.rows()["orders"])
 
 
-@pytest.mark.parametrize(
-    "dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.server)]
-)
-@pytest.mark.parametrize("how", COMMITS)
+@EACH_DIALECT
+@EACH_WAY
 def test_what_is_committed_is_not_done_again(
     scripts: Path, make_database: MakeDatabase, how: str, dialect: str
 ) -> None:
@@ -110,10 +113,8 @@ def test_an_index_that_is_left_invalid_is_named(
     assert totals(database) == [100, 200]
 
 
-@pytest.mark.parametrize(
-    "dialect", ["sqlite", pytest.param("postgresql", marks=pytest.mark.server)]
-)
-@pytest.mark.parametrize("how", COMMITS)
+@EACH_DIALECT
+@EACH_WAY
 def test_a_revision_that_commits_and_ends_is_done(
     scripts: Path, make_database: MakeDatabase, how: str, dialect: str
 ) -> None:

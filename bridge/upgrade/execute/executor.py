@@ -49,8 +49,8 @@ class Executor:
             steps.prepare()
             self._back_up(plan)
             self._lock.check()
-            journal.begin()
             steps.make_room()
+            journal.begin()
             try:
                 for number, (step, then) in enumerate(zip_longest(plan.steps, plan.steps[1:]), 1):
                     self._lock.check()
