@@ -30,7 +30,7 @@ from bridge.model.remedy import OTHER_BACKUP, WITHOUT_BACKUP, Remedy
 from bridge.model.results import Backup, size_words
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from sqlalchemy.engine import Engine
 
@@ -84,8 +84,10 @@ class Place:
         """Return where the backups of the engine's database are."""
         url, file = engine.url, sqlite_file(engine.url)
         folder = config.backup.folder or (file.parent if file else config.root / "backups")
-        name = file.name if file else re.sub(r"[^\w.-]", "_", str(url.database))
-        return cls(folder.absolute(), name[:100], _identity(engine))
+        schemas = schemas_of(engine, config)
+        whole = ".".join([str(url.database), *schemas])
+        name = file.name if file else re.sub(r"[^\w.-]", "_", whole)
+        return cls(folder.absolute(), name[:100], _identity(engine, schemas))
 
     def new(self) -> Path:
         """Return the path of a new backup, with the time in UTC in its name."""
@@ -103,10 +105,27 @@ class Place:
         return sorted(found)
 
 
-def _identity(engine: Engine) -> str:
+def schemas_of(engine: Engine, config: Config) -> list[str]:
+    """Return the schemas that a backup has; none for the whole database.
+
+    :raises DatabaseError: the database cannot be read.
+    """
+    query = server_of(engine).own_schemas_sql
+    if query is None:
+        return []
+    with connect(engine) as connection:
+        try:
+            found = [str(name) for name in connection.exec_driver_sql(query).scalars()]
+        except SQLAlchemyError as error:
+            raise unreadable(engine.url, error) from None
+    extra = config.alembic.version_table_schema
+    return sorted({*found, extra}) if found and extra else found
+
+
+def _identity(engine: Engine, schemas: Sequence[str]) -> str:
     """Tell databases of one name apart that have their backups in one folder."""
     url, file = engine.url, sqlite_file(engine.url)
-    where = (url.host, url.port, url.query.get("host"), url.database)
+    where = (url.host, url.port, url.query.get("host"), url.database, *schemas)
     text = str(file.resolve()) if file else repr((server_of(engine).syntax, *where))
     return hashlib.sha256(text.encode()).hexdigest()[:8]
 
@@ -121,7 +140,7 @@ def back_up(engine: Engine, config: Config) -> Backup:
         Nothing has been changed, and no older backup has been taken away.
     :raises DatabaseError: the database cannot be read.
     """
-    place, dumper = Place.of(engine, config), dumper_of(engine)
+    place, dumper = Place.of(engine, config), dumper_of(engine, schemas_of(engine, config))
     path = place.new()
     part = path.with_name(f"{path.name}.part")
     try:
@@ -204,7 +223,7 @@ def _sync(path: Path) -> None:
 # --- putting back -------------------------------------------------------------------------
 
 
-def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
+def check(path: Path, engine: Engine, config: Config, *, other_database: bool = False) -> None:
     """Check that the file is a whole backup of this database, as far as it says whose it is.
 
     :param other_database: it may be one of another database of the same kind.
@@ -227,7 +246,7 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
             help=Remedy("Name a backup of this database", ("restore", "BACKUP")),
         )
     named = _NAME.fullmatch(path.name)
-    if named and named["identity"] != _identity(engine) and not other_database:
+    if named and named["identity"] != Place.of(engine, config).identity and not other_database:
         raise BackupError(
             f"{path} is a backup of another database, {named['name']}, and not of "
             f"{shown(engine.url)}.",
@@ -239,7 +258,9 @@ def check(path: Path, engine: Engine, *, other_database: bool = False) -> None:
     dumper_of(engine).check(path, thoroughly=True)
 
 
-def restore(engine: Engine, path: Path, lock: Lock, notify: Callable[[str], None]) -> None:
+def restore(
+    engine: Engine, config: Config, path: Path, lock: Lock, notify: Callable[[str], None]
+) -> None:
     """Make the database what it was when the backup was made; what came later is gone.
 
     The backup must have been checked. Where each change of the schema is committed by itself, a
@@ -250,7 +271,8 @@ def restore(engine: Engine, path: Path, lock: Lock, notify: Callable[[str], None
     :param notify: is notified where the backup cannot be tried.
     :raises BackupError: it could not be done; `state_of_data` says what is there.
     """
-    dumper, marks = dumper_of(engine), (lock.mark or {}).get("statements", ())
+    dumper = dumper_of(engine, schemas_of(engine, config))
+    marks = (lock.mark or {}).get("statements", ())
     mark = marks[-1][0] if marks else ""
     if server_of(engine).transactional_ddl:
         dumper.restore(path, mark)

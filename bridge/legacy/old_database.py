@@ -34,7 +34,7 @@ def old_database(
     engine = scratch.load(path)
     versions = {}
     with connect(engine) as connection, connection.begin():
-        tables = sa.inspect(connection).get_table_names()
+        tables = server_of(connection).tables(connection)
         for name, repository in repositories.items():
             store = repository.store
             if store.table not in tables:
@@ -53,6 +53,7 @@ def delete_rows(engine: Engine, app_tables: AppTables) -> None:
     """Delete the rows of the app's tables, without checking foreign keys."""
     with connect(engine) as connection, foreign_keys_off(connection), connection.begin():
         quote = connection.dialect.identifier_preparer.quote_identifier
-        tables = [quote(name) for name in app_tables(sa.inspect(connection).get_table_names())]
-        server_of(connection).delete_rows(connection, tables)
+        server = server_of(connection)
+        tables = [quote(name) for name in app_tables(server.tables(connection))]
+        server.delete_rows(connection, tables)
     engine.dispose()  # the next session has the default settings

@@ -46,9 +46,15 @@ class AlembicConfig:
     version_locations: tuple[Path, ...] = ()
     label: str | None = None
     version_table: str = "alembic_version"
+    version_table_schema: str | None = None
     targets: tuple[str, ...] = ("heads",)
     models: tuple[str, ...] = ()
     pythonpath: tuple[Path, ...] = ()
+
+    @property
+    def full_version_table(self) -> str:
+        """The name of the version table, with its schema where one is configured."""
+        return ".".join(filter(None, (self.version_table_schema, self.version_table)))
 
 
 @dataclass(frozen=True)

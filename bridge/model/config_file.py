@@ -165,6 +165,7 @@ def _alembic(table: ConfigTable) -> AlembicConfig:
         version_locations=table.take("version_locations", table.paths, ()),
         label=table.take("label", table.string, None),
         version_table=table.take("version_table", table.string, "alembic_version"),
+        version_table_schema=table.take("version_table_schema", table.string, None),
         targets=table.take("targets", table.strings, ("heads",)),
         models=table.take("models", table.strings, ()),
         pythonpath=table.take("pythonpath", table.paths, (table.root,)),

@@ -120,8 +120,7 @@ class Commands:
         which = options.cmd[0]
         writes = which in (command.upgrade, command.stamp) and not options.sql
         if writes and self.engine is not None:
-            table = self._revisions.config.alembic.version_table
-            make_room(self.engine, table, self._revisions.graph)
+            make_room(self.engine, self._revisions.config.alembic, self._revisions.graph)
         if which is command.upgrade and options.revision == "heads":
             # The revisions of a module that is off must not be applied.
             options.revision = self._revisions.graph.heads()

@@ -49,6 +49,7 @@ def run_environment(
     options = {
         "target_metadata": target_metadata,
         "version_table": settings.alembic.version_table,
+        "version_table_schema": settings.alembic.version_table_schema,
         "transaction_per_migration": True,
         "include_name": _include_name(ini, settings),
         **options,

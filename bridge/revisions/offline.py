@@ -48,7 +48,8 @@ class OfflineRunner:
         self.graph = remembering(revisions, revisions_without_files)
         self._rows = set(rows)
         self._length = id_length(self.graph)
-        self._table = version_table(revisions.config.alembic.version_table, self._length)
+        self._settings = revisions.config.alembic
+        self._table = version_table(self._settings, self._length)
 
     @property
     def start(self) -> str | None:
@@ -70,7 +71,7 @@ class OfflineRunner:
         output = io.StringIO()
         options = {"as_sql": True, "output_buffer": output}
         context = MigrationContext.configure(dialect=self._dialect, opts=options)
-        widen(context, self._table.name, self._length)
+        widen(context, self._settings, self._length)
         return output.getvalue()
 
     def stamp(self, revisions: Sequence[str]) -> str:
@@ -149,10 +150,11 @@ class OfflineRunner:
             }
             configure(**{**given, **ours})
             context = environment.get_context()
-            if context.version_table != self._table.name:
+            names = filter(None, (context.version_table_schema, context.version_table))
+            if ".".join(names) != self._settings.full_version_table:
                 raise VersionTableMismatchError(
                     f"env.py uses the version table {context.version_table}, and not "
-                    f"{self._table.name} as the configuration says"
+                    f"{self._settings.full_version_table} as the configuration says"
                 )
             _take_over_writing(context)
 

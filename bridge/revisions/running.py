@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine import URL, Connection, Engine
 
     from bridge.database.journal.table import Journal
+    from bridge.model.config import AlembicConfig
     from bridge.model.graph import Graph, Revision
     from bridge.revisions.scripts import Revisions
 
@@ -75,14 +76,16 @@ def remembering(revisions: Revisions, revisions_without_files: Sequence[Revision
     return graph
 
 
-def version_table(name: str, length: int = REVISION_LENGTH) -> sa.Table:
+def version_table(settings: AlembicConfig, length: int = REVISION_LENGTH) -> sa.Table:
     """Return Alembic's version table, as Alembic creates it.
 
+    :param settings: those with its name and schema.
     :param length: that of the longest revision's id.
     """
+    name = settings.version_table
     return sa.Table(
         name,
-        sa.MetaData(),
+        sa.MetaData(schema=settings.version_table_schema),
         sa.Column("version_num", sa.String(length), nullable=False),
         sa.PrimaryKeyConstraint("version_num", name=f"{name}_pkc"),
     )
@@ -93,31 +96,42 @@ def id_length(graph: Graph) -> int:
     return max([REVISION_LENGTH, *map(len, graph.revisions)])
 
 
-def make_room(engine: Engine, name: str, graph: Graph) -> None:
+def make_room(engine: Engine, settings: AlembicConfig, graph: Graph) -> None:
     """Let the version table hold the longest id; Alembic creates it for 32 characters.
 
-    :param name: the version table's.
+    Its schema is created where there is none.
+
+    :param settings: those with its name and schema.
     :raises SQLAlchemyError: the database refuses it.
     """
-    length = id_length(graph)
-    if length == REVISION_LENGTH:
+    length, schema = id_length(graph), settings.version_table_schema
+    if length == REVISION_LENGTH and schema is None:
         return
+    name = settings.version_table
     with connect(engine) as connection, connection.begin():
         inspector = sa.inspect(connection)
-        if not inspector.has_table(name):
-            version_table(name, length).create(connection)
+        if schema is not None and schema not in inspector.get_schema_names():
+            connection.execute(sa.schema.CreateSchema(schema))
+        if length == REVISION_LENGTH:
             return
-        columns = {column["name"]: column["type"] for column in inspector.get_columns(name)}
+        if not inspector.has_table(name, schema):
+            version_table(settings, length).create(connection)
+            return
+        columns = {c["name"]: c["type"] for c in inspector.get_columns(name, schema)}
         there = getattr(columns["version_num"], "length", None)
         if there and there < length and not server_of(connection).rebuilds_tables:
             # SQLite takes longer ones, whatever is declared.
-            widen(MigrationContext.configure(connection), name, length)
+            widen(MigrationContext.configure(connection), settings, length)
 
 
-def widen(context: MigrationContext, name: str, length: int) -> None:
+def widen(context: MigrationContext, settings: AlembicConfig, length: int) -> None:
     """Give the column of an existing version table a length, or write the SQL that does."""
     Operations(context).alter_column(
-        name, "version_num", type_=sa.String(length), existing_nullable=False
+        settings.version_table,
+        "version_num",
+        type_=sa.String(length),
+        existing_nullable=False,
+        schema=settings.version_table_schema,
     )
 
 
@@ -190,7 +204,7 @@ class Runner:
 
     def make_room(self, engine: Engine) -> None:
         """Let the version table hold the ids of all revisions; as the function of that name."""
-        make_room(engine, self._revisions.config.alembic.version_table, self.graph)
+        make_room(engine, self._revisions.config.alembic, self.graph)
 
     # --- stamping -------------------------------------------------------------------------
 
@@ -202,8 +216,7 @@ class Runner:
 
         :raises AheadError: there is a row of another program.
         """
-        name = self._revisions.config.alembic.version_table
-        table = version_table(name, id_length(self.graph))
+        table = version_table(self._revisions.config.alembic, id_length(self.graph))
         with connection.begin():
             table.create(connection, checkfirst=True)
             found = {row[0] for row in connection.execute(sa.select(table.c.version_num))}
@@ -220,9 +233,9 @@ class Runner:
         if unknown:
             config = self._revisions.config
             raise AheadError(
-                f"The table {config.alembic.version_table} holds {', '.join(unknown)}, which this "
-                "code does not have: while the legacy versions ran, another program began to keep "
-                "its versions there.",
+                f"The table {config.alembic.full_version_table} holds {', '.join(unknown)}, which "
+                "this code does not have: while the legacy versions ran, another program began to "
+                "keep its versions there.",
                 help=Remedy(
                     "Name a table of the app's own in alembic.version_table of "
                     f"{config.source}, then run",
@@ -305,12 +318,13 @@ class Runner:
 
     def rows(self, connection: Connection) -> set[str]:
         """Return the rows of the version table; none where it does not exist."""
-        name = self._revisions.config.alembic.version_table
+        settings = self._revisions.config.alembic
         with connection.begin():
-            if not sa.inspect(connection).has_table(name):
+            if not sa.inspect(connection).has_table(
+                settings.version_table, settings.version_table_schema
+            ):
                 return set()
-            column: sa.ColumnClause[str] = sa.column("version_num")
-            found = connection.execute(sa.select(column).select_from(sa.table(name)))
+            found = connection.execute(sa.select(version_table(settings).c.version_num))
             return {row[0] for row in found}
 
     def _check_written(self, connection: Connection, revision: str, *, up: bool) -> None:
@@ -319,9 +333,10 @@ class Runner:
         if (revision in reached) is not up:
             config = self._revisions.config
             raise VersionTableMismatchError(
-                f"The revision {revision} ran, but the table {config.alembic.version_table} of the "
-                f"database does not say so (it holds {', '.join(sorted(rows)) or 'nothing'}): "
-                "env.py uses another version table, or another database.",
+                f"The revision {revision} ran, but the table {config.alembic.full_version_table} "
+                "of the database does not say so (it holds "
+                f"{', '.join(sorted(rows)) or 'nothing'}): env.py uses another version "
+                "table, or another database.",
                 help="Call bridge.revisions.run_environment() in env.py, or use "
                 'config.attributes["connection"] and the same version_table as '
                 f"{config.source}.",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from bridge.database.dump.files import COPY_END
 from bridge.model.errors import SnapshotError
@@ -26,10 +26,10 @@ _PG_ESCAPED = {ord(c): f"\\{e}" for e, c in _PG_ESCAPES.items()} | {ord("\\"): "
 _REPORT = "This is a defect of bridge: report it."
 
 
-def scrubbed_copies(lines: Iterable[bytes], text: Text, schema: str) -> Iterator[bytes]:
+def scrubbed_copies(lines: Iterable[bytes], text: Text, schemas: Sequence[str]) -> Iterator[bytes]:
     """Yield the lines of a script, in UTF-8, with replaced texts.
 
-    :param schema: the one whose tables are known.
+    :param schemas: those whose tables are known.
     :raises SnapshotError: there are rows in another schema.
     """
     columns: list[str] | None = None
@@ -40,11 +40,12 @@ def scrubbed_copies(lines: Iterable[bytes], text: Text, schema: str) -> Iterator
             if found is not None:
                 of, table = (_pg_name(found[n]) for n in (1, 2))
                 columns = [_pg_name(c) for c in _PG_COLUMN.findall(found[3])]
-                if of != schema:
+                if of not in schemas:
                     raise SnapshotError(
-                        f"The table {of}.{table} is not in the schema {schema}.",
-                        help="Only one schema can be anonymized. Dump it alone: pg_dump --schema "
-                        f"{schema}",
+                        f"The table {of}.{table} is not in {' or '.join(schemas)}, where the "
+                        "app's tables are.",
+                        help="Only the schemas of the search path can be anonymized. Dump them "
+                        f"alone: pg_dump {' '.join(f'--schema {name}' for name in schemas)}",
                     )
             yield line
         elif line == COPY_END:

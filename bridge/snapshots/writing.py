@@ -150,7 +150,7 @@ def _script(engine: Engine, anonymizer: Anonymizer | None, *, arrange: bool) -> 
 def _postgresql_lines(stream: IO[bytes], engine: Engine, text: Text | None) -> Iterator[bytes]:
     lines = postgresql_lines(stream, stream.name)
     if text is not None:
-        lines = scrubbed_copies(lines, text, _schema(engine))
+        lines = scrubbed_copies(lines, text, _schemas(engine))
     return with_sorted_rows(lines)
 
 
@@ -173,9 +173,10 @@ def _defaults(engine: Engine) -> bytes:
     return f"ALTER DATABASE CHARACTER SET {character_set} COLLATE {collation};\n".encode()
 
 
-def _schema(engine: Engine) -> str:
+def _schemas(engine: Engine) -> list[str]:
     with connect(engine) as connection:
-        return str(connection.exec_driver_sql("SELECT current_schema()").scalar())
+        found = connection.exec_driver_sql("SELECT unnest(current_schemas(false))::text")
+        return list(found.scalars())
 
 
 def _columns(engine: Engine) -> dict[str, list[str]]:
@@ -183,7 +184,7 @@ def _columns(engine: Engine) -> dict[str, list[str]]:
         inspector = sa.inspect(connection)
         return {
             table: [column["name"] for column in inspector.get_columns(table)]
-            for table in inspector.get_table_names()
+            for table in server_of(connection).tables(connection)
         }
 
 

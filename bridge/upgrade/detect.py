@@ -13,7 +13,9 @@ from bridge.database.journal.reading import read_history, read_interrupted, read
 from bridge.database.journal.table import JOURNAL_COLUMNS
 from bridge.database.schema import read_schema
 from bridge.database.secrets import shown
+from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
+from bridge.model.errors import ConfigError
 from bridge.model.names import JOURNAL_TABLE, RESTORE_TABLE
 from bridge.model.repository import Repository, VersionRow, VersionStore
 from bridge.model.state import Facts, State
@@ -93,18 +95,27 @@ def read_facts(
     connection: Connection, repositories: Mapping[str, Repository], config: Config
 ) -> Facts:
     """Return the names of the tables, and the rows of the version tables and the journal."""
-    tables = frozenset(sa.inspect(connection).get_table_names())
+    tables = frozenset(server_of(connection).tables(connection))
     stores = {repository.version_table: repository.store for repository in repositories.values()}
-    revision_table = config.alembic.version_table
+    revision_table, schema = config.alembic.version_table, config.alembic.version_table_schema
+    there = tables
+    if schema is not None:
+        if server_of(connection).own_schemas_sql is None:
+            raise ConfigError(
+                f"alembic.version_table_schema of {config.source} is for PostgreSQL alone.",
+                help="Take it out, and let alembic.version_table name a table of the database.",
+            )
+        is_there = sa.inspect(connection).has_table(revision_table, schema)
+        there = tables - {revision_table} | ({revision_table} if is_there else set())
     wanted = {name: store.columns for name, store in stores.items()}
     wanted |= {revision_table: REVISION_COLUMNS, JOURNAL_TABLE: JOURNAL_COLUMNS}
     not_version_tables = _not_version_tables(
-        connection, {n: c for n, c in wanted.items() if n in tables}
+        connection, {n: c for n, c in wanted.items() if n in there}, {revision_table: schema}
     )
-    readable = tables - set(not_version_tables)
+    readable = there - set(not_version_tables)
     revisions, no_revisions = None, ()
     if revision_table in readable:
-        revisions, no_revisions = _revisions(connection, revision_table)
+        revisions, no_revisions = _revisions(connection, revision_table, schema)
     journal, no_details = read_journal(connection) if JOURNAL_TABLE in readable else ((), ())
     return Facts(
         database=shown(connection.engine.url),
@@ -134,7 +145,7 @@ def history(engine: Engine) -> tuple[PastRun, ...]:
     with read_only(engine) as connection:
         if not sa.inspect(connection).has_table(JOURNAL_TABLE):
             return ()
-        if _not_version_tables(connection, {JOURNAL_TABLE: JOURNAL_COLUMNS}):
+        if _not_version_tables(connection, {JOURNAL_TABLE: JOURNAL_COLUMNS}, {}):
             return ()
         return read_history(connection)
 
@@ -166,21 +177,29 @@ def _version_row(name: str, version: Any) -> VersionRow:
     return VersionRow(name, None, wrong=repr(version))
 
 
-def _revisions(connection: Connection, name: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+def _revisions(
+    connection: Connection, name: str, schema: str | None
+) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     """Return the revisions in Alembic's version table, and what else is in its rows."""
-    table = sa.table(name, sa.column("version_num"))
+    table = sa.table(name, sa.column("version_num"), schema=schema)
     found = [row[0] for row in connection.execute(sa.select(table.c.version_num))]
     revisions = [value for value in found if isinstance(value, str) and value.strip()]
     return tuple(sorted(revisions)), tuple(value for value in found if value not in revisions)
 
 
 def _not_version_tables(
-    connection: Connection, wanted: Mapping[str, frozenset[str]]
+    connection: Connection,
+    wanted: Mapping[str, frozenset[str]],
+    schemas: Mapping[str, str | None],
 ) -> dict[str, tuple[str, ...]]:
-    """Return the columns of each table that lacks a wanted one: it belongs to another program."""
+    """Return the columns of each table that lacks a wanted one: it belongs to another program.
+
+    :param schemas: the schemas of tables that are not found by their bare names.
+    """
     found = {}
     for name in sorted(wanted):
-        columns = tuple(column["name"] for column in sa.inspect(connection).get_columns(name))
+        listed = sa.inspect(connection).get_columns(name, schemas.get(name))
+        columns = tuple(column["name"] for column in listed)
         if not wanted[name] <= set(columns):
             found[name] = columns
     return found

@@ -82,7 +82,7 @@ def _source(repository: Repository, config: Config) -> str:
 
 def check_damage(facts: Facts, config: Config) -> Finding | None:
     """Find rows of Alembic's version table and of the journal that cannot be what they should."""
-    table = config.alembic.version_table
+    table = config.alembic.full_version_table
     if RESTORE_TABLE in facts.tables:
         return "inconsistent", InconsistentError(
             "A restore of this database was interrupted: a part of the backup may be missing, "
@@ -135,7 +135,7 @@ def check_revisions(
     unknown = sorted(set(current) - set(known))
     if not unknown:
         return None
-    table = config.alembic.version_table
+    table = config.alembic.full_version_table
     advice = (
         "Use the newer release. If another program owns that table, name the app's "
         f"own in alembic.version_table of {config.source}."
@@ -407,8 +407,8 @@ def check_managed(
         ]
     return "unmanaged", UnmanagedError(
         f"There are tables ({_some(tables)}), but no version is recorded: there is no row in "
-        f"{' or '.join((*names, config.alembic.version_table))}. bridge cannot know which version "
-        "they are at.",
+        f"{' or '.join((*names, config.alembic.full_version_table))}. bridge cannot know which "
+        "version they are at.",
         help=[ignore, *by_version],
     )
 

@@ -40,7 +40,7 @@ def restore(
         project.engine(database) as engine,
         locked(engine, options.lock_timeout, options.progress.notify) as lock,
     ):
-        check(path, engine, other_database=other_database)
+        check(path, engine, project.config, other_database=other_database)
         if wanted(engine, project.config, asked=options.backup):
             try:
                 before = back_up(engine, project.config)
@@ -52,5 +52,5 @@ def restore(
                     ),
                 )
                 raise
-        restore_backup(engine, path, lock, options.progress.notify)
+        restore_backup(engine, project.config, path, lock, options.progress.notify)
     return before

@@ -12,6 +12,8 @@ from bridge.model.errors import BackupError
 from bridge.model.remedy import WITHOUT_BACKUP, Remedy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy.engine import Engine
 
     from bridge.database.dump.program import Dumper
@@ -23,9 +25,10 @@ _DUMPERS: dict[str, type[SQLiteDumper | PostgreSQLDumper | MySQLDumper]] = {
 }
 
 
-def dumper_of(engine: Engine) -> Dumper:
+def dumper_of(engine: Engine, schemas: Sequence[str] = ()) -> Dumper:
     """Return what dumps the database behind an engine.
 
+    :param schemas: on PostgreSQL, those that are dumped and put back; all if empty.
     :raises BackupError: nothing does.
     """
     server = server_of(engine)
@@ -35,4 +38,4 @@ def dumper_of(engine: Engine) -> Dumper:
             f"bridge makes no backups of {server.name}.",
             help=[Remedy("Make one with the database's own tools."), WITHOUT_BACKUP],
         )
-    return kind(engine)
+    return PostgreSQLDumper(engine, schemas) if schemas else kind(engine)

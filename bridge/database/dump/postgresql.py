@@ -40,6 +40,26 @@ _OWN = (
     "(SELECT 1 FROM pg_depend d WHERE d.objid = o.oid AND d.deptype = 'e')"
 )
 
+_SCHEMAS = " AND n.nspname = ANY (:schemas)"
+
+# What else would go with the tables, types and routines of some schemas.
+_DEPENDENTS = """
+SELECT DISTINCT c.oid::regclass::text FROM pg_depend d
+JOIN (SELECT 'pg_class'::regclass AS kind, oid, relnamespace AS home FROM pg_class
+    UNION ALL SELECT 'pg_type'::regclass, oid, typnamespace FROM pg_type
+    UNION ALL SELECT 'pg_proc'::regclass, oid, pronamespace FROM pg_proc) o
+  ON o.kind = d.refclassid AND o.oid = d.refobjid
+JOIN pg_namespace n ON n.oid = o.home AND n.nspname = ANY (:schemas)
+LEFT JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+LEFT JOIN pg_constraint k ON d.classid = 'pg_constraint'::regclass AND k.oid = d.objid
+LEFT JOIN pg_attrdef a ON d.classid = 'pg_attrdef'::regclass AND a.oid = d.objid
+LEFT JOIN pg_trigger t ON d.classid = 'pg_trigger'::regclass AND t.oid = d.objid
+JOIN pg_class c ON c.oid = COALESCE(w.ev_class, k.conrelid, a.adrelid, t.tgrelid,
+    CASE WHEN d.classid = 'pg_class'::regclass THEN d.objid END)
+JOIN pg_namespace m ON m.oid = c.relnamespace AND m.nspname <> ALL (:schemas)
+WHERE m.nspname !~ '^pg_'
+"""
+
 _RELATIONS = {"r": "TABLE", "p": "TABLE", "f": "FOREIGN TABLE", "v": "VIEW",
               "m": "MATERIALIZED VIEW", "S": "SEQUENCE"}  # fmt: skip
 
@@ -47,16 +67,20 @@ _ROUTINES = {"p": "PROCEDURE", "a": "AGGREGATE"}
 
 
 class PostgreSQLDumper:
-    """pg_dump, pg_restore and psql."""
+    """pg_dump, pg_restore and psql.
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    :param schemas: those that are dumped and put back; the whole database if empty.
+    """
+
+    def __init__(self, engine: Engine, schemas: Sequence[str] = ()) -> None:
+        self.engine, self._schemas = engine, list(schemas)
 
     def dump(self, path: Path, *, for_copy: bool = False) -> None:
         """With a snapshot of its own: whoever writes meanwhile is not in it."""
         options = ["--format=custom", "--no-password", f"--lock-wait-timeout={LOCK_SECONDS}s"]
         if for_copy:
             options.append("--no-subscriptions")
+        options += [f"--schema={_pattern(name)}" for name in self._schemas]
         with self._login() as (database, environment):
             given = [*options, f"--file={path}", database]
             run_program("pg_dump", given, self.engine.url, environment)
@@ -77,7 +101,8 @@ class PostgreSQLDumper:
         """In one transaction: what is there now goes, what the backup has comes."""
         with connect(self.engine) as connection:
             try:
-                drops, kept = _drops(connection), _kept(connection)
+                self._check_dependents(connection)
+                drops, kept = _drops(connection, self._schemas), _kept(connection)
             except SQLAlchemyError as error:
                 raise unreadable(self.engine.url, error) from None
         listed = run_program(
@@ -96,11 +121,25 @@ class PostgreSQLDumper:
             entries.write_text("".join(_without(listed, kept)), encoding="utf-8")
             # --clean for what belongs to no schema, and is not among the drops.
             reader = [find_program("pg_restore"), "--clean", "--if-exists", f"--use-list={entries}",
-                      "--file=-", str(path)]  # fmt: skip
+                      "--file=-", *(f"--schema={name}" for name in self._schemas),
+                      str(path)]  # fmt: skip
             writer = [find_program("psql"), "--no-psqlrc", "--quiet", "--no-password",
                       "--set=ON_ERROR_STOP=1", database]  # fmt: skip
             if not _piped(reader, writer, environment, first, said):
                 raise restore_error(program_error("psql", said, self.engine.url), path)
+
+    def _check_dependents(self, connection: Connection) -> None:
+        """Refuse where other schemas would lose something with what is dropped."""
+        given = {"schemas": self._schemas}
+        found = connection.execute(sa.text(_DEPENDENTS), given).scalars().all()
+        if found:
+            raise BackupError(
+                f"A restore of {_listed(self._schemas)} alone would take something from "
+                f"{', '.join(sorted(found))}, which uses what is there.",
+                help="Drop the views, keys, columns or triggers there that do, restore, and make "
+                "them again.",
+                state_of_data="The database is unchanged.",
+            )
 
     def write_script(self, path: Path) -> None:
         """As pg_dump's plain format is."""
@@ -148,16 +187,32 @@ class PostgreSQLDumper:
             yield argument, {**program_environment("PGPASSWORD"), "PGPASSFILE": file}
 
 
-def _drops(connection: Connection) -> list[str]:
-    """Return what drops all that the database's own schemas hold, but for extensions'."""
+def _pattern(name: str) -> str:
+    """Return a name as pg_dump's patterns have it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _listed(schemas: Sequence[str]) -> str:
+    return f"the schema{'s' if len(schemas) > 1 else ''} {', '.join(schemas)}"
+
+
+def _drops(connection: Connection, schemas: Sequence[str]) -> list[str]:
+    """Return what drops all that schemas hold, but for extensions'.
+
+    :param schemas: those that are emptied; where there are none, the database's own all are, and
+        dropped.
+    """
     quote = connection.dialect.identifier_preparer.quote_identifier
+    limit = _SCHEMAS if schemas else ""
 
     def found(query: str) -> Sequence[Any]:
-        return connection.execute(sa.text(query)).fetchall()
+        given = {"schemas": schemas} if limit in query and limit else {}
+        return connection.execute(sa.text(query), given).fetchall()
 
     relations = found(
         "SELECT o.relkind, n.nspname, o.relname FROM pg_class o JOIN pg_namespace n "
         f"ON n.oid = o.relnamespace WHERE o.relkind IN ('r', 'p', 'f', 'v', 'm', 'S') AND {_OWN}"
+        f"{limit}"
     )
     kinds = list(_RELATIONS)
     drops = [
@@ -168,25 +223,27 @@ def _drops(connection: Connection) -> list[str]:
     types = found(
         "SELECT n.nspname, o.typname FROM pg_type o JOIN pg_namespace n ON n.oid = o.typnamespace "
         "LEFT JOIN pg_class c ON c.oid = o.typrelid "
-        f"WHERE (o.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND {_OWN}"
+        f"WHERE (o.typtype IN ('e', 'd', 'r') OR c.relkind = 'c') AND {_OWN}{limit}"
     )
     # Before the routines: a range takes its own along.
     drops += [f"DROP TYPE IF EXISTS {quote(s)}.{quote(name)} CASCADE;" for s, name in types]
     routines = found(
         "SELECT o.prokind, n.nspname, o.proname, pg_get_function_identity_arguments(o.oid) "
-        f"FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace WHERE {_OWN}"
+        f"FROM pg_proc o JOIN pg_namespace n ON n.oid = o.pronamespace WHERE {_OWN}{limit}"
     )
     drops += [
         f"DROP {_ROUTINES.get(kind, 'FUNCTION')} IF EXISTS {quote(schema)}.{quote(name)}"
         f"({arguments or ('*' if kind == 'a' else '')}) CASCADE;"
         for kind, schema, name, arguments in routines
     ]
-    schemas = found(
+    if schemas:
+        return drops
+    others = found(
         "SELECT n.nspname FROM pg_namespace o JOIN pg_namespace n ON n.oid = o.oid "
         "WHERE n.nspname <> 'public' AND NOT EXISTS "
         f"(SELECT 1 FROM pg_extension e WHERE e.extnamespace = n.oid) AND {_OWN}"
     )
-    drops += [f"DROP SCHEMA IF EXISTS {quote(row[0])} CASCADE;" for row in schemas]
+    drops += [f"DROP SCHEMA IF EXISTS {quote(row[0])} CASCADE;" for row in others]
     if found("SELECT 1 FROM pg_largeobject_metadata LIMIT 1"):
         drops.append("DO 'BEGIN PERFORM lo_unlink(oid) FROM pg_largeobject_metadata; END';")
     return drops

@@ -1,6 +1,6 @@
 """The schema document of a PostgreSQL database, from `pg_catalog`: a query for each kind of thing.
 
-Names are those of the current schema, without it. What belongs to an extension is left out.
+Names are those that are found by the search path. What belongs to an extension is left out.
 """
 
 from __future__ import annotations
@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.database.schema.document import new_table, ordered
 from bridge.database.schema.tokens import Group, Part, Parts, Token, Words, plain, split, word
+from bridge.database.servers.postgresql import HERE, PATH
 from bridge.database.sql.tokens import SIGN, STRING, WORD
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from sqlalchemy.engine import Connection
-
-_HERE = "to_regnamespace(quote_ident(current_schema()))"
 
 
 def _foreign(catalog: str, oid: str) -> str:
@@ -37,7 +36,7 @@ def _names(table: str, numbers: str) -> str:
 
 
 _TABLES = (
-    f" pg_class c WHERE c.relnamespace = {_HERE} AND c.relkind IN ('r', 'p', 'f')"
+    f" pg_class c WHERE {HERE} AND c.relkind IN ('r', 'p', 'f')"
     f" AND NOT {_foreign('pg_class', 'c.oid')}"
 )
 
@@ -64,7 +63,7 @@ _COLUMNS = (
 _CONSTRAINTS = (
     "SELECT c.relname::text, o.contype::text, o.conname::text, "
     f"{_names('o.conrelid', 'o.conkey')}, {_names('o.confrelid', 'o.confkey')},"
-    f" CASE WHEN r.relnamespace <> {_HERE} THEN (SELECT n.nspname"
+    " CASE WHEN NOT pg_table_is_visible(r.oid) THEN (SELECT n.nspname"
     "  FROM pg_namespace n WHERE n.oid = r.relnamespace) || '.' ELSE '' END"
     "  || r.relname,"
     " o.confdeltype::text, o.confupdtype::text, o.confmatchtype::text,"
@@ -93,9 +92,8 @@ _TRIGGERS = (
 )
 
 _VIEWS = (
-    "SELECT v.relname::text, v.relkind::text, pg_get_viewdef(v.oid, true) FROM pg_class v"
-    f" WHERE v.relnamespace = {_HERE} AND v.relkind IN ('v', 'm')"
-    f" AND NOT {_foreign('pg_class', 'v.oid')}"
+    "SELECT c.relname::text, c.relkind::text, pg_get_viewdef(c.oid, true) FROM pg_class c"
+    f" WHERE {HERE} AND c.relkind IN ('v', 'm') AND NOT {_foreign('pg_class', 'c.oid')}"
 )
 
 # Functions and procedures, not aggregates: `prokind` says that since PostgreSQL 11.
@@ -105,21 +103,23 @@ _ROUTINES = (
     " p.proisstrict, p.prosecdef, p.prosrc,"
     " CASE WHEN p.prosrc = '' THEN pg_get_functiondef(p.oid) END"
     " FROM pg_proc p JOIN pg_language l ON l.oid = p.prolang"
-    f" WHERE p.pronamespace = {_HERE} AND NOT {_foreign('pg_proc', 'p.oid')}"
+    f" WHERE p.pronamespace = {PATH} AND pg_function_is_visible(p.oid)"
+    f" AND NOT {_foreign('pg_proc', 'p.oid')}"
     " AND NOT EXISTS (SELECT FROM pg_aggregate g WHERE g.aggfnoid = p.oid)"
 )
 
 _ENUMS = (
     "SELECT t.typname::text, e.enumlabel::text FROM pg_type t JOIN pg_enum e ON e.enumtypid = t.oid"
-    f" WHERE t.typnamespace = {_HERE} AND NOT {_foreign('pg_type', 't.oid')}"
+    f" WHERE t.typnamespace = {PATH} AND pg_type_is_visible(t.oid)"
+    f" AND NOT {_foreign('pg_type', 't.oid')}"
     " ORDER BY t.typname, e.enumsortorder"
 )
 
 # Those of serial and identity columns are the columns' own.
 _SEQUENCES = (
-    f"SELECT s.relname::text FROM pg_class s WHERE s.relnamespace = {_HERE} AND s.relkind = 'S'"
+    f"SELECT c.relname::text FROM pg_class c WHERE {HERE} AND c.relkind = 'S'"
     " AND NOT EXISTS (SELECT FROM pg_depend o WHERE o.classid = 'pg_class'::regclass"
-    "  AND o.objid = s.oid AND o.deptype IN ('a', 'e', 'i'))"
+    "  AND o.objid = c.oid AND o.deptype IN ('a', 'e', 'i'))"
 )
 
 _ACTIONS = {"c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", "r": "RESTRICT"}
@@ -130,7 +130,7 @@ _SQL = Words("postgresql")
 
 
 def read(connection: Connection) -> dict[str, Any]:
-    """Return the document of the current schema, by default `public`."""
+    """Return the document of the schemas in the search path."""
 
     def rows(query: str) -> Iterator[tuple[Any, ...]]:
         return (tuple(row) for row in connection.exec_driver_sql(query).fetchall())

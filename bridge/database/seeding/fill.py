@@ -52,7 +52,7 @@ class Seeded:
 def seed(
     connection: Connection, app_tables: AppTables, rows: int, variant: str, *, plain: bool = False
 ) -> Seeded:
-    """Fill tables of the default schema, so that each has at least `rows` rows.
+    """Fill tables, so that each has at least `rows` rows.
 
     What is there stays. The same schema, rows and `variant` give the same rows; another variant
     gives others. The first row of a table is an ordinary one, edge values come after it. All is

@@ -9,6 +9,8 @@ import contextlib
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import sqlalchemy as sa
+
 if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Collection, Iterable, Iterator, Sequence
@@ -135,7 +137,9 @@ class Server:
     size_sql: str | None = None
     """The bytes of the database that a dump has; None where bridge makes no backups."""
     table_sizes_sql: str | None = None
-    """The tables of the default schema with the bytes that a count of their rows reads at most."""
+    """The tables with the bytes that a count of their rows reads at most."""
+    own_schemas_sql: str | None = None
+    """The schemas of the search path, where somebody has named it for this app's user or URL."""
     large_objects_sql: str | None = None
     """Asks for what may hold text and is no column of a table, by name."""
 
@@ -154,7 +158,7 @@ class Server:
         return int(connection.exec_driver_sql(self.size_sql).scalar() or 0)
 
     def table_sizes(self, connection: Connection) -> dict[str, int]:
-        """Return the tables of the default schema, with the bytes that counting each reads."""
+        """Return the tables, with the bytes that counting each reads."""
         if self.table_sizes_sql is None:
             return {}
         return {row[0]: int(row[1]) for row in connection.exec_driver_sql(self.table_sizes_sql)}
@@ -166,7 +170,7 @@ class Server:
         return [str(row[0]) for row in connection.exec_driver_sql(self.large_objects_sql)]
 
     def sequences(self, connection: Connection) -> list[tuple[Any, ...]] | None:
-        """Return where the sequences of the default schema stand; None where it has none."""
+        """Return where the sequences stand; None where there are none."""
         return None
 
     def as_text(self, column: Any) -> Any:
@@ -200,8 +204,8 @@ class Server:
         return []
 
     def tables(self, connection: Connection) -> set[str]:
-        """Return the names of all tables, where `rebuilds_tables`."""
-        raise NotImplementedError
+        """Return the names of the tables that the app finds by their bare names."""
+        return set(sa.inspect(connection).get_table_names())
 
     def data_version(self, connection: Connection) -> int:
         """Return a number that is another one when another session has written."""

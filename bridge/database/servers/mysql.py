@@ -6,8 +6,6 @@ import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import sqlalchemy as sa
-
 from bridge.database.servers.base import LockStatements, Server, raw_execute
 
 if TYPE_CHECKING:
@@ -206,7 +204,7 @@ class MySQL(Server):
         """
         database = str(connection.exec_driver_sql(self.database_sql).scalar())
         name = f"`?{re.escape(database)}`?"
-        tables = "|".join(map(re.escape, sa.inspect(connection).get_table_names()))
+        tables = "|".join(map(re.escape, self.tables(connection)))
         return "|".join(
             [
                 rf"(?<![\w$.`]){name}\s*\.\s*`?(?:{tables or '(?!)'})(?![\w$])",

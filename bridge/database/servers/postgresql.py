@@ -27,6 +27,12 @@ _LISTS = (
 )  # fmt: skip
 
 
+PATH = "ANY (ARRAY(SELECT oid FROM pg_namespace WHERE nspname = ANY (current_schemas(false))))"
+"""The schemas of the search path. The app's tables are those that it finds by their bare names."""
+
+HERE = f"c.relnamespace = {PATH} AND pg_table_is_visible(c.oid)"
+"""Whether the relation `c` is found by its bare name."""
+
 _RELATIONS = (
     " FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace"
     " {} WHERE n.nspname = ANY (current_schemas(false)) AND c.relname <> :own"
@@ -88,8 +94,11 @@ class PostgreSQL(Server):
     )
     # A partitioned table has no bytes of its own: its partitions are counted.
     table_sizes_sql = (
-        "SELECT relname, pg_relation_size(oid) FROM pg_class WHERE relkind = 'r' "
-        "AND relnamespace = to_regnamespace(quote_ident(current_schema()))"
+        f"SELECT relname, pg_relation_size(oid) FROM pg_class c WHERE relkind = 'r' AND {HERE}"
+    )
+    own_schemas_sql = (
+        "SELECT unnest(current_schemas(false))::text FROM pg_settings WHERE name = 'search_path' "
+        "AND source IN ('client', 'user', 'database user', 'session')"
     )
     large_objects_sql = "SELECT 'large object ' || oid FROM pg_largeobject_metadata"
 
@@ -122,7 +131,7 @@ class PostgreSQL(Server):
         query = (
             "SELECT i.indexrelid::regclass::text FROM pg_index i JOIN pg_class c"
             " ON c.oid = i.indexrelid WHERE NOT i.indisvalid"
-            " AND c.relnamespace = to_regnamespace(quote_ident(current_schema())) ORDER BY 1"
+            f" AND {HERE} ORDER BY 1"
         )
         return [name for (name,) in connection.exec_driver_sql(query)]
 
@@ -152,9 +161,16 @@ class PostgreSQL(Server):
 
     # --- what is in a database ------------------------------------------------------------
 
+    def tables(self, connection: Connection) -> set[str]:
+        # SQLAlchemy 1.4 has those of the first schema of the search path alone.
+        query = f"SELECT relname FROM pg_class c WHERE relkind IN ('r', 'p') AND {HERE}"
+        return set(connection.exec_driver_sql(query).scalars())
+
     def sequences(self, connection: Connection) -> list[tuple[Any, ...]]:
         found = connection.exec_driver_sql(
-            "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = current_schema()"
+            "SELECT sequencename, last_value FROM pg_sequences s JOIN pg_class c ON c.oid = "
+            "to_regclass(quote_ident(schemaname) || '.' || quote_ident(sequencename))"
+            f" WHERE {HERE}"
         )
         return [tuple(row) for row in found]
 

@@ -119,10 +119,6 @@ class SQLite(Server):
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         yield
 
-    def tables(self, connection: Connection) -> set[str]:
-        found = _rows(connection, "SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in found}
-
     def data_version(self, connection: Connection) -> int:
         return int(pragma(connection, "data_version")[0][0])
 

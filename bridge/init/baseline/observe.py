@@ -16,6 +16,7 @@ from sqlalchemy.exc import SAWarning
 
 from bridge.database.schema import Schema, only, read_schema
 from bridge.database.servers import server_of
+from bridge.database.servers.postgresql import HERE, PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -117,8 +118,6 @@ def _sqlite_sql(connection: Connection, schema: Schema) -> tuple[dict[str, str],
 
 # --- PostgreSQL ---------------------------------------------------------------------------
 
-_HERE = "to_regnamespace(quote_ident(current_schema()))"
-
 _OF_EXTENSION = (
     "EXISTS (SELECT FROM pg_depend e WHERE e.classid = '{0}'::regclass AND e.objid = {1}.oid "
     "AND e.deptype = 'e')"
@@ -127,7 +126,6 @@ _OF_EXTENSION = (
 
 def _postgresql(connection: Connection, schema: Schema) -> Iterator[Carried]:
     quote = connection.dialect.identifier_preparer.quote
-    here = str(_rows(connection, "SELECT quote_ident(current_schema())")[0][0])
     for (name,) in _rows(
         connection, "SELECT extname FROM pg_extension WHERE extname <> 'plpgsql' ORDER BY extname"
     ):
@@ -139,19 +137,23 @@ def _postgresql(connection: Connection, schema: Schema) -> Iterator[Carried]:
     for name, kind, start, least, most, step, cycle in _rows(
         connection,
         "SELECT sequencename::text, data_type::text, start_value, min_value, max_value, "
-        "increment_by, cycle FROM pg_sequences WHERE schemaname = current_schema() ORDER BY 1",
+        "increment_by, cycle FROM pg_sequences JOIN pg_class c ON c.oid = "
+        "to_regclass(quote_ident(schemaname) || '.' || quote_ident(sequencename)) "
+        f"WHERE {HERE} ORDER BY 1",
     ):
         create = (
             f"CREATE SEQUENCE {quote(name)} AS {kind} INCREMENT BY {step} MINVALUE {least} "
             f"MAXVALUE {most} START WITH {start}{' CYCLE' if cycle else ''}"
         )
         yield Carried("sequence", name, create, f"DROP SEQUENCE {quote(name)}", "sequences")
-    for name, signature, procedure, sql in _rows(
+    for name, here, signature, procedure, sql in _rows(
         connection,
         "SELECT p.proname || '(' || pg_get_function_identity_arguments(p.oid) || ')',"
+        " p.pronamespace::regnamespace::text,"
         " quote_ident(p.proname) || '(' || pg_get_function_identity_arguments(p.oid) || ')',"
         " to_jsonb(p) ->> 'prokind' = 'p', pg_get_functiondef(p.oid) FROM pg_proc p"
-        f" WHERE p.pronamespace = {_HERE} AND NOT {_OF_EXTENSION.format('pg_proc', 'p')}"
+        f" WHERE p.pronamespace = {PATH} AND pg_function_is_visible(p.oid)"
+        f" AND NOT {_OF_EXTENSION.format('pg_proc', 'p')}"
         " AND NOT EXISTS (SELECT FROM pg_aggregate g WHERE g.aggfnoid = p.oid) ORDER BY 1",
     ):
         drop = f"DROP {'PROCEDURE' if procedure else 'FUNCTION'} {signature}"
@@ -160,15 +162,15 @@ def _postgresql(connection: Connection, schema: Schema) -> Iterator[Carried]:
     for name, table, sql in _rows(
         connection,
         "SELECT o.conname::text, c.relname::text, pg_get_constraintdef(o.oid) FROM pg_constraint o"
-        f" JOIN pg_class c ON c.oid = o.conrelid WHERE c.relnamespace = {_HERE}"
+        f" JOIN pg_class c ON c.oid = o.conrelid WHERE {HERE}"
         " AND (o.contype = 'x' OR (o.contype IN ('c', 'f') AND NOT o.convalidated)) ORDER BY 2, 1",
     ):
         create = f"ALTER TABLE {quote(table)} ADD CONSTRAINT {quote(name)} {sql}"
         yield Carried("constraint", name, create, table=table)
     for name, kind, sql in _rows(
         connection,
-        "SELECT v.relname::text, v.relkind::text, pg_get_viewdef(v.oid, true) FROM pg_class v"
-        f" WHERE v.relnamespace = {_HERE} AND v.relkind IN ('v', 'm') ORDER BY v.oid",
+        "SELECT c.relname::text, c.relkind::text, pg_get_viewdef(c.oid, true) FROM pg_class c"
+        f" WHERE {HERE} AND c.relkind IN ('v', 'm') ORDER BY c.oid",
     ):
         view = "MATERIALIZED VIEW" if kind == "m" else "VIEW"
         create = f"CREATE {view} {quote(name)} AS\n{sql.rstrip().rstrip(';')}"
@@ -177,7 +179,7 @@ def _postgresql(connection: Connection, schema: Schema) -> Iterator[Carried]:
         connection,
         "SELECT t.tgname::text, c.relname::text, t.tgenabled = 'D', pg_get_triggerdef(t.oid, true)"
         " FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid"
-        f" WHERE c.relnamespace = {_HERE} AND NOT t.tgisinternal ORDER BY 2, 1",
+        f" WHERE {HERE} AND NOT t.tgisinternal ORDER BY 2, 1",
     ):
         if table in schema["tables"]:
             yield Carried("trigger", name, sql, table=table)
@@ -189,13 +191,12 @@ def _postgresql(connection: Connection, schema: Schema) -> Iterator[Carried]:
 def _postgresql_sql(
     connection: Connection, _schema: Schema
 ) -> tuple[dict[str, str], dict[str, str]]:
-    here = str(_rows(connection, "SELECT quote_ident(current_schema())")[0][0])
     query = (
-        "SELECT c.relname::text, pg_get_indexdef(c.oid) FROM pg_class c"
-        f" WHERE c.relnamespace = {_HERE} AND c.relkind = 'i'"
+        "SELECT c.relname::text, c.relnamespace::regnamespace, pg_get_indexdef(c.oid)"
+        f" FROM pg_class c WHERE {HERE} AND c.relkind = 'i'"
     )
     return {}, {
-        name: sql.replace(f" ON {here}.", " ON ", 1) for name, sql in _rows(connection, query)
+        name: sql.replace(f" ON {here}.", " ON ", 1) for name, here, sql in _rows(connection, query)
     }
 
 

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING
 
 from bridge.database.seeding.catalog.found import Found, rows
 from bridge.database.seeding.tables import Column, Rule
+from bridge.database.servers.postgresql import HERE
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import Connection
 
-_HERE = (
-    "c.relnamespace = to_regnamespace(quote_ident(current_schema())) AND c.relkind IN ('r', 'p')"
-)
+_HERE = f"{HERE} AND c.relkind IN ('r', 'p')"
 
 _NAMED = (
     "ARRAY(SELECT a.attname::text FROM unnest({numbers}) WITH ORDINALITY AS u(number, place) "
@@ -44,7 +43,8 @@ _TYPES = (
 _CONSTRAINTS = (
     "SELECT c.relname, k.conname, k.contype::text, "
     + _NAMED.format(numbers="k.conkey", table="k.conrelid")
-    + ", pg_get_constraintdef(k.oid), nullif(n.nspname, current_schema())::text, r.relname, "
+    + ", pg_get_constraintdef(k.oid), CASE WHEN NOT pg_table_is_visible(r.oid) "
+    "THEN n.nspname::text END, r.relname, "
     + _NAMED.format(numbers="k.confkey", table="k.confrelid")
     + " FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid "
     "LEFT JOIN pg_class r ON r.oid = k.confrelid "
@@ -68,7 +68,7 @@ _PARTS = (
 
 
 def read(connection: Connection, found: Found) -> None:
-    """Read the tables of the default schema."""
+    """Read the tables."""
     _read_columns(connection, found)
     for table, name, kind, ours, text, schema, to, theirs in rows(connection, _CONSTRAINTS):
         if kind == "f":
