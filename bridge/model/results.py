@@ -68,8 +68,8 @@ class Report:
     """The report of a run: the steps with their seconds, and the version rows afterwards.
 
     `backup` is None where none was made. `rows` is None where there was nothing to do. `vanished`
-    names the keys, checks, indexes, triggers and views that are gone, or weaker, without a step
-    that names them.
+    names the keys, checks, indexes, triggers, views, comments and grants that are gone, or weaker,
+    without a step that names them.
     """
 
     outcome: Literal["upgraded", "removed", "adopted", "rehearsed", "nothing_to_do"]

@@ -24,7 +24,7 @@ from bridge.upgrade.execute.executor import Executor
 from bridge.upgrade.lock import locked
 from bridge.upgrade.rehearsal_copy import copied
 from bridge.upgrade.run import RunOptions, plan_upgrade, report
-from bridge.upgrade.vanished import schema_of, vanished
+from bridge.upgrade.vanished import inventory_of, vanished
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,8 +92,8 @@ def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehea
         errors = _as_rehearsal_errors(copy, engine, project.revisions.locations())
         with errors, guard, locked(copy, 0, progress.notify) as lock:
             plan = plan_upgrade(project, detect(project, copy), options.method)
-            rows, schema = count_rows(copy, app_tables), schema_of(copy)
-            before = _contents(copy, tables_of(schema, app_tables))
+            rows, had = count_rows(copy, app_tables), inventory_of(copy)
+            before = _contents(copy, tables_of(had.schema, app_tables))
             executor = Executor(
                 project,
                 copy,
@@ -102,11 +102,11 @@ def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehea
             )
             steps = executor.execute(plan)
             state = detect(project, copy)
-            schema_after = schema_of(copy)
-            after = _contents(copy, tables_of(schema_after, app_tables))
+            has = inventory_of(copy)
+            after = _contents(copy, tables_of(has.schema, app_tables))
             counted = Rows(rows, count_rows(copy, app_tables))
             ran = [step for step, _seconds in steps]
-            lost = vanished(project, plan.state, ran, schema, schema_after)
+            lost = vanished(project, plan.state, ran, had, has)
         report = Report(
             "rehearsed",
             shown(engine.url),

@@ -219,16 +219,16 @@ def _execute(
     """Run the steps of a plan, and report them with the rows before and after."""
     # Only a run with steps needs these.
     from bridge.database.row_counts import count_rows
-    from bridge.upgrade.vanished import schema_of, vanished
+    from bridge.upgrade.vanished import inventory_of, vanished
 
     before = count_rows(engine, project.app_tables)
-    schema = schema_of(engine) if before else {}
+    had = inventory_of(engine) if before else None
     steps = executor.execute(plan)
     try:
         done = report(outcome, detect(project, engine), steps)
         rows = Rows(before, count_rows(engine, project.app_tables))
         ran = [step for step, _seconds in steps]
-        lost = vanished(project, plan.state, ran, schema, schema_of(engine)) if before else ()
+        lost = vanished(project, plan.state, ran, had, inventory_of(engine)) if had else ()
     except DatabaseError as error:
         error.state_of_data = "Every step is done."
         raise

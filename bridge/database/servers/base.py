@@ -21,6 +21,13 @@ if TYPE_CHECKING:
     from bridge.database.sql.settings import Setting
 
 
+OWNER = "OWNER"
+"""What `Server.grants_sql` calls the right of an owner, which includes all others."""
+
+PUBLIC = "PUBLIC"
+"""What it calls everybody."""
+
+
 class LockStatements(NamedTuple):
     """The statements of the lock of one database.
 
@@ -145,6 +152,13 @@ class Server:
 
     schema_queries: Sequence[str] = ()
     """Ask for all that a schema is made of; ``:own`` is the name of a table to leave out."""
+
+    comments_sql: str | None = None
+    """Asks for what it is (``table``, ``view``, ``column``), table, column or '', and the comment
+    or '': of everything in the default schema that may have one. None where nothing may."""
+    grants_sql: str | None = None
+    """Asks for privilege, table, column or '', and role: of all but the owners, who come with the
+    privilege `OWNER`. None where a table that is created again gets its grants back."""
 
     checks_sql = ""
     """Asks for the CHECKs of the database: table, name, condition. Only where others do not."""

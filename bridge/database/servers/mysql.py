@@ -84,6 +84,17 @@ class MySQL(Server):
         " WHERE table_schema = DATABASE()",
     )
 
+    # The "comment" of a view is VIEW, or an error; those of its columns are those of the tables.
+    comments_sql = (
+        "SELECT 'table', table_name, '', table_comment FROM information_schema.tables"
+        " WHERE table_schema = DATABASE() AND table_type <> 'VIEW' UNION ALL"
+        " SELECT 'column', c.table_name, c.column_name, c.column_comment"
+        " FROM information_schema.columns c WHERE c.table_schema = DATABASE()"
+        " AND c.table_name NOT IN (SELECT v.table_name FROM information_schema.views v"
+        " WHERE v.table_schema = DATABASE())"
+    )
+    # No `grants_sql`: grants belong to a name, and stay when what it names is dropped.
+
     checks_sql = (
         "SELECT t.TABLE_NAME, k.CONSTRAINT_NAME, k.CHECK_CLAUSE "
         "FROM information_schema.CHECK_CONSTRAINTS k JOIN information_schema.TABLE_CONSTRAINTS t "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import sqlalchemy as sa
 from sqlalchemy.exc import SQLAlchemyError
 
-from bridge.database.servers.base import LockStatements, Server, literal
+from bridge.database.servers.base import OWNER, PUBLIC, LockStatements, Server, literal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,6 +61,34 @@ _SCHEMA_QUERIES = (
     " JOIN pg_type t ON t.oid = e.enumtypid",
 )
 
+_TABLES_AND_VIEWS = (
+    "c.relnamespace = to_regnamespace(quote_ident(current_schema()))"
+    " AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"
+)
+
+_COMMENTS = (
+    "SELECT CASE WHEN p.number > 0 THEN 'column' WHEN c.relkind IN ('v', 'm') THEN 'view'"
+    " ELSE 'table' END, c.relname::text, p.name, coalesce(d.description, '')"
+    " FROM pg_class c JOIN LATERAL (SELECT 0 AS number, '' AS name UNION ALL"
+    "  SELECT a.attnum, a.attname::text FROM pg_attribute a"
+    "  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) p ON true"
+    " LEFT JOIN pg_description d ON d.classoid = 'pg_class'::regclass AND d.objoid = c.oid"
+    f"  AND d.objsubid = p.number WHERE {_TABLES_AND_VIEWS}"
+)
+
+# From the catalog, which everybody may read: information_schema shows only a user's own.
+_GRANTS = (
+    "SELECT g.privilege_type, c.relname::text, p.name,"
+    f" CASE g.grantee WHEN 0 THEN '{PUBLIC}' ELSE pg_get_userbyid(g.grantee)::text END"
+    " FROM pg_class c JOIN LATERAL (SELECT '' AS name, c.relacl AS acl UNION ALL"
+    "  SELECT a.attname::text, a.attacl FROM pg_attribute a"
+    "  WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) p ON true"
+    " CROSS JOIN LATERAL aclexplode(p.acl) g"
+    f" WHERE {_TABLES_AND_VIEWS} AND g.grantee <> c.relowner UNION ALL"
+    f" SELECT '{OWNER}', c.relname::text, '', pg_get_userbyid(c.relowner)::text"
+    f" FROM pg_class c WHERE {_TABLES_AND_VIEWS}"
+)
+
 
 class PostgreSQL(Server):
     """A PostgreSQL server."""
@@ -103,6 +131,8 @@ class PostgreSQL(Server):
     large_objects_sql = "SELECT 'large object ' || oid FROM pg_largeobject_metadata"
 
     schema_queries = _SCHEMA_QUERIES
+    comments_sql = _COMMENTS
+    grants_sql = _GRANTS
 
     can_copy = True
     beyond = r"\bdblink\w*\s*\("
