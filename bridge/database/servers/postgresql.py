@@ -61,10 +61,7 @@ _SCHEMA_QUERIES = (
     " JOIN pg_type t ON t.oid = e.enumtypid",
 )
 
-_TABLES_AND_VIEWS = (
-    "c.relnamespace = to_regnamespace(quote_ident(current_schema()))"
-    " AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"
-)
+_TABLES_AND_VIEWS = f"{HERE} AND c.relkind IN ('r', 'p', 'f', 'v', 'm')"
 
 _COMMENTS = (
     "SELECT CASE WHEN p.number > 0 THEN 'column' WHEN c.relkind IN ('v', 'm') THEN 'view'"
