@@ -304,7 +304,8 @@ MISTAKES = {
         "target = []",
         "alembic.target",
         "is not a key that bridge knows; did you mean targets? (allowed: config, label, models, "
-        "pythonpath, script_location, targets, version_locations, version_table)",
+        "pythonpath, script_location, targets, version_locations, version_table, "
+        "version_table_schema)",
     ),
     "a registry beside a repository": (
         "legacy.shop",

@@ -119,6 +119,11 @@ class SQLite(Server):
         connection.exec_driver_sql("PRAGMA defer_foreign_keys = ON")
         yield
 
+    def tables(self, connection: Connection) -> set[str]:
+        # SQLAlchemy's inspector would begin a transaction, which locks out an env.py's own engine.
+        found = _rows(connection, "SELECT name FROM sqlite_master WHERE type = 'table'")
+        return {name for (name,) in found}
+
     def data_version(self, connection: Connection) -> int:
         return int(pragma(connection, "data_version")[0][0])
 
