@@ -20,6 +20,7 @@ from bridge.database.schema import only, read_schema
 from bridge.database.schema.compare import compare
 from bridge.database.secrets import scrub
 from bridge.database.seeding.fill import seed
+from bridge.freeze.commits import CommitRecorder, recorder_for
 from bridge.freeze.replayable import reason_not_replayable
 from bridge.freeze.same_rows import EMPTY, FILLED, drawn_uuids, plain_rows, read_contents
 from bridge.legacy.client import Ran, WorkerOptions
@@ -220,9 +221,11 @@ class HistoryRecorder:
         second = self._run_filled(step)
         tables = {*before.get("tables", {}), *after.get("tables", {})}
         reason = reason_not_replayable(ran, second, tables, self._scratch.name)
-        seconds = None
+        seconds, commits = None, None
         if reason is None:
-            seconds, reason = self._replay(captured["statements"])
+            follower = recorder_for(self._replayed, captured["statements"], self._app_tables)
+            seconds, reason = self._replay(captured["statements"], follower)
+            commits = follower.commits_between(before, after) if follower and not reason else None
         ported = None
         if old_copy is not None:
             if reason is not None and isinstance(second, Ran):
@@ -239,6 +242,7 @@ class HistoryRecorder:
             statements=statements if reason is None else (),
             count=len(statements),
             schema=schema_sum(after),
+            commits=commits,
         )
         recorded = Recorded(
             self._scratch.name, name, number, history, ran.seconds, ported or seconds, statements
@@ -297,11 +301,13 @@ class HistoryRecorder:
         text = " ".join(" ".join(error.message.splitlines()[:2]).split())
         return text.replace(f"{home}/", "") if home else text
 
-    def _replay(self, statements: Sequence[str]) -> tuple[float | None, str | None]:
+    def _replay(
+        self, statements: Sequence[str], follower: CommitRecorder | None
+    ) -> tuple[float | None, str | None]:
         """Replay a version with rows; return the seconds, and the difference if there is one."""
         begun = time.monotonic()
         try:
-            Connections(self._replayed).run(FrozenCode(statements))
+            Connections(self._replayed).run(FrozenCode(statements, follower=follower))
         except SQLAlchemyError as error:
             return None, f"replayed, it fails: {' '.join(cause(error, self._replayed.url).split())}"
         seconds = time.monotonic() - begun

@@ -18,7 +18,7 @@ from bridge.legacy.frozen.files import (
     manifest,
     read_frozen,
 )
-from bridge.legacy.frozen.format import FOLDER, MANIFEST, dialect_entry, dialect_files
+from bridge.legacy.frozen.format import FOLDER, FORMAT, MANIFEST, dialect_entry, dialect_files
 from bridge.legacy.runtime import ready_runtime
 from bridge.legacy.sequence import every_version
 from bridge.model.errors import ConfigError, FreezeError, SealBrokenError
@@ -153,9 +153,11 @@ def _seal(
     assert home is not None
     files: dict[str, bytes] = {}
     entries: dict[str, Any] = {} if before is None else dict(before.entries)
+    # What an older release has sealed stays in its format until somebody seals it again.
+    format = FORMAT if before is None or update else before.format
     for recording in recordings:
         dialect, history = family(recording.dialect), recording.history(repository.name)
-        files |= dialect_files(dialect, history)
+        files |= dialect_files(dialect, history, format)
         entries[dialect] = dialect_entry(history)
     changes = tuple(sorted(name for name, data in files.items() if _read(home / name) != data))
     if before is not None and not update:
@@ -178,8 +180,10 @@ def _seal(
     for name, data in files.items():
         _write(home / name, data)
     frozen = Frozen(
-        home, repository.repository_id, repository.first, repository.last, checksums(home), entries
-    )
+        home, repository.repository_id, repository.first, repository.last, checksums(home),
+        entries,
+        format,
+    )  # fmt: skip
     text = manifest(frozen)
     same = _read(home / FOLDER / MANIFEST) == text
     if not same:

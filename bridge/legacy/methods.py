@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Literal
 
 from bridge.database.servers import server_named
 from bridge.legacy.repository import VERSION, decode
-from bridge.model.errors import NotReplayableError
-from bridge.model.remedy import Remedy
-from bridge.model.steps import Plan, RunLegacy, Stamp, Step, VerifySchema
+from bridge.model.errors import NotReplayableError, ResumeError
+from bridge.model.remedy import RESTORE_EARLIER, Remedy
+from bridge.model.steps import Plan, RunLegacy, Stamp, Step, VerifySchema, name_in_journal
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator, Mapping
@@ -107,6 +107,7 @@ def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods)
     :raises NotReplayableError: with ``replay``, some versions would have to run live.
     """
     steps = tuple(_steps(plan, histories, method))
+    _check_half_replayed(steps, plan.state)
     live = [s for s in steps if isinstance(s, RunLegacy) and s.method == "live"]
     if method == "replay" and live:
         listed = "\n".join(f"  {step}: {step.why or 'its history is not frozen'}" for step in live)
@@ -115,6 +116,24 @@ def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods)
             help=Remedy("Without --legacy replay, their scripts are run", ("dbupdate",)),
         )
     return replace(plan, steps=steps)
+
+
+def _check_half_replayed(steps: Iterable[Step], state: State) -> None:
+    """Refuse to run the script of a version that was replayed half-way: it would begin anew."""
+    half = state.half_replayed
+    for step in steps:
+        if isinstance(step, RunLegacy) and half is not None and half.step == name_in_journal(step):
+            if step.method == "replay":
+                return
+            raise ResumeError(
+                f"An earlier run was interrupted while it replayed the step '{step}', which cannot "
+                f"be replayed now: {step.why}.",
+                help=[
+                    Remedy("Let bridge choose the method", ("dbupdate",)),
+                    RESTORE_EARLIER,
+                ],
+                state_of_data="This run has changed nothing. What that step had done is there.",
+            )
 
 
 def _steps(plan: Plan, histories: Mapping[str, Frozen], method: Methods) -> Iterator[Step]:

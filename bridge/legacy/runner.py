@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import TYPE_CHECKING, Protocol
 
 from bridge.database.servers import server_of
@@ -184,7 +185,7 @@ class LegacyRunner:
 
         begun = time.monotonic()
         try:
-            self._connections.run(code, finish)
+            self._connections.run(replace(code, follower=observer.follower), finish)
         except (Exception, SystemExit) as error:  # a ported version is the developer's code
             raise LegacyError(
                 f"Version {step.version} of the legacy repository {step.repository} failed "

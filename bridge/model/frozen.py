@@ -10,6 +10,9 @@ from typing import Any, Literal
 Schema = Mapping[str, Mapping[str, Any]]
 """A schema document: by kind, such as ``tables``, the things by their names."""
 
+Change = Mapping[str, Mapping[str, Any]]
+"""The complete definitions of the things that change; None for a thing that is removed."""
+
 
 @dataclass(frozen=True)
 class FrozenVersion:
@@ -21,6 +24,9 @@ class FrozenVersion:
     :param statements: what the script emits, in order; empty where it cannot be replayed.
     :param count: the number of statements that it emits on a database without rows.
     :param schema: the checksum of the schema document after it.
+    :param commits: where each change of the schema commits by itself: the numbers of the statements
+        that do, with what each changes, as in `FrozenDialect.changes`. None where that was not
+        recorded.
     """
 
     replay: bool
@@ -29,6 +35,7 @@ class FrozenVersion:
     statements: tuple[str, ...]
     count: int
     schema: str
+    commits: Mapping[int, Change] | None = None
 
     @property
     def method(self) -> Literal["live", "replay", "ported"]:
@@ -41,14 +48,13 @@ class FrozenDialect:
     """A history on one database.
 
     :param versions: by their numbers, ascending, as far as the scripts run there.
-    :param changes: by version, the complete definitions of the things that it changes; None for a
-        thing that it removes.
+    :param changes: what each version changes in the schema.
     :param error: why the next version does not run there; None where all of them run.
     :param runtime: the packages that it was recorded with, and their versions.
     """
 
     versions: Mapping[int, FrozenVersion]
-    changes: Mapping[int, Mapping[str, Mapping[str, Any]]]
+    changes: Mapping[int, Change]
     error: str | None = None
     runtime: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,15 +65,23 @@ class FrozenDialect:
 
     @cached_property
     def tables(self) -> frozenset[str]:
-        """The tables of all versions."""
-        return frozenset(t for change in self.changes.values() for t in change.get("tables", {}))
+        """The tables of all versions, and those that are there only within one."""
+        within = (found for v in self.versions.values() for found in (v.commits or {}).values())
+        changes = (*self.changes.values(), *within)
+        return frozenset(table for change in changes for table in change.get("tables", {}))
 
     def schema_at(self, version: int) -> Schema:
         """Return the schema document after a version."""
         return apply_changes(self.changes[n] for n in sorted(self.changes) if n <= version)
 
+    def schema_within(self, version: int, number: int) -> Schema:
+        """Return the schema document after a statement of a version; 0 for that before it."""
+        changes = [self.changes[n] for n in sorted(self.changes) if n < version]
+        commits = self.versions[version].commits or {}
+        return apply_changes([*changes, *(commits[n] for n in sorted(commits) if n <= number)])
 
-def apply_changes(changes: Iterable[Mapping[str, Mapping[str, Any]]]) -> Schema:
+
+def apply_changes(changes: Iterable[Change]) -> Schema:
     """Return the schema document that results from changes, applied in order."""
     found: dict[str, dict[str, Any]] = {}
     for change in changes:

@@ -18,7 +18,7 @@ class JournalEntry:
 
     :param step: ``upgrade``, ``downgrade``, ``stamp``, ``seen`` (older than the journal),
         ``foundations``; ``run`` for a whole run, ``step`` for each of its steps;
-        `NON_TRANSACTIONAL`.
+        `NON_TRANSACTIONAL`, `PARTLY` and `REPLAYED`.
     :param name: the revision; for foundations the component, `CORE` or a module; for a step its
         name.
     :param status: ``begun``, ``done`` or ``failed``.

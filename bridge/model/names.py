@@ -19,6 +19,9 @@ NON_TRANSACTIONAL = "apart"
 PARTLY = "partly"
 """The `JournalEntry.step` of a revision that has committed a part of its work itself."""
 
+REPLAYED = "replayed"
+"""The `JournalEntry.step` of a row that is committed with the rows of a replayed version."""
+
 CORE = "core"
 """The name of the app itself among the names of its modules."""
 

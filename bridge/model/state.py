@@ -29,6 +29,22 @@ It ran statement by statement and failed or was killed, or a revision committed 
 
 
 @dataclass(frozen=True)
+class HalfReplayed:
+    """How far a version was replayed, where each change of the schema commits by itself.
+
+    :param step: its name in the journal.
+    :param committed: the last statement that is known to be committed; 0 for none.
+    :param refused: the statement that the database refused; 0 where no answer came back.
+    :param created: when the version table was made, in seconds since 1970; None if not known.
+    """
+
+    step: str
+    committed: int = 0
+    refused: int = 0
+    created: int | None = None
+
+
+@dataclass(frozen=True)
 class Facts:
     """The facts that one look at a database found, not judged yet.
 
@@ -118,6 +134,8 @@ class State:
     :param interrupted: the step in which an earlier run was interrupted, and at which the next run
         resumes.
     :param interrupted_method: how a legacy version was run in that step.
+    :param half_replayed: how far it came, if the schema says where it resumes and not the records
+        of statements.
     :param unfinished: the steps that an earlier run did not finish and of whose work a part may be
         there, each with how it ended.
     :param new_file: whether it is a SQLite file that does not exist yet.
@@ -137,6 +155,7 @@ class State:
     pending_foundations: tuple[str, ...] = ()
     interrupted: str | None = None
     interrupted_method: str | None = None
+    half_replayed: HalfReplayed | None = None
     unfinished: Mapping[str, Unfinished] = field(default_factory=dict)
     new_file: bool = False
     nearest: tuple[Nearest, ...] = ()

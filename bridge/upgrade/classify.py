@@ -9,8 +9,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bridge.model.app_tables import app_tables
-from bridge.model.names import CORE, NON_TRANSACTIONAL, PARTLY
-from bridge.model.state import Facts, LegacyState, ModuleState, State, StateKind, Unfinished
+from bridge.model.names import CORE, NON_TRANSACTIONAL, PARTLY, REPLAYED
+from bridge.model.state import (
+    Facts,
+    HalfReplayed,
+    LegacyState,
+    ModuleState,
+    State,
+    StateKind,
+    Unfinished,
+)
 from bridge.upgrade.refusals import (
     check_columns,
     check_damage,
@@ -68,6 +76,8 @@ def classify(
     # Tables that an interrupted fresh install has created are not unmanaged.
     if finding is None and tables and not current and not facts.interrupted:
         finding = check_managed(enabled, facts, tables, graph, config)
+    half = None if facts.interrupted else _half_replayed(facts, legacy)
+    interrupted = half.step if half else facts.interrupted
     dormant = any(module.switch != "on" and module.current for module in modules)
     kind = finding[0] if finding else _kind(enabled, known, dormant=dormant)
     return State(
@@ -81,19 +91,45 @@ def classify(
         unclaimed_rows=_unclaimed_rows(facts, every_id),
         revisions_without_files=revisions_without_files,
         pending_foundations=_pending_foundations(facts, config),
-        interrupted=facts.interrupted,
-        interrupted_method=_interrupted_method(facts),
+        interrupted=interrupted,
+        interrupted_method=_interrupted_method(facts, interrupted),
+        half_replayed=half,
         unfinished=_unfinished(facts),
         problem=finding[1] if finding else None,
     )
 
 
-def _interrupted_method(facts: Facts) -> str | None:
+def _half_replayed(facts: Facts, legacy: Mapping[str, LegacyState]) -> HalfReplayed | None:
+    """Return how far a run came that ended in a version which is not one transaction."""
+    found: HalfReplayed | None = None
+    before = None
+    for entry in facts.journal:
+        details = entry.details
+        if entry.step == REPLAYED and found is not None and entry.name == found.step:
+            found = replace(found, committed=details["to"])
+        elif entry.step != "step":
+            continue
+        elif "resumes" not in details:
+            found = None
+        elif entry.status == "begun":
+            found = HalfReplayed(entry.name, details["resumes"], created=details["created"])
+            before = details["from"]
+        elif found is not None:
+            found = replace(found, refused=details["resumes"])
+    # Whoever set the version row to another version has undone or done the rest.
+    is_there = found is not None and any(
+        found.step.startswith(f"legacy {name} ") and [state.version] == before
+        for name, state in legacy.items()
+    )
+    return found if is_there else None
+
+
+def _interrupted_method(facts: Facts, interrupted: str | None) -> str | None:
     """Return the method of the interrupted step, which the journal recorded when it began."""
     entries = (
         entry
         for entry in reversed(facts.journal)
-        if entry.step == "step" and entry.name == facts.interrupted
+        if entry.step == "step" and entry.name == interrupted
     )
     return next((entry.details["how"] for entry in entries if "how" in entry.details), None)
 

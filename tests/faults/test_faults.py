@@ -19,7 +19,7 @@ EVERY = int(os.environ.get("FAULT_EVERY", "397"))
 @pytest.mark.skipif(
     not sa.__version__.startswith("1.4"), reason="long: it runs with SQLAlchemy 1.4 only"
 )
-@pytest.mark.parametrize("method", ["live", "auto"])
+@pytest.mark.parametrize("method", ["live", "auto", "auto, sealed now"])
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
 def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
     dialect: str,
@@ -33,6 +33,12 @@ def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
         database.load(TOP / "snapshots" / OLD)
         return database
 
+    method, _, sealed = method.partition(", ")
+    if sealed:
+        if dialect != "mariadb":
+            pytest.skip("only there a newer seal says more of a version's statements")
+        url = make_database(dialect).url
+        sample.bridge(url).freeze([url], sqlite=False, update=["core", "likes"])
     outcome = Harness(old, sample.root, tmp_path, method=method).run(
         every=EVERY, first=1 if EVERY == 1 else EVERY // 2
     )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from bridge.database.journal.statements.names import STEP
 from bridge.database.journal.table import JOURNAL
 from bridge.model.journal import JournalEntry, PastRun, PastStep
+from bridge.model.names import REPLAYED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -73,7 +74,9 @@ def read_holder(connection: Connection) -> Holder | None:
 def read_history(connection: Connection) -> tuple[PastRun, ...]:
     """Every run with its steps, oldest first; the table must be there."""
     rows = connection.execute(
-        sa.select(JOURNAL).where(JOURNAL.c.step.notin_([STEP, "seen"])).order_by(JOURNAL.c.id)
+        sa.select(JOURNAL)
+        .where(JOURNAL.c.step.notin_([STEP, REPLAYED, "seen"]))
+        .order_by(JOURNAL.c.id)
     )
     runs: dict[str, list[Any]] = {}
     for row in rows:

@@ -11,7 +11,7 @@ import json
 import os
 import socket
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
@@ -19,15 +19,13 @@ from sqlalchemy.ext.compiler import compiles
 from bridge.database.journal.statements.names import STEP
 from bridge.database.servers import server_named
 from bridge.model.journal import JournalEntry
-from bridge.model.names import JOURNAL_TABLE, PARTLY
+from bridge.model.names import JOURNAL_TABLE, PARTLY, REPLAYED
 from bridge.model.version import VERSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy.engine import Connection
-
-    from bridge.database.journal.statements.recorder import Recorder
 
 
 class _LongText(sa.Text):
@@ -70,6 +68,13 @@ def this_process() -> dict[str, str | int]:
     return {"host": socket.gethostname(), "pid": os.getpid(), "user": user}
 
 
+class StatementRecords(Protocol):
+    """What is written down of the statements of the step at work."""
+
+    def finish(self, connection: Connection) -> None:
+        """Remove it, in the transaction of the connection: the step is done."""
+
+
 class Journal:
     """The journal as one run writes it.
 
@@ -81,7 +86,7 @@ class Journal:
         """What every row of this run has in it."""
         self.step: str | None = None
         """The step that is at work, None outside a run's steps."""
-        self.recorder: Recorder | None = None
+        self.recorder: StatementRecords | None = None
         """What writes down the statements of that step, where the database needs it."""
         self.there = False
         """Whether the table is known to be there."""
@@ -155,4 +160,9 @@ class Journal:
 
     def forget_statements(self, connection: Connection) -> None:
         """Remove the records of statements: of steps that are done, or that nobody will run."""
-        connection.execute(JOURNAL.delete().where(JOURNAL.c.step == STEP))
+        connection.execute(JOURNAL.delete().where(JOURNAL.c.step.in_([STEP, REPLAYED])))
+
+    def forget_replayed(self, connection: Connection) -> None:
+        """Remove what says which rows of the step at work are committed: all of it is."""
+        its = (JOURNAL.c.step == REPLAYED) & (JOURNAL.c.name == self.step)
+        connection.execute(JOURNAL.delete().where(its))

@@ -217,6 +217,14 @@ class Server:
         """Return the names of indexes that an interrupted statement has left, as SQL has them."""
         return []
 
+    def created_at(self, connection: Connection, table: str) -> int | None:
+        """Return when a table was made, in seconds since 1970; None where that is not known."""
+        return None
+
+    def is_transactional(self, connection: Connection) -> bool:
+        """Return whether the rows of all tables are part of transactions."""
+        return True
+
     def tables(self, connection: Connection) -> set[str]:
         """Return the names of the tables that the app finds by their bare names."""
         return set(sa.inspect(connection).get_table_names())

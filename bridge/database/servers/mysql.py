@@ -206,6 +206,22 @@ class MySQL(Server):
         )
         return list(found.scalars())
 
+    def created_at(self, connection: Connection, table: str) -> int | None:
+        query = (
+            "SELECT CAST(UNIX_TIMESTAMP(create_time) AS SIGNED) FROM information_schema.tables "
+            "WHERE table_schema = DATABASE() AND table_name = %s"
+        )
+        found: int | None = connection.exec_driver_sql(query, (table,)).scalar()
+        return found
+
+    def is_transactional(self, connection: Connection) -> bool:
+        others = connection.exec_driver_sql(
+            "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() "
+            "AND engine <> 'InnoDB'"
+        ).scalar()
+        default = connection.exec_driver_sql("SELECT @@default_storage_engine").scalar()
+        return not others and default == "InnoDB"
+
     # --- ways out of a database -----------------------------------------------------------
 
     def beyond_from(self, connection: Connection) -> str:

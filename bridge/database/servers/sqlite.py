@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import event
+from sqlalchemy.exc import DBAPIError
 
 from bridge.database.servers.base import Server, raw_execute
 
@@ -121,8 +122,11 @@ class SQLite(Server):
 
     def tables(self, connection: Connection) -> set[str]:
         # SQLAlchemy's inspector would begin a transaction, which locks out an env.py's own engine.
-        found = _rows(connection, "SELECT name FROM sqlite_master WHERE type = 'table'")
-        return {name for (name,) in found}
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+        try:
+            return {name for (name,) in _rows(connection, query)}
+        except sqlite3.Error as error:
+            raise DBAPIError.instance(query, None, error, sqlite3.Error) from error
 
     def data_version(self, connection: Connection) -> int:
         return int(pragma(connection, "data_version")[0][0])

@@ -17,7 +17,11 @@ def drift(history: FrozenDialect, version: int, found: Schema) -> tuple[Differen
 
     A table that only other versions have does not count as the administrator's own addition.
     """
-    expected = history.schema_at(version)
+    return drift_from(history.schema_at(version), history, found)
+
+
+def drift_from(expected: Schema, history: FrozenDialect, found: Schema) -> tuple[Difference, ...]:
+    """Return how a schema differs from an expected one, in tables that the history knows."""
     tables = {n: t for n, t in found.get("tables", {}).items() if n in history.tables}
     differences = compare(expected, {**restrict_to(expected, found), "tables": tables})
     return tuple(replace(d, own=False) if d.what == "table" else d for d in differences)

@@ -41,6 +41,7 @@ class Frozen:
     :param home: the repository's folder.
     :param files: the checksum of each of its files, by their paths in the folder.
     :param entries: the manifest's entry for each kind of database.
+    :param format: that of the files.
     """
 
     home: Path
@@ -49,6 +50,7 @@ class Frozen:
     last: int
     files: Mapping[str, str]
     entries: Mapping[str, Mapping[str, Any]]
+    format: int = FORMAT
     _read: dict[str, FrozenDialect] = field(default_factory=dict, compare=False, repr=False)
 
     @cached_property
@@ -75,10 +77,13 @@ class Frozen:
             text = (folder / f"{dialect}.sql").read_bytes().decode("utf-8")
             lines = (folder / f"{dialect}.schema.jsonl").read_bytes().decode("utf-8").split("\n")
             statements = parse_sql(text, entry["mark"])
-            changes = {}
+            changes, commits = {}, {}
             for line in filter(None, lines):
                 change = json.loads(line)
-                changes[change.pop("version")] = change
+                number, of_statements = change.pop("version"), change.pop("statements", None)
+                changes[number] = change
+                if of_statements is not None:
+                    commits[number] = {int(n): found for n, found in of_statements.items()}
             versions = {
                 int(number): FrozenVersion(
                     replay=found["replay"],
@@ -87,6 +92,7 @@ class Frozen:
                     statements=statements.get(int(number), ()),
                     count=found["statements"],
                     schema=found["schema"],
+                    commits=commits.get(int(number)),
                 )
                 for number, found in entry["versions"].items()
             }
@@ -121,9 +127,10 @@ def read_frozen(home: Path | None) -> Frozen | None:
     try:
         document = json.loads(text)
         seal = document.pop("seal")
-        if document["format"] != FORMAT:
+        if document["format"] not in range(1, FORMAT + 1):
             raise SealBrokenError(
-                f"{path} has format {document['format']}; this release of bridge reads {FORMAT}.",
+                f"{path} has format {document['format']}; this release of bridge reads formats up "
+                f"to {FORMAT}.",
                 help="Use a newer release of bridge.",
             )
         if seal != _seal(document):
@@ -132,6 +139,7 @@ def read_frozen(home: Path | None) -> Frozen | None:
             home, document["repository_id"], document["first"], document["last"],
             document["files"],
             document["databases"],
+            document["format"],
         )  # fmt: skip
     except (ValueError, KeyError, TypeError, AttributeError):
         raise _broken(home, [f"{FOLDER}/{MANIFEST} was changed"]) from None
@@ -192,7 +200,7 @@ def _seal(document: Mapping[str, Any]) -> str:
 def manifest(frozen: Frozen) -> bytes:
     """Return the contents of the file that seals a history."""
     document = {
-        "format": FORMAT,
+        "format": frozen.format,
         "repository_id": frozen.repository_id,
         "first": frozen.first,
         "last": frozen.last,

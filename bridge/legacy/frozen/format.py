@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from bridge.model.frozen import FrozenDialect, Schema
 
-FORMAT = 1
+FORMAT = 2
+"""The newest. Of format 1 are histories of older releases, without `FrozenVersion.commits`."""
 
 FOLDER = "frozen"
 
@@ -38,11 +39,14 @@ def schema_sum(schema: Schema) -> str:
 # --- writing ------------------------------------------------------------------------------
 
 
-def dialect_files(dialect: str, history: FrozenDialect) -> dict[str, bytes]:
-    """Return the files of a history on one kind of database, by their paths in the repository."""
+def dialect_files(dialect: str, history: FrozenDialect, format: int = FORMAT) -> dict[str, bytes]:
+    """Return the files of a history on one kind of database, by their paths in the repository.
+
+    :param format: that of the sealed history to which they belong.
+    """
     mark = mark_for(history)
     lines = [
-        json.dumps({"version": version, **history.changes[version]}, ensure_ascii=False)
+        json.dumps(_line(history, version, format), ensure_ascii=False)
         for version in sorted(history.changes)
     ]
     sql = "".join(_sql_text(dialect, history, mark))
@@ -50,6 +54,13 @@ def dialect_files(dialect: str, history: FrozenDialect) -> dict[str, bytes]:
         f"{FOLDER}/{dialect}.sql": sql.encode(),
         f"{FOLDER}/{dialect}.schema.jsonl": "".join(f"{line}\n" for line in lines).encode(),
     }
+
+
+def _line(history: FrozenDialect, version: int, format: int) -> dict[str, Any]:
+    """Return what a version changes in the schema, and its statements where that was recorded."""
+    line = {"version": version, **history.changes[version]}
+    commits = history.versions[version].commits
+    return line if commits is None or format == 1 else {**line, "statements": commits}
 
 
 def dialect_entry(history: FrozenDialect) -> dict[str, Any]:

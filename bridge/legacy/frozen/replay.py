@@ -27,16 +27,32 @@ Finish = Callable[[Connection], None]
 """A function that is called at the end of a version's transaction, and may write into it."""
 
 
+class Follower:
+    """Follows the statements of a version on a server; this class lets all of them run."""
+
+    def begins(self, connection: Connection, number: int) -> bool:
+        """Return whether the statement is to run."""
+        return True
+
+    def ended(self, connection: Connection, number: int) -> None:
+        """Note that a statement has run."""
+
+    def failed(self, number: int, error: DBAPIError) -> None:
+        """Note that a statement got an error."""
+
+
 @dataclass(frozen=True)
 class FrozenCode:
     """What runs in place of a legacy version's script.
 
     :param statements: its recorded statements.
     :param ported: the function of the developer's port of it.
+    :param follower: follows the statements where each change of the schema commits by itself.
     """
 
     statements: Sequence[str] = ()
     ported: Callable[[Connection], Any] | None = None
+    follower: Follower | None = None
 
 
 class Connections:
@@ -64,7 +80,10 @@ def run_frozen(connection: Connection, code: FrozenCode, finish: Finish | None =
 
 def _run(connection: Connection, code: FrozenCode, finish: Finish | None) -> None:
     with _settings_kept(connection, code.statements):
-        _send(connection, code.statements)
+        if code.follower is None:
+            _send(connection, code.statements)
+        else:
+            _send_followed(connection, code.statements, code.follower)
         if code.ported is not None:
             code.ported(connection)
         if finish is not None:
@@ -81,6 +100,17 @@ def _send(connection: Connection, statements: Sequence[str]) -> None:
         statements = [";\n".join(f"{statement}\n" for statement in statements)]
     for statement in statements:
         connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
+
+
+def _send_followed(connection: Connection, statements: Sequence[str], follower: Follower) -> None:
+    for number, statement in enumerate(statements, 1):
+        if follower.begins(connection, number):
+            try:
+                _send(connection, [statement])
+            except DBAPIError as error:
+                follower.failed(number, error)
+                raise
+            follower.ended(connection, number)
 
 
 def _send_past(connection: Connection, statements: Iterable[str]) -> None:

@@ -95,12 +95,15 @@ class Capture:
             self.reads.append(sql)
         if leaves_nothing(dialect, sql):
             return
-        if commits_implicitly(dialect, sql):
+        commits = commits_implicitly(dialect, sql)
+        if commits:
             self.keep(owner)
         plain = not parameters and getattr(context, "no_parameters", False)
         for values in parameters if many else [parameters]:
             text = sql if plain else literal(connection, sql, values)
             self.found.append(CapturedStatement(_trimmed(text), owner))
+        if commits:
+            self.keep(owner)  # itself too, whatever is rolled back afterwards
 
     def _savepoint(self, what: str, name: str, owner: object) -> None:
         if what == "savepoint":

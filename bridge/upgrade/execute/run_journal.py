@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -13,6 +14,7 @@ from bridge.database.journal.statements.names import RecordedStep
 from bridge.database.journal.statements.recorder import Recorder
 from bridge.database.journal.table import this_process
 from bridge.database.schema.fingerprint import fingerprint
+from bridge.database.servers import server_of
 from bridge.model.errors import BridgeError
 from bridge.model.journal import JournalEntry
 from bridge.model.names import NON_TRANSACTIONAL
@@ -28,12 +30,14 @@ from bridge.model.steps import (
     VerifySchema,
     name_in_journal,
 )
+from bridge.upgrade.execute.position import ReplayPosition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from sqlalchemy.engine import Connection
 
+    from bridge.model.state import HalfReplayed
     from bridge.upgrade.execute.context import RunContext
 
 
@@ -47,6 +51,7 @@ class RunJournal:
         self._next: Step | None = None
         self._before: Recorder | None = None
         self._non_transactional: RunLegacy | None = None
+        self._creations: dict[str, int | None] = {}
 
     # --- the run --------------------------------------------------------------------------
 
@@ -91,7 +96,9 @@ class RunJournal:
         with suppress(BridgeError, SQLAlchemyError):
             failed = [JournalEntry("run", "", "failed", {"error": code})]
             if self._journal.step is not None and not half_done:
-                failed.insert(0, JournalEntry("step", self._journal.step, "failed"))
+                position = self._run.state.recorder
+                left = position.left if isinstance(position, ReplayPosition) else {}
+                failed.insert(0, JournalEntry("step", self._journal.step, "failed", left))
             self._write(*failed, schema=True)
 
     def _write(self, *entries: JournalEntry, schema: bool = False) -> None:
@@ -193,6 +200,8 @@ class RunJournal:
         if isinstance(step, RunLegacy):
             before = (versions or self._run.legacy.versions)[step.repository]
             details |= {"from": [before], "to": [step.version], "how": step.method}
+            if self._has_position(step):
+                details |= self._position_details(step)
         elif isinstance(step, Upgrade | Downgrade):
             revision = self._run.revisions.graph.revisions[step.revision]
             ends = (list(revision.down), [step.revision])
@@ -216,6 +225,13 @@ class RunJournal:
         """
         run = self._run
         run.state.recorder = None
+        if isinstance(step, RunLegacy) and self._has_position(step):
+            self._journal.recorder = self._follow(step)
+            try:
+                yield
+            finally:
+                self._journal.recorder = None
+            return
         recorded = isinstance(step, Upgrade | Downgrade | CreateModels | Foundations) or (
             isinstance(step, RunLegacy) and step.method != "live" and self._does_something(step)
         )
@@ -242,6 +258,59 @@ class RunJournal:
             self._before = None if recorder.untracked else recorder
         finally:
             self._journal.recorder = None
+
+    def _follow(self, step: RunLegacy) -> ReplayPosition:
+        """Return what follows a replayed version, at the statement where it resumes."""
+        run, earlier = self._run, self._half_replayed(step)
+        self._before = None
+        history = run.legacy.history(step.repository)
+        assert history is not None
+        position = run.state.recorder = ReplayPosition(self._journal, history, step, earlier)
+        if earlier is not None:
+            number = run.from_statement(step)
+            if number is not None:
+                position.resume_at(number - 1)
+            else:
+                repository = run.plan.state.legacy[step.repository].repository
+                with run.connection.connection.begin():
+                    position.resume(run.connection.connection, repository.version_table)
+            if position.done:
+                self.resumed(step, position.done)
+        return position
+
+    def _half_replayed(self, step: RunLegacy) -> HalfReplayed | None:
+        half = self._run.plan.state.half_replayed
+        return half if half is not None and half.step == name_in_journal(step) else None
+
+    def _position_details(self, step: RunLegacy) -> dict[str, Any]:
+        """Return what a later run must know to find where a replayed version resumes."""
+        half, given = self._half_replayed(step), self._run.from_statement(step)
+        if half is not None and given is None:
+            return {"resumes": half.committed, "created": half.created}
+        table = self._run.plan.state.legacy[step.repository].repository.version_table
+        if table not in self._creations:
+            with connect(self._run.engine) as connection, connection.begin():
+                self._creations[table] = server_of(connection).created_at(connection, table)
+        return {"resumes": given - 1 if given else 0, "created": self._creations[table]}
+
+    def _has_position(self, step: RunLegacy) -> bool:
+        """Return whether the schema says how far a replayed version is.
+
+        Otherwise its statements are recorded, as those of scripts.
+        """
+        run = self._run
+        if step.method != "replay" or run.state.transactional_ddl:
+            return False
+        if name_in_journal(step) == run.plan.interrupted:
+            return run.plan.state.half_replayed is not None
+        history = run.legacy.history(step.repository)
+        is_known = history is not None and history.versions[step.version].commits is not None
+        return is_known and self._is_transactional
+
+    @cached_property
+    def _is_transactional(self) -> bool:
+        with connect(self._run.engine) as connection, connection.begin():
+            return server_of(connection).is_transactional(connection)
 
     def _does_something(self, step: RunLegacy) -> bool:
         return step.method == "ported" or bool(self._run.legacy.code(step).statements)

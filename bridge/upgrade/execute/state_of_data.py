@@ -15,19 +15,20 @@ if TYPE_CHECKING:
     from sqlalchemy.exc import SQLAlchemyError
 
     from bridge.database.journal.statements.recorder import Recorder
+    from bridge.upgrade.execute.position import ReplayPosition
 
 
 class StateOfData:
     """What a run has done so far, and what of it stays if it stops now.
 
-    `finished` has the steps that are done, each with its seconds; `recorder` writes down the
-    statements of the step at work, where the database needs that.
+    `finished` has the steps that are done, each with its seconds; `recorder` knows how far the
+    step at work is, where the database needs that.
     """
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.finished: list[tuple[Step, float]] = []
-        self.recorder: Recorder | None = None
+        self.recorder: Recorder | ReplayPosition | None = None
         self._settled = 0
 
     @property

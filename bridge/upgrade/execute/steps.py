@@ -43,6 +43,7 @@ from bridge.model.steps import (
 )
 from bridge.output.difference_text import difference_document, difference_lines
 from bridge.revisions.hooks import Models, load_foundations, load_models
+from bridge.upgrade.execute.position import ReplayPosition
 from bridge.upgrade.execute.state_of_data import cannot_resume
 
 if TYPE_CHECKING:
@@ -355,6 +356,8 @@ class _Observer(VersionObserver):
     def __init__(self, run: RunContext, journal: RunJournal, step: RunLegacy) -> None:
         self._journal, self._step = journal, step
         self.from_statement = run.from_statement(step)
+        position = run.state.recorder
+        self.follower = position if isinstance(position, ReplayPosition) else None
 
     def resumed(self, done: int) -> None:
         self._journal.resumed(self._step, done)

@@ -160,10 +160,10 @@ def test_a_byte_of_the_manifest_is_noticed(home: Path, place: int) -> None:
 
 def test_a_newer_format_is_reported(home: Path) -> None:
     path = home / FOLDER / MANIFEST
-    document = {**json.loads(path.read_text(encoding="utf-8")), "format": 2}
+    document = {**json.loads(path.read_text(encoding="utf-8")), "format": 3}
     path.write_text(json.dumps(document), encoding="utf-8")
     with pytest.raises(
-        SealBrokenError, match="has format 2; this release of bridge reads 1"
+        SealBrokenError, match="has format 3; this release of bridge reads formats up to 2"
     ) as error:
         read_frozen(home)
     assert error.value.help == "Use a newer release of bridge."

@@ -125,6 +125,15 @@ class Answer:
         )
 
 
+def is_outcome_known(error: BaseException) -> bool:
+    """Return whether a driver's error says that the server refused the statement.
+
+    Otherwise the session has ended, and nobody knows what the server did.
+    """
+    code = error.args[0] if error.args else None
+    return isinstance(code, int) and code not in (0, 1053, 1927) and not 2000 <= code < 3000
+
+
 class Cursor:
     """A driver's cursor whose watcher knows every statement."""
 
@@ -169,9 +178,8 @@ class Cursor:
         try:
             return self.run_really(call)
         except self.connection.error("Error") as error:
-            code = error.args[0] if error.args else None
-            if not isinstance(code, int) or code in (0, 1053, 1927) or 2000 <= code < 3000:
-                raise  # the session has ended, and who knows what the server did
+            if not is_outcome_known(error):
+                raise
             try:
                 return Answer(error=(type(error).__name__, [*map(unpack, map(pack, error.args))]))
             except TypeError:
