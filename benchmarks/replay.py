@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import itertools
 import json
 import statistics
@@ -141,6 +142,9 @@ def main() -> None:
             recording.dialect: write_script(recording, work / f"{recording.dialect}.sql")
             for recording in recordings
         }
+        # What the recordings hold is not to be searched for garbage again and again.
+        gc.collect()
+        gc.freeze()
         for round_, (dialect, make) in itertools.product(range(options.rounds + 1), made.items()):
             for way in (
                 lambda database: by_migrate(project, database),

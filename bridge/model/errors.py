@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from bridge.model.remedy import Remedies, as_remedies, render
+from bridge.model.names import RESTORE_TABLE
+from bridge.model.remedy import Remedies, Remedy, as_remedies, render
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -159,6 +160,21 @@ class InconsistentError(StateError):
     """Version tables that contradict each other."""
 
     code = "state-inconsistent"
+
+
+def interrupted_restore(backup: str | None) -> InconsistentError:
+    """Return the error of a database that has the table `RESTORE_TABLE`, with its row."""
+    return InconsistentError(
+        "A restore of this database was interrupted: a part of the backup may be missing, "
+        f"tables and rows alike. The table {RESTORE_TABLE} names the backup.",
+        help=[
+            Remedy("Put it back as a whole", ("restore", backup or "BACKUP")),
+            Remedy(
+                "Or load a backup by hand into the empty database, and then: "
+                f"DROP TABLE {RESTORE_TABLE};"
+            ),
+        ],
+    )
 
 
 class UnmanagedError(StateError):

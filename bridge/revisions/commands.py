@@ -13,6 +13,7 @@ from alembic.runtime.environment import EnvironmentContext
 from alembic.util import CommandError
 
 from bridge.database.error_text import place, said
+from bridge.database.restore_mark import check_whole
 from bridge.model.errors import BridgeError, RevisionFailedError, RevisionsError
 from bridge.model.names import CORE
 from bridge.model.remedy import Remedy
@@ -21,7 +22,7 @@ from bridge.revisions.running import make_room
 
 if TYPE_CHECKING:
     from argparse import Namespace
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from sqlalchemy.engine import Engine
 
@@ -40,6 +41,15 @@ _NEW_REVISION = {
     "depends_on": None,
 }
 
+
+_OF_A_DATABASE = (
+    command.upgrade,
+    command.downgrade,
+    command.stamp,
+    command.current,
+    command.check,
+    command.ensure_version,
+)
 
 _UPGRADE = ("dbupdate",)
 
@@ -118,6 +128,7 @@ class Commands:
     def _dispatch(self, line: CommandLine, options: Namespace) -> None:
         """Run Alembic's own command, except where it would aim at the heads of every script."""
         which = options.cmd[0]
+        self._check_whole(which, options)
         writes = which in (command.upgrade, command.stamp) and not options.sql
         if writes and self.engine is not None:
             make_room(self.engine, self._revisions.config.alembic, self._revisions.graph)
@@ -138,6 +149,13 @@ class Commands:
             self._check_heads()
         else:
             line.run_cmd(self._revisions.alembic, options)
+
+    def _check_whole(self, which: Callable[..., Any], options: Namespace) -> None:
+        """Refuse a database of which an interrupted restore may have left a part."""
+        if self.engine is None or getattr(options, "sql", False):
+            return
+        if which in _OF_A_DATABASE or (which is command.revision and options.autogenerate):
+            check_whole(self.engine)
 
     def _check_heads(self) -> None:
         graph = self._revisions.graph
@@ -234,6 +252,8 @@ class Commands:
             )
         ownership = self._ownership([component])
         if autogenerate:
+            if self.engine is not None:
+                check_whole(self.engine)
             self._check_comparable(component, heads)
         self._revisions.script.messaging_opts = {"quiet": True}
         see = Remedy("See", ("alembic", "--help"))

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from bridge.database.engine import read_only
 from bridge.database.journal.reading import read_history, read_interrupted, read_journal
 from bridge.database.journal.table import JOURNAL_COLUMNS
+from bridge.database.restore_mark import marked_backup
 from bridge.database.schema import read_schema
 from bridge.database.secrets import shown
 from bridge.database.servers import server_of
@@ -130,7 +131,7 @@ def read_facts(
         interrupted=read_interrupted(connection) if JOURNAL_TABLE in readable else None,
         no_revisions=no_revisions,
         no_details=no_details,
-        restoring=_restoring(connection) if RESTORE_TABLE in tables else None,
+        restoring=marked_backup(connection) if RESTORE_TABLE in tables else None,
     )
 
 
@@ -148,14 +149,6 @@ def history(engine: Engine) -> tuple[PastRun, ...]:
         if _not_version_tables(connection, {JOURNAL_TABLE: JOURNAL_COLUMNS}, {}):
             return ()
         return read_history(connection)
-
-
-def _restoring(connection: Connection) -> str | None:
-    path: sa.ColumnClause[str] = sa.column("path")
-    found: str | None = connection.execute(
-        sa.select(path).select_from(sa.table(RESTORE_TABLE, path))
-    ).scalar()
-    return found
 
 
 def _version_rows(connection: Connection, store: VersionStore) -> tuple[VersionRow, ...]:

@@ -12,6 +12,7 @@ from bridge.model.errors import (
     LegacyScriptMissingError,
     TooOldError,
     UnmanagedError,
+    interrupted_restore,
 )
 from bridge.model.names import JOURNAL_TABLE, RESTORE_TABLE
 from bridge.model.remedy import Command, Remedy
@@ -84,17 +85,7 @@ def check_damage(facts: Facts, config: Config) -> Finding | None:
     """Find rows of Alembic's version table and of the journal that cannot be what they should."""
     table = config.alembic.full_version_table
     if RESTORE_TABLE in facts.tables:
-        return "inconsistent", InconsistentError(
-            "A restore of this database was interrupted: a part of the backup may be missing, "
-            f"tables and rows alike. The table {RESTORE_TABLE} names the backup.",
-            help=[
-                Remedy("Put it back as a whole", ("restore", facts.restoring or "BACKUP")),
-                Remedy(
-                    "Or load a backup by hand into the empty database, and then: "
-                    f"DROP TABLE {RESTORE_TABLE};"
-                ),
-            ],
-        )
+        return "inconsistent", interrupted_restore(facts.restoring)
     if facts.no_revisions:
         values = dict.fromkeys(facts.no_revisions)
         conditions = " OR ".join(

@@ -662,7 +662,14 @@ def refused(sample: Project, database: Database, backup: Path) -> None:
     assert problem.code == "state-inconsistent"
     assert problem.message.startswith("A restore of this database was interrupted")
     assert f"bridge restore {backup}" in problem.help
-    for call in (bridge.plan, bridge.dbupdate, bridge.rehearse):
+
+    def alembic() -> None:
+        bridge.alembic(["upgrade", "heads"])
+
+    def revision() -> None:
+        bridge.revision("core", "another", autogenerate=True)
+
+    for call in (bridge.plan, bridge.dbupdate, bridge.rehearse, alembic, revision):
         with pytest.raises(BridgeError) as caught:
             call()
         assert caught.value.message == problem.message
