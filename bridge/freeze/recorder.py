@@ -220,7 +220,7 @@ class HistoryRecorder:
         old_copy = self._copy_for_port(step)
         second = self._run_filled(step)
         tables = {*before.get("tables", {}), *after.get("tables", {})}
-        reason = reason_not_replayable(ran, second, tables, self._scratch.name)
+        reason = reason_not_replayable(ran, second, tables, self._scratch.name, self._app_tables)
         seconds, commits = None, None
         if reason is None:
             follower = recorder_for(self._replayed, captured["statements"], self._app_tables)

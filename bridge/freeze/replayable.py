@@ -14,20 +14,29 @@ from bridge.database.sql.tokens import masked
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from bridge.database.row_counts import AppTables
     from bridge.legacy.client import Ran
 
 _CATALOGS = ("sqlite_master", "sqlite_schema", "information_schema", "pg_", "pragma_")
 """The prefixes of catalog tables and functions, which describe the schema."""
 
 
+_OF_THE_LAST_ROW = {
+    "changes", "total_changes", "last_insert_rowid", "last_insert_id", "row_count", "found_rows",
+    "nextval", "currval", "lastval",
+}  # fmt: skip
+"""The functions that tell of rows, and name no table."""
+
+
 def reason_not_replayable(
-    empty: Ran, filled: Ran | str, tables: set[str], dialect: str
+    empty: Ran, filled: Ran | str, tables: set[str], dialect: str, app_tables: AppTables
 ) -> str | None:
     """Return why a version could emit other statements elsewhere, None if it could not.
 
     :param empty: the run on the database without rows.
     :param filled: the run on the database with rows, or the error's text if it failed.
     :param tables: the app's tables before and after the version.
+    :param app_tables: the rule that says which tables are the app's.
     """
     if isinstance(filled, str):
         return f"it fails on generated rows: {filled}"
@@ -36,15 +45,23 @@ def reason_not_replayable(
     problems = [*first["problems"], *second["problems"]]
     if problems:
         return str(problems[0])
-    for query in (*second["reads"], *first["reads"]):
-        if _reads_rows(query, tables, dialect):
+    for query, read_ones in (*second["reads"], *first["reads"]):
+        if _are_rows(read_ones, app_tables) or _names_rows(query, tables, dialect):
             return f"it reads rows: {_short(query)}"
     return _difference(first["statements"], second["statements"], dialect)
 
 
-def _reads_rows(query: str, tables: set[str], dialect: str) -> bool:
-    """Return whether a query reads rows of the app's tables, not only the catalogs."""
+def _are_rows(tables: Sequence[str], app_tables: AppTables) -> bool:
+    """Return whether the tables that a query reads, as the database says, are not only catalogs."""
+    names = [name for name in tables if not name.lower().startswith(_CATALOGS)]
+    return bool({*app_tables(names)})
+
+
+def _names_rows(query: str, tables: set[str], dialect: str) -> bool:
+    """Return whether a query names tables of the app, and no catalog."""
     names = {name for statement in read(query, dialect) for name in statement.names}
+    if names & _OF_THE_LAST_ROW:
+        return True
     if any(name.startswith(_CATALOGS) for name in names):
         return False
     return not names.isdisjoint(table.lower() for table in tables)

@@ -8,12 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import random
+import sys
 from typing import TYPE_CHECKING, Any
 
+from .caught import is_caught
 from .clock import Clock, Times
 from .literals import literal
 from .ordered_sets import order_sets
-from .statements import asks_for_rows, commits_implicitly, leaves_nothing, savepoint_in
+from .probe import Reading, probe
+from .results import watch_results
+from .statements import (
+    asks_for_rows,
+    changes_rows,
+    commits_implicitly,
+    leaves_nothing,
+    names_in,
+    returns_rows,
+    savepoint_in,
+    temporary_in,
+    transaction_in,
+)
 from .transaction import owner_of
 
 if TYPE_CHECKING:
@@ -32,7 +46,8 @@ class Capture:
     """What one version after another emits on an engine.
 
     What is rolled back is left out. `problems` says why a version is more than its statements;
-    `reads` has the queries whose answers it may have gone by.
+    `reads` has the queries whose answers it may have gone by, each with the tables that it reads,
+    as far as the database says it.
     """
 
     def __init__(self, engine: Any, moment: float) -> None:
@@ -40,14 +55,18 @@ class Capture:
         self.times = Times(Clock(moment), engine.dialect.name)
         self.found: list[CapturedStatement] = []
         self.problems: list[str] = []
-        self.reads: list[str] = []
+        self.reads: list[tuple[str, tuple[str, ...]]] = []
+        self.temporary: set[str] = set()  # names in what made tables of a session
+        self.reading = Reading()  # what the statement reads that is about to run
         self.at_work = False
         self.watched: list[Any] = []  # dialects, while a version is no single transaction
         order_sets()
+        watch_results(self.looks_at)
 
     def begin(self) -> None:
         """Begin a version."""
         self.found, self.problems, self.reads = [], [], []
+        self.temporary = set()
         self.at_work = True
         # Not the same in two recordings: what comes from there shows.
         random.seed()
@@ -72,6 +91,35 @@ class Capture:
 
     # --- what is done ---
 
+    def begins(self, connection: Any, sql: str, parameters: Any) -> None:
+        """Ask the database what a statement would do that seems to read."""
+        self.reading = Reading()
+        if not self.at_work or connection.dialect.name != self.engine.dialect.name:
+            return
+        if asks_for_rows(connection.dialect.name, sql) and not _is_reflection():
+            self.reading = probe(connection, sql, parameters)
+
+    def failed(self, sql: str) -> None:
+        """Note that a statement was refused: if the script goes on, it may have gone by that."""
+        if not self.at_work:
+            return
+        dialect = self.engine.dialect.name
+        if changes_rows(dialect, sql):
+            self.problem(f"it goes on after an error: {_short(sql)}")
+        elif asks_for_rows(dialect, sql):
+            self._add_read(sql)
+
+    def looks_at(self, what: str, sql: str) -> None:
+        """Note that the script looks at what a statement has done to rows."""
+        if changes_rows(self.engine.dialect.name, sql):
+            self.problem(f"it looks at {what}: {_short(sql)}")
+
+    def _add_read(self, sql: str) -> None:
+        tables = {*(self.reading.tables or ())}
+        # Of those of a session, not every server says that it reads them.
+        tables |= self.temporary & names_in(self.engine.dialect.name, sql)
+        self.reads.append((sql, tuple(sorted(tables))))
+
     def executed(
         self, connection: Any, sql: str, parameters: Any, context: Any, many: bool
     ) -> None:
@@ -91,8 +139,8 @@ class Capture:
         if savepoint:
             self._savepoint(*savepoint, owner)
             return
-        if asks_for_rows(dialect, sql):
-            self.reads.append(sql)
+        self.temporary |= temporary_in(dialect, sql)
+        self._look_for_rows(sql, context)
         if leaves_nothing(dialect, sql):
             return
         commits = commits_implicitly(dialect, sql)
@@ -104,6 +152,20 @@ class Capture:
             self.found.append(CapturedStatement(_trimmed(text), owner))
         if commits:
             self.keep(owner)  # itself too, whatever is rolled back afterwards
+
+    def _look_for_rows(self, sql: str, context: Any) -> None:
+        """Note what a script may have learned of rows from a statement, and what it hides."""
+        dialect = self.engine.dialect.name
+        begins_or_ends = transaction_in(dialect, sql)
+        if begins_or_ends is not None:
+            self.problem(f"it begins or ends a transaction itself: {_short(begins_or_ends)}")
+        implicitly = getattr(context, "_is_implicit_returning", False)
+        if asks_for_rows(dialect, sql) or (returns_rows(dialect, sql) and not implicitly):
+            self._add_read(sql)
+        if self.reading.may_write and leaves_nothing(dialect, sql):
+            self.problem(f"a query of it may change rows: {_short(sql)}")
+        if changes_rows(dialect, sql) and is_caught(sys._getframe(2)):  # noqa: SLF001 - documented
+            self.problem(f"it catches errors: {_short(sql)}")
 
     def _savepoint(self, what: str, name: str, owner: object) -> None:
         if what == "savepoint":
@@ -154,6 +216,21 @@ class Capture:
 
         vars(dialect).update(do_commit=do_commit, do_rollback=do_rollback)
         self.watched.append(dialect)
+
+
+def _is_reflection() -> bool:
+    """Return whether SQLAlchemy itself asks, for what there is: of its dialects only that does."""
+    frame: Any = sys._getframe(2)  # noqa: SLF001 - documented
+    while frame is not None:
+        if frame.f_globals.get("__name__", "").startswith("sqlalchemy.dialects."):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _short(sql: str) -> str:
+    text = " ".join(sql.split())
+    return text if len(text) <= 100 else f"{text[:97]}..."
 
 
 def _trimmed(sql: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...database.sql.effects import LOCKS, SETTINGS, TRANSACTION
+from ...database.sql.effects import LOCKS, ROWS, SETTINGS, TRANSACTION
 from ...database.sql.statements import Statement, read
 
 _INSPECTIONS = ("SHOW", "DESCRIBE", "DESC", "EXPLAIN", "PRAGMA", "HELP")
@@ -50,6 +50,47 @@ def leaves_nothing(dialect: str, sql: str) -> bool:
         statement.only_reads or (statement.is_query and statement.effects <= {LOCKS})
         for statement in read(sql, dialect)
     )
+
+
+def returns_rows(dialect: str, sql: str) -> bool:
+    """Return whether the text changes rows or a sequence, and says what has become of them."""
+    return any(
+        ROWS in statement.effects
+        and (
+            "RETURNING" in statement.words
+            or (statement.is_query and "SETVAL" not in statement.words)
+        )
+        for statement in read(sql, dialect)
+    )
+
+
+def changes_rows(dialect: str, sql: str) -> bool:
+    """Return whether the text changes rows, as far as it says so."""
+    return any(ROWS in statement.effects for statement in read(sql, dialect))
+
+
+def temporary_in(dialect: str, sql: str) -> set[str]:
+    """Return the names in the text's statements that make tables of the session alone."""
+    return {
+        name
+        for statement in read(sql, dialect)
+        if statement.verb == "CREATE" and {"TEMPORARY", "TEMP"} & {*statement.words[1:4]}
+        for name in statement.names
+    }
+
+
+def names_in(dialect: str, sql: str) -> set[str]:
+    """Return what may be names in the text, in lower case."""
+    return {name for statement in read(sql, dialect) for name in statement.names}
+
+
+def transaction_in(dialect: str, sql: str) -> str | None:
+    """Return the statement in a text that begins or ends a transaction; None where none does."""
+    for statement in read(sql, dialect):
+        what = statement.transaction[0]
+        if what and what not in _SAVEPOINTS:
+            return statement.text
+    return None
 
 
 def commits_implicitly(dialect: str, sql: str) -> bool:

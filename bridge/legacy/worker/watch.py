@@ -63,11 +63,15 @@ class StatementWatch:
 
         engines.raw_connection = raw_connection
 
-    def before_statement(self, connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+    def before_statement(
+        self, connection: Any, _cursor: Any, statement: str, parameters: Any, *_rest: Any
+    ) -> None:
         """Count a statement that writes; refuse it where it cannot be."""
         if self.transaction:
             self.transaction.check(connection, statement)
             self.transaction.statement_begins(connection)
+        if self.capture:
+            self.capture.begins(connection, statement, parameters)
         if is_read(connection.dialect.name, statement):
             return
         if self.phase == "running":
@@ -89,6 +93,8 @@ class StatementWatch:
 
     def statement_failed(self, context: Any) -> None:
         """Let the transaction know of a statement that was refused."""
+        if self.capture and context.statement is not None:
+            self.capture.failed(context.statement)
         if self.transaction:
             self.transaction.statement_failed(context.original_exception)
 

@@ -1,0 +1,208 @@
+"""A version that may do something else beside other rows is not replayed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from support.databases import Database
+from support.legacy_projects import LEGACY_SIDE, LegacyProject
+
+from bridge.database.servers import family
+
+pytestmark = [LEGACY_SIDE, pytest.mark.process]
+
+KINDS = ("sqlite", "postgresql", "mariadb")
+TABLE = """
+Table(
+    "notes", MetaData(bind=migrate_engine), Column("id", Integer, primary_key=True),
+    Column("name", String(40), unique=True), Column("kind", String(40)),
+).create()
+execute = migrate_engine.execute
+"""
+FUNCTION = """
+execute(
+    "CREATE FUNCTION mend() RETURNS integer AS $$ "
+    "UPDATE notes SET kind = 'x' WHERE kind = 'y'; SELECT 1 $$ LANGUAGE sql"
+)
+execute(
+    "CREATE FUNCTION many() RETURNS bigint AS $$ SELECT count(*) FROM notes $$ LANGUAGE sql"
+)
+"""
+ON_MARIADB = """
+execute("CREATE FUNCTION many() RETURNS INTEGER READS SQL DATA RETURN (SELECT COUNT(*) FROM notes)")
+"""
+INSERT = "execute(\"INSERT INTO notes (name, kind) VALUES ('theme', 'a')\")\n"
+
+# Its kinds of database, version 1 beside the table, version 2, and a part of the reason.
+LIVE = {
+    "a transaction in one text": (
+        ["postgresql"],
+        "",
+        "execute(\"BEGIN; UPDATE notes SET kind = 'a' WHERE kind = 'b'; COMMIT;\")",
+        "it begins or ends a transaction itself: BEGIN",
+    ),
+    "a function that writes": (
+        ["postgresql"],
+        FUNCTION,
+        "execute('SELECT mend()')",
+        "a query of it may change rows: SELECT mend()",
+    ),
+    "a function that reads": (
+        ["postgresql"],
+        FUNCTION,
+        f"if not execute('SELECT many()').scalar(): {INSERT}",
+        "it reads rows: SELECT many()",
+    ),
+    "a function of MariaDB's": (
+        ["mariadb"],
+        ON_MARIADB,
+        f"if not execute('SELECT many()').scalar(): {INSERT}",
+        "SELECT many()",
+    ),
+    "a count of rows": (
+        KINDS,
+        "",
+        "if execute(\"UPDATE notes SET kind = 'a' WHERE name = 'theme'\").rowcount == 0:\n"
+        f"    {INSERT}",
+        "it looks at how many rows a statement changes: UPDATE notes",
+    ),
+    "a number of a row": (
+        KINDS,
+        "",
+        "notes = Table('notes', MetaData(bind=migrate_engine), autoload=True)\n"
+        "number = notes.insert().values(name='a').execute().inserted_primary_key[0]",
+        "it looks at the number that a row got: INSERT INTO notes",
+    ),
+    "another spelling": (
+        ["sqlite", "postgresql"],
+        "",
+        f"if execute(\"SELECT ID FROM NOTES WHERE NAME = 'theme'\").first() is None: {INSERT}",
+        "it reads rows: SELECT ID FROM NOTES",
+    ),
+    "a view": (
+        KINDS,
+        "execute('CREATE VIEW seen AS SELECT * FROM notes')",
+        f"if execute(\"SELECT id FROM seen WHERE name = 'theme'\").first() is None: {INSERT}",
+        "it reads rows: SELECT id FROM seen",
+    ),
+    "a row that comes back": (
+        ["postgresql"],
+        "",
+        "if execute(\"UPDATE notes SET kind = 'a' WHERE name = 'b' RETURNING id\").first() is None:"
+        f" {INSERT}",
+        "it reads rows: UPDATE notes SET kind = 'a' WHERE name = 'b' RETURNING id",
+    ),
+    "what a connection remembers": (
+        ["sqlite"],
+        "",
+        "with migrate_engine.begin() as connection:\n"
+        "    connection.execute(\"UPDATE notes SET kind = 'a' WHERE name = 'b'\")\n"
+        "    if connection.execute('SELECT changes()').scalar() == 0:\n"
+        "        connection.execute(\"INSERT INTO notes (name) VALUES ('theme')\")",
+        "it reads rows: SELECT changes()",
+    ),
+    "a sequence": (
+        ["postgresql"],
+        "",
+        f"if execute('SELECT last_value FROM notes_id_seq').scalar() == 1: {INSERT}",
+        "it reads rows: SELECT last_value FROM notes_id_seq",
+    ),
+    "a catalog beside a table": (
+        ["postgresql"],
+        "",
+        "if execute(\"SELECT 1 FROM pg_class JOIN notes ON true WHERE name = 'theme'\").first()"
+        f" is None: {INSERT}",
+        "it reads rows: SELECT 1 FROM pg_class",
+    ),
+    "a table of its session": (
+        KINDS,
+        "",
+        "with migrate_engine.begin() as connection:\n"
+        "    connection.execute('CREATE TEMPORARY TABLE copies AS SELECT * FROM notes')\n"
+        "    if connection.execute('SELECT id FROM copies').first() is None:\n"
+        "        connection.execute(\"INSERT INTO notes (name) VALUES ('theme')\")",
+        "it reads rows: SELECT id FROM copies",
+    ),
+    "an error that did not come": (
+        KINDS,
+        "",
+        f"try: {INSERT}except Exception: execute(\"UPDATE notes SET kind = 'a'\")",
+        "it catches errors: INSERT INTO notes",
+    ),
+    "an error": (
+        KINDS,
+        "execute(\"INSERT INTO notes (name) VALUES ('theme')\")",
+        f"import contextlib\nwith contextlib.suppress(Exception): {INSERT}",
+        "it goes on after an error: INSERT INTO notes",
+    ),
+}
+REPLAYED = {
+    "what there is": (
+        KINDS,
+        "if 'notes' in migrate_engine.table_names(): execute('CREATE TABLE more (id INTEGER)')"
+    ),
+    "an error that is raised again": (
+        KINDS,
+        f"try: {INSERT}except Exception:\n    print('no')\n    raise",
+    ),
+    "a number that it gave": (
+        KINDS,
+        "notes = Table('notes', MetaData(bind=migrate_engine), autoload=True)\n"
+        "assert notes.insert().values(id=900).execute().inserted_primary_key[0] == 900",
+    ),
+    "several statements": (
+        ["postgresql"],
+        "execute(\"INSERT INTO notes (name) VALUES ('a'); INSERT INTO notes (name) VALUES ('b')\")",
+    ),
+    "a query of settings": (
+        ["postgresql"],
+        "execute('SHOW server_version').scalar()\nexecute('SELECT version()').scalar()\n" + INSERT,
+    ),
+}  # fmt: skip
+
+
+def cases(given: dict[str, tuple[object, ...]]) -> list[object]:
+    return [
+        pytest.param(name, dialect, marks=[] if dialect == "sqlite" else [pytest.mark.server])
+        for name, (dialects, *_rest) in given.items()
+        for dialect in dialects  # type: ignore[attr-defined]
+    ]
+
+
+def frozen(project: LegacyProject, database: Database, dialect: str) -> tuple[str, str | None]:
+    """How version 2 would run, and why it would run live."""
+    bridge = project.bridge(database)
+    on_file = dialect == "sqlite"
+    bridge.freeze([] if on_file else [database.url], sqlite=on_file)
+    history = bridge.project.histories["app"].on(family(dialect))
+    assert history is not None
+    assert history.error is None
+    return history.versions[2].method, history.versions[2].reason
+
+
+@pytest.mark.parametrize(("name", "dialect"), cases(LIVE))
+def test_rows_decide(
+    tmp_path: Path, make_database: Callable[[str], Database], name: str, dialect: str
+) -> None:
+    _dialects, first, second, why = LIVE[name]
+    project = LegacyProject(tmp_path)
+    project.repository(
+        {"001_notes": TABLE + first, "002_it": f"execute = migrate_engine.execute\n{second}"}
+    )
+    method, reason = frozen(project, make_database(dialect), dialect)
+    assert method == "live"
+    assert reason is not None
+    assert why in reason
+
+
+@pytest.mark.parametrize(("name", "dialect"), cases(REPLAYED))
+def test_rows_do_not_decide(
+    tmp_path: Path, make_database: Callable[[str], Database], name: str, dialect: str
+) -> None:
+    project = LegacyProject(tmp_path)
+    project.repository(
+        {"001_notes": TABLE, "002_it": f"execute = migrate_engine.execute\n{REPLAYED[name][1]}"}
+    )
+    assert frozen(project, make_database(dialect), dialect) == ("replay", None)
