@@ -95,8 +95,8 @@ replays: $(VENV) ## replays a real history from every version, on every database
 	REPLAY_EVERY=1 .venv/bin/python -m pytest -n auto -rP tests/real/test_replayed.py
 
 .PHONY: faults
-faults: $(VENV_14) ## kills a run at every statement, on every database, and runs it again (an hour)
-	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/faults/test_faults.py tests/real/test_killed.py
+faults: $(VENV_14) ## kills a run at every statement, a restore at 30 moments, and runs it again (an hour)
+	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/faults tests/real/test_killed.py
 
 .PHONY: clean
 clean: ## removes what make, the tests and the tools made, the virtual environments too

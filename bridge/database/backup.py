@@ -42,6 +42,9 @@ ENDING = "bridge-backup"
 ROOM = 1 << 20
 """Bytes that stay free beside a backup."""
 
+_PART_ENDS = ("", "-journal", "-wal", "-shm")
+"""What SQLite may have made beside a backup that is being written."""
+
 _NAME = re.compile(
     rf"(?P<name>.+)\.(?P<time>\d{{8}}T\d{{6}}\.\d{{6}}Z)\.(?P<identity>[0-9a-f]{{8}})\.{ENDING}"
 )
@@ -145,8 +148,9 @@ def back_up(engine: Engine, config: Config) -> Backup:
     part = path.with_name(f"{path.name}.part")
     try:
         place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for old in place.backups(".part"):  # of a run that was killed; there is one at a time
-            old.unlink(missing_ok=True)
+        for end in _PART_ENDS:  # of a run that was killed; there is one at a time
+            for old in place.backups(f".part{end}"):
+                old.unlink(missing_ok=True)
         check_room(engine, place.folder)
         # Nobody else may read it, from its first byte on.
         os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -157,7 +161,7 @@ def back_up(engine: Engine, config: Config) -> Backup:
             part.replace(path)
             _sync(place.folder)
         finally:
-            for end in ("", "-journal", "-wal", "-shm"):
+            for end in _PART_ENDS:
                 Path(f"{part}{end}").unlink(missing_ok=True)
     except OSError as error:
         raise BackupError(

@@ -352,7 +352,8 @@ def test_the_newest_are_kept_and_no_other_file_goes(sample: Project, media: SQLi
     for file in (oldest, *others):
         file.touch()
     # What a run that was killed has left.
-    path.with_name(f"media.db.{STAMP}.{own}.bridge-backup.part").touch()
+    for end in ("", "-journal"):
+        path.with_name(f"media.db.{STAMP}.{own}.bridge-backup.part{end}").touch()
     report = sample.bridge(media).dbupdate()
     assert report.backup is not None
     assert backups(path.parent) == sorted([*others, path, report.backup.path])

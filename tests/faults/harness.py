@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -89,28 +89,31 @@ class Harness:
     def _bridge(
         self, database: Database, kill_at: int | None = None
     ) -> subprocess.CompletedProcess[str]:
-        path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
-        environment = {**os.environ, "PYTHONPATH": path}
+        command = ["dbupdate", "--yes", "--legacy", self._method, "--url", database.url]
         self._count.unlink(missing_ok=True)
+        faults = {}
         if kill_at is not None:
-            environment |= {"FAULT_COUNT": str(self._count), "FAULT_AT": str(kill_at)}
-            environment["FAULT_ONLY"] = self._only
-        return run_warm(
-            [
-                sys.executable,
-                "-c",
-                COUNTED,
-                "dbupdate",
-                "--yes",
-                "--legacy",
-                self._method,
-                "--url",
-                database.url,
-            ],
-            cwd=self._folder,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-        )
+            faults = {"COUNT": self._count, "AT": kill_at, "ONLY": self._only}
+        return run_counted(command, self._folder, **faults)
+
+
+def run_counted(
+    command: Sequence[str], folder: Path, *, new_session: bool = False, **faults: object
+) -> subprocess.CompletedProcess[str]:
+    """Run bridge in a process of its own.
+
+    :param new_session: at the chosen boundary, what it has started is killed, too.
+    :param faults: what `sitecustomize` reads, such as `AT` for FAULT_AT.
+    """
+    path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
+    given = {f"FAULT_{name}": str(value) for name, value in faults.items()}
+    return run_warm(
+        [sys.executable, "-c", COUNTED, *command],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": path, **given},
+        stdin=subprocess.DEVNULL,
+        start_new_session=new_session,
+    )
 
 
 def contents(database: Database) -> Any:

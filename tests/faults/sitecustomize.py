@@ -6,25 +6,42 @@ worker. Both count their boundaries in one file; at the chosen one both are kill
 Boundaries are: before and after each statement that writes, and after each commit of such. With
 PyMySQL they are the statements that go to the server, bridge's own records among them. `FAULT_ONLY`
 is a pattern of those that count.
+
+With FAULT_EVENTS also: each file that is opened for writing, moved or removed, each page that
+SQLite copies, the start and the end of each program, and each statement that goes to one. Before it
+dies, the program has done what it was sent.
+
+With FAULT_BYTES the kernel kills the process that writes past so many bytes of a file: the one way
+to end it within a commit of SQLite's.
 """
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import re
+import resource
 import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 COUNT = os.environ.get("FAULT_COUNT")
 AT = int(os.environ.get("FAULT_AT", "0"))
+EVENTS = os.environ.get("FAULT_EVENTS")
+BYTES = int(os.environ.get("FAULT_BYTES", "0"))
 ONLY = re.compile(os.environ.get("FAULT_ONLY", ""), re.DOTALL)
 MAIN = os.environ.setdefault("FAULT_MAIN", str(os.getpid()))
 READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN|SET)\b", re.IGNORECASE)
 written: list[str] = []  # since the last commit
 
 
-def boundary(what: str) -> None:
+def boundary(what: str, settle: Callable[[], object] = lambda: None) -> None:
+    """Count, and die if it is this one's turn; `settle` is called before."""
     if not ONLY.search(what):
         return
     descriptor = os.open(str(COUNT), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
@@ -33,6 +50,9 @@ def boundary(what: str) -> None:
     with Path(str(COUNT)).open("rb") as stream:
         reached = sum(1 for _line in stream)
     if reached == AT:
+        settle()
+        if os.getpgid(int(MAIN)) == int(MAIN):
+            os.killpg(int(MAIN), signal.SIGKILL)  # with all that it has started
         os.kill(int(MAIN), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
 
@@ -80,5 +100,83 @@ def watch() -> None:
     around_commit(Connection, "commit")
 
 
+# --- events ---------------------------------------------------------------------------------
+
+WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+PATHS = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "sqlite3.connect")
+
+
+def note_file(event: str, arguments: tuple[Any, ...]) -> None:
+    writes = event in PATHS or (event == "open" and (arguments[2] or 0) & WRITES)
+    if writes and str(arguments[0]) != COUNT:
+        boundary(f"before {event}")
+
+
+class PageByPage(sqlite3.Connection):
+    """Copies in as many steps as there are pages; the target's transaction is one all the same."""
+
+    def backup(self, target: Any, *, progress: Any = None, **more: Any) -> None:
+        def counted(status: int, remaining: int, total: int) -> None:
+            boundary(f"after {total - remaining} of {total} pages")
+            if progress is not None:
+                progress(status, remaining, total)
+
+        super().backup(target, **{**more, "pages": 1, "progress": counted})
+
+
+class Script(contextlib.AbstractContextManager["Script"]):
+    """What a program reads, sent line by line."""
+
+    def __init__(self, program: Program, stream: Any) -> None:
+        self._program, self._stream = program, stream
+        self.close = stream.close
+
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def write(self, data: bytes) -> None:
+        for line in io.BytesIO(data):
+            self._stream.write(line)
+            if line.endswith(b";\n"):
+                boundary(f"{self._program.name} did {line.decode(errors='replace')}", self._settle)
+
+    def _settle(self) -> None:
+        self.close()
+        subprocess.Popen.wait(self._program)
+
+
+class Program(subprocess.Popen):  # type: ignore[type-arg]
+    def __init__(self, arguments: Any, *more: Any, **given: Any) -> None:
+        self.name = Path(arguments[0]).name
+        boundary(f"before {self.name}")
+        super().__init__(arguments, *more, **given)
+        if self.stdin:
+            self.stdin: Any = Script(self, self.stdin)
+
+    def wait(self, timeout: float | None = None) -> int:
+        running = self.returncode is None
+        status = super().wait(timeout)
+        if running:
+            boundary(f"after {self.name}")
+        return status
+
+
+def watch_events() -> None:
+    connect = sqlite3.connect
+
+    def counting(*arguments: Any, **given: Any) -> Any:
+        return connect(*arguments, **{"factory": PageByPage, **given})
+
+    sqlite3.connect = sqlite3.dbapi2.connect = counting  # type: ignore[attr-defined]
+    subprocess.Popen = Program  # type: ignore[misc]
+    sys.addaudithook(note_file)
+
+
 if COUNT:
     watch()
+if EVENTS:
+    watch_events()
+if BYTES:
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (BYTES, BYTES))
+    signal.signal(signal.SIGXFSZ, signal.SIG_DFL)  # Python makes an error of it
