@@ -119,7 +119,7 @@ def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods)
 
 
 def _check_half_replayed(steps: Iterable[Step], state: State) -> None:
-    """Refuse to run the script of a version that was replayed half-way: it would begin anew."""
+    """Refuse to run the script of a version that was replayed half-way: it begins at its start."""
     half = state.half_replayed
     for step in steps:
         if isinstance(step, RunLegacy) and half is not None and half.step == name_in_journal(step):

@@ -127,7 +127,7 @@ class ReplayPosition(Follower):
         if earlier.created not in (None, server.created_at(connection, version_table)):
             raise CannotResume(
                 1,
-                f"the table {version_table} was made anew since that run",
+                f"the table {version_table} was created again since that run",
                 f"the same table {version_table}: after restoring a dump by hand, nothing of the "
                 "step is done",
             )

@@ -284,7 +284,9 @@ def test_a_dump_that_was_restored_by_hand_is_not_taken_for_half_of_a_replay(
         "UPDATE bridge_journal SET details = REPLACE(details, '\"created\": ', '\"created\": 1')",
     )
     for _ in range(2):
-        with pytest.raises(ResumeError, match="the table migrate_version was made anew") as caught:
+        with pytest.raises(
+            ResumeError, match="the table migrate_version was created again"
+        ) as caught:
             project.bridge(database).dbupdate()
         assert "bridge resume --from-statement 1" in caught.value.help
     assert project.bridge(database).dbupdate(from_statement=1).outcome == "upgraded"
