@@ -62,20 +62,32 @@ class Harness:
         self._content, self._method = content or contents, method
         self._count = work / "boundaries"
 
-    def run(self, every: int = 1, first: int = 1) -> Outcome:
-        """Kill a run at every so many-th point, beginning with the `first`."""
+    def run(self, every: int = 1, first: int = 1, *, fails: bool = False) -> Outcome:
+        """Kill a run at every so many-th point, beginning with the `first`.
+
+        :param fails: let the server refuse the statement there instead.
+        """
         database = self._make()
         whole = self._bridge(database, kill_at=0)
         assert whole.returncode == 0, whole.stderr
         expected = self._content(database)
         boundaries = self._count.read_text(encoding="utf-8").splitlines()
-        assert len(boundaries) >= first
-        outcome = Outcome(points=len(boundaries))
-        for point in range(first, len(boundaries) + 1, every):
+        points = [
+            number
+            for number, boundary in enumerate(boundaries, 1)
+            if not fails or boundary.startswith("before ")
+        ]
+        assert len(points) >= first
+        outcome = Outcome(points=len(points))
+        for point in points[first - 1 :: every]:
             what = f"{point} ({boundaries[point - 1]})"
             database = self._make()
-            killed = self._bridge(database, kill_at=point)
-            assert killed.returncode == -9, f"{what} was not reached: {killed.stderr}"
+            stopped = self._bridge(database, kill_at=point, fails=fails)
+            if fails:
+                assert stopped.returncode >= 0, f"{what}: {stopped.stderr}"
+                assert "Traceback" not in stopped.stderr, f"{what}: {stopped.stderr}"
+            else:
+                assert stopped.returncode == -9, f"{what} was not reached: {stopped.stderr}"
             outcome.tried.append(point)
             again = self._bridge(database)
             if again.returncode:
@@ -87,13 +99,14 @@ class Harness:
         return outcome
 
     def _bridge(
-        self, database: Database, kill_at: int | None = None
+        self, database: Database, kill_at: int | None = None, *, fails: bool = False
     ) -> subprocess.CompletedProcess[str]:
         command = ["dbupdate", "--yes", "--legacy", self._method, "--url", database.url]
         self._count.unlink(missing_ok=True)
         faults = {}
         if kill_at is not None:
             faults = {"COUNT": self._count, "AT": kill_at, "ONLY": self._only}
+            faults |= {"FAILS": "1"} if fails else {}
         return run_counted(command, self._folder, **faults)
 
 

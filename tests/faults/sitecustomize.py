@@ -11,6 +11,8 @@ With FAULT_EVENTS also: each file that is opened for writing, moved or removed, 
 SQLite copies, the start and the end of each program, and each statement that goes to one. Before it
 dies, the program has done what it was sent.
 
+With FAULT_FAILS the server refuses the statement that is about to run, and nothing is killed.
+
 With FAULT_BYTES the kernel kills the process that writes past so many bytes of a file: the one way
 to end it within a commit of SQLite's.
 """
@@ -32,6 +34,7 @@ from typing import Any
 
 COUNT = os.environ.get("FAULT_COUNT")
 AT = int(os.environ.get("FAULT_AT", "0"))
+FAILS = os.environ.get("FAULT_FAILS")
 EVENTS = os.environ.get("FAULT_EVENTS")
 BYTES = int(os.environ.get("FAULT_BYTES", "0"))
 ONLY = re.compile(os.environ.get("FAULT_ONLY", ""), re.DOTALL)
@@ -40,21 +43,37 @@ READS = re.compile(r"\s*(SELECT|PRAGMA|SHOW|DESCRIBE|DESC|EXPLAIN|SET)\b", re.IG
 written: list[str] = []  # since the last commit
 
 
-def boundary(what: str, settle: Callable[[], object] = lambda: None) -> None:
-    """Count, and die if it is this one's turn; `settle` is called before."""
+def boundary(what: str, settle: Callable[[], object] = lambda: None) -> bool:
+    """Count, and die if it is this one's turn; `settle` is called before.
+
+    Return whether it is its turn to be refused.
+    """
     if not ONLY.search(what):
-        return
+        return False
     descriptor = os.open(str(COUNT), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.write(descriptor, f"{' '.join(what.split())[:200]}\n".encode())
     os.close(descriptor)
     with Path(str(COUNT)).open("rb") as stream:
         reached = sum(1 for _line in stream)
+    if reached == AT and FAILS:
+        return True
     if reached == AT:
         settle()
         if os.getpgid(int(MAIN)) == int(MAIN):
             os.killpg(int(MAIN), signal.SIGKILL)  # with all that it has started
         os.kill(int(MAIN), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGKILL)
+    return False
+
+
+def refused(owner: Any, connection: Any, arguments: Any, place: int) -> Any:
+    """Let the server refuse a statement; on MySQL it commits what is before a change of the schema,
+    as it does for those that it refuses."""
+    changes_schema = re.match(r"\s*(CREATE|ALTER|DROP|RENAME|TRUNCATE)\b", str(arguments[place]))
+    bad = "DROP TABLE refused_here" if changes_schema else "SELECT nothing FROM refused_here"
+    if place == 0:
+        return owner.query.original(connection, bad)
+    return owner.do_execute_no_params.original(connection, arguments[0], bad)
 
 
 def around(owner: Any, name: str, place: int, *, leave: str = "") -> None:
@@ -66,11 +85,13 @@ def around(owner: Any, name: str, place: int, *, leave: str = "") -> None:
         if READS.match(statement) or (leave and getattr(self, "driver", "") == leave):
             return original(self, *arguments, **more)
         written.append(statement)
-        boundary(f"before {statement}")
+        if boundary(f"before {statement}"):
+            return refused(owner, self, arguments, place)
         result = original(self, *arguments, **more)
         boundary(f"after {statement}")
         return result
 
+    execute.original = original  # type: ignore[attr-defined]
     setattr(owner, name, execute)
 
 

@@ -1,4 +1,4 @@
-"""A run that is killed at any statement is finished by the next one."""
+"""A run that is killed at any statement, or refused one, is finished by the next."""
 
 from __future__ import annotations
 
@@ -19,11 +19,13 @@ EVERY = int(os.environ.get("FAULT_EVERY", "397"))
 @pytest.mark.skipif(
     not sa.__version__.startswith("1.4"), reason="long: it runs with SQLAlchemy 1.4 only"
 )
+@pytest.mark.parametrize("fails", [False, True], ids=["killed", "refused"])
 @pytest.mark.parametrize("method", ["live", "auto", "auto, sealed now"])
 @pytest.mark.parametrize("dialect", ["sqlite", "postgresql", "mariadb"])
-def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
+def test_a_run_of_the_sample_that_stops_is_finished_by_the_next(
     dialect: str,
     method: str,
+    fails: bool,
     sample: Project,
     tmp_path: Path,
     make_database: Callable[[str], Database],
@@ -40,7 +42,7 @@ def test_a_run_of_the_sample_that_is_killed_is_finished_by_the_next(
         url = make_database(dialect).url
         sample.bridge(url).freeze([url], sqlite=False, update=["core", "likes"])
     outcome = Harness(old, sample.root, tmp_path, method=method).run(
-        every=EVERY, first=1 if EVERY == 1 else EVERY // 2
+        every=EVERY, first=1 if EVERY == 1 else EVERY // (6 if fails else 2), fails=fails
     )
     print(f"\n{dialect}, {method}: {outcome}")
     assert outcome.wrong == {}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy.engine import Connection
 from support.alembic_projects import CLASSIC_ENV, OUR_ENV, bridge_of, write_env, write_revision
 from support.databases import Database
 from support.legacy_projects import CREATE_NOTES, LEGACY_SIDE, LegacyProject, versions
@@ -19,7 +20,9 @@ from bridge.database.journal.statements import expected
 from bridge.database.journal.statements.kinds import kind_of
 from bridge.database.journal.statements.proxy import Call, Cursor
 from bridge.database.journal.statements.values import pack, unpack
-from bridge.model.errors import InconsistentError, ResumeError, RevisionFailedError
+from bridge.database.journal.table import Journal
+from bridge.model.errors import BridgeError, InconsistentError, ResumeError, RevisionFailedError
+from bridge.model.journal import JournalEntry
 
 MakeDatabase = Callable[[str], Database]
 
@@ -464,6 +467,86 @@ def test_an_outcome_that_is_not_known_is_found_out_or_refused(
     assert bridge(scripts, database).dbupdate().current == ("step",)
     assert database.schema() == whole.schema()
     assert journal_of_statements(database) == []
+
+
+# What the step itself has made before the statement whose outcome does not come back.
+IN_A_ROW = {
+    "an index of a table": ["CREATE TABLE own (id INT)", "CREATE INDEX ids ON own (id)"],
+    "a name after a name": ["RENAME TABLE pages TO leaves", "RENAME TABLE leaves TO sheets"],
+    "a change after a change": [
+        "ALTER TABLE pages ADD lang INT",
+        "ALTER TABLE pages MODIFY lang BIGINT NOT NULL",
+    ],
+}
+
+
+@pytest.mark.server
+@pytest.mark.parametrize("after", [False, True], ids=["before it", "after it"])
+@pytest.mark.parametrize("what", IN_A_ROW)
+def test_what_the_step_has_made_before_is_known(
+    scripts: Path,
+    make_database: MakeDatabase,
+    monkeypatch: pytest.MonkeyPatch,
+    what: str,
+    after: bool,
+) -> None:
+    database, whole = make_database("mariadb"), make_database("mariadb")
+    write_revision(scripts, "pages", upgrade=PAGES)
+    step = "".join(f"op.execute({text!r})\n" for text in IN_A_ROW[what])
+    write_revision(scripts, "step", "pages", upgrade=step)
+    bridge(scripts, whole).dbupdate()
+    with monkeypatch.context() as patch:
+        interrupt(patch, IN_A_ROW[what][-1], after=after)
+        with pytest.raises(KeyboardInterrupt):
+            bridge(scripts, database).dbupdate()
+    assert bridge(scripts, database).dbupdate().current == ("step",)
+    assert database.schema() == whole.schema()
+    assert journal_of_statements(database) == []
+
+
+@pytest.mark.server
+def test_a_step_whose_own_row_could_not_be_written_is_known_to_be_done(
+    scripts: Path, make_database: MakeDatabase, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = make_database("mariadb")
+    write_revision(scripts, "pages", upgrade=PAGES)
+    write_revision(scripts, "step", "pages", upgrade=f'op.execute("{LANG}")')
+    original = Journal.write
+
+    def refused(journal: Journal, connection: Connection, entries: Iterable[JournalEntry]) -> None:
+        if "step" in [entry.name for entry in entries if entry.step == "upgrade"]:
+            connection.exec_driver_sql("INSERT INTO nowhere VALUES (1)")
+        original(journal, connection, entries)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Journal, "write", refused)
+        with pytest.raises(BridgeError, match="nowhere"):
+            bridge(scripts, database).dbupdate()
+    # Nothing is to be found out: this user may create no database.
+    monkeypatch.setattr(expected, "PREFIX", "no database/")
+    assert bridge(scripts, database).dbupdate().current == ("step",)
+    assert journal_of_statements(database) == []
+
+
+@pytest.mark.server
+def test_an_error_is_that_of_its_own_statement(scripts: Path, make_database: MakeDatabase) -> None:
+    """What is wrong as SQL commits nothing: its record was rolled back, and its error was not."""
+    database = make_database("mariadb")
+    write_revision(scripts, "pages", upgrade=PAGES)
+    text = (
+        "op.execute(\"INSERT INTO pages (path) VALUES ('a')\")\n"
+        'op.execute("ALTER TABLE pages ADD")\n'
+        'op.execute("INSERT INTO nowhere VALUES (1)")\n'
+    )
+    path = write_revision(scripts, "step", "pages", upgrade=text)
+    for what in ("syntax", "nowhere"):
+        with pytest.raises(RevisionFailedError, match=what):
+            bridge(scripts, database).dbupdate()
+        path.write_text(path.read_text().replace('pages ADD"', 'pages ADD lang INT"'))
+    path.write_text(path.read_text().replace("nowhere VALUES", "users VALUES"))
+    assert bridge(scripts, database).dbupdate().current == ("step",)
+    rows = database.rows(["alembic_version"])
+    assert [len(rows[name]) for name in ("pages", "users")] == [1, 1]
 
 
 @pytest.mark.server

@@ -48,6 +48,7 @@ class Recorder(Watcher):
         """Writes the records."""
         self._runner = Runner(self.writer)
         self._earlier = EarlierRun((), None)
+        self._finished = False
         self.done = 0
         """How many statements an earlier run of the step has done."""
 
@@ -86,6 +87,8 @@ class Recorder(Watcher):
     def __exit__(self, kind: type[BaseException] | None, *_error: object) -> None:
         event.remove(Pool, "checkout", self._checkout)
         if kind is not None:
+            # Also where only the step's own row could not be written.
+            self.writer.on = self.writer.on or self._finished
             self.writer.end_with_error()
         self.writer.on = False
 
@@ -97,7 +100,7 @@ class Recorder(Watcher):
         if self.writer.broken:
             raise self.writer.broken
         self._earlier.check_finished()
-        self.writer.on = False
+        self._finished, self.writer.on = self.writer.on, False
         of: Any = column
         records = table(TABLE, of("step"), of("name"))
         its = (records.c.step == STEP) & (records.c.name == self._step.name)

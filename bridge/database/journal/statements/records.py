@@ -115,7 +115,8 @@ class EarlierRun:
             self.size += len(text)
         self._left.sort(key=lambda record: record.order)
         for record in self._left:
-            if record.number in failed:
+            # An older one is of a statement whose own record was rolled back.
+            if failed.get(record.number, {"row": 0})["row"] > record.row:
                 record.answer = Answer.load(failed[record.number]["answer"])
                 record.changed = failed[record.number].get("changed", [])
                 record.failure = failed[record.number]["row"]

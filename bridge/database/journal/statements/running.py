@@ -84,6 +84,8 @@ class Runner:
     def change_schema(self, cursor: Cursor, call: Call, details: dict[str, Any]) -> Answer:
         """Run what changes the schema; its record is committed before it."""
         connection = cursor.connection
+        # What the statements before it have made is among what it may change.
+        self._writer.look(Session(connection.real))
         touches = self._writer.tables.touched(call.sql)
         # The statement commits what is before it in its transaction, unless it is refused for how
         # it is written.
