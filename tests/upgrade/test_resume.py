@@ -166,6 +166,41 @@ def test_a_script_that_stops_again_and_again_ends_as_one_that_does_not(
     assert journal_of_statements(broken) == []
 
 
+ROLLED_BACK = """
+engine = migrate_engine
+engine.execute("CREATE TABLE log (text VARCHAR(40))")
+seen = False
+try:
+    engine.execute("ALTER TABLE notes DROP COLUMN nowhere")
+except Exception:
+    seen = True
+with engine.connect() as connection:
+    transaction = connection.begin()
+    connection.execute("INSERT INTO log VALUES ('rolled back')")
+    try:
+        connection.execute("ALTER TABLE log ADD")
+    except Exception:
+        pass
+    transaction.rollback()
+at(1)
+engine.execute(f"INSERT INTO log VALUES ('seen: {seen}')")
+"""
+
+
+@LEGACY_SIDE
+def test_an_error_is_known_though_what_came_behind_it_was_rolled_back(
+    project: LegacyProject, make_database: MakeDatabase, tmp_path: Path
+) -> None:
+    database, file = make_database("mariadb"), tmp_path / "stop"
+    file.write_text("1")
+    stop = STOP.format(file=str(file))
+    project.repository({"001_notes": CREATE_NOTES, "002_way": stop + ROLLED_BACK})
+    assert "stopped at 1" in project.refused(database).message
+    file.write_text("")
+    project.update(database)
+    assert database.rows()["log"] == [("seen: True",)]
+
+
 def journal_of_statements(database: Database) -> list[tuple[str, str]]:
     with database.engine().connect() as connection:
         rows = connection.execute(

@@ -247,11 +247,14 @@ class Connection:
     watcher: Watcher
     changes: list[dict[str, Any]]
     """What its transaction has changed, and the marks of savepoints."""
+    unsettled: Any
+    """What else is written down in its transaction."""
 
     def __init__(self, real: Any, watcher: Watcher) -> None:
         # What LAST_INSERT_ID() says to the script, None where that is not known; and whether it
         # says something else now.
         vars(self).update(real=real, watcher=watcher, changes=[], last_id=None, hidden=False)
+        self.settle()
 
     def cursor(self, *arguments: Any, **options: Any) -> Cursor:
         """Return a cursor as a driver does."""
@@ -271,6 +274,10 @@ class Connection:
         self.real.rollback()
         with contextlib.suppress(Exception):  # that of the next statement says it better
             self.show_last_id()
+
+    def settle(self, unsettled: Any = None) -> None:
+        """Remember what is written down in its transaction; None where that is committed."""
+        vars(self).update(unsettled=unsettled)
 
     def hide_last_id(self) -> None:
         """Remember the number of the last row: a row of our own is to be inserted."""

@@ -101,7 +101,9 @@ class Runner:
             connection.changes.clear()
         else:
             connection.real.commit()
-        return self._run_recorded(cursor, call, touches)
+        answer = self._run_recorded(cursor, call, touches)
+        connection.settle()
+        return answer
 
     def run_other(self, cursor: Cursor, call: Call, details: dict[str, Any]) -> Answer:
         """Run what may do anything; its record is committed before it, and beside it."""

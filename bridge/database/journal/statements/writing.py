@@ -93,6 +93,7 @@ class Writer:
             raise
         self.kept += len(connection.pending)
         connection.changes.clear()
+        connection.settle()
         return found
 
     def undo(self, connection: Connection, first: int = 0) -> None:
@@ -100,6 +101,11 @@ class Writer:
 
         If the script goes on, it has rolled them back on purpose: a later run need not make them.
         """
+        if first == 0 and connection.unsettled:
+            # What was written down for all was in the transaction, too.
+            failures, reads, self.stored = connection.unsettled
+            self._failures, self._reads = failures + self._failures, reads + self._reads
+            connection.settle()
         undone = [change for change in connection.changes[first:] if "kind" in change]
         self._reads += [{**change, "undone": True} for change in undone]
         del connection.changes[first:]
@@ -107,6 +113,7 @@ class Writer:
     def flush(self, connection: Connection, *more: dict[str, Any]) -> None:
         """Write down what is remembered, through the script's own connection."""
         rows = [*connection.pending, *more]
+        stored = self.stored
         try:
             written = self._with_tables(Session(connection.real), rows)
             if written:
@@ -115,6 +122,7 @@ class Writer:
         except Exception as error:
             self.broken = error
             raise
+        connection.settle((self._failures, self._reads, stored))
         self._forget()
 
     def flush_beside(self, *more: dict[str, Any]) -> None:
