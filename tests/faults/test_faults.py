@@ -42,7 +42,7 @@ def test_a_run_of_the_sample_that_stops_is_finished_by_the_next(
         url = make_database(dialect).url
         sample.bridge(url).freeze([url], sqlite=False, update=["core", "likes"])
     outcome = Harness(old, sample.root, tmp_path, method=method).run(
-        every=EVERY, first=1 if EVERY == 1 else EVERY // (6 if fails else 2), fails=fails
+        every=EVERY, first=max(1, EVERY // (6 if fails else 2)), fails=fails
     )
     print(f"\n{dialect}, {method}: {outcome}")
     assert outcome.wrong == {}
