@@ -98,6 +98,10 @@ replays: $(VENV) ## replays a real history from every version, on every database
 faults: $(VENV_14) ## kills a run at every statement, a restore at 30 moments, and runs it again (an hour)
 	FAULT_EVERY=1 .venv-1.4/bin/python -m pytest -n auto -rP tests/faults tests/real/test_killed.py
 
+.PHONY: soak
+soak: $(VENV_14) ## kills many processes on one database at random, for 20 rounds a server (minutes)
+	SOAK_ROUNDS=$${SOAK_ROUNDS:-20} .venv-1.4/bin/python -m pytest -s tests/faults/test_soak.py $(ARGS)
+
 .PHONY: clean
 clean: ## removes what make, the tests and the tools made, the virtual environments too
 	rm -rf .venv .venv-1.4 .cache .hypothesis .mypy_cache .pytest_cache .ruff_cache build dist docs/_build

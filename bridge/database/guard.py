@@ -146,7 +146,8 @@ class Guard:
 
     def _look(self, session: Any) -> None:
         """Ask a connection where it leads to; it has not been used yet."""
-        sqlite = "sqlite" in type(session).__module__
+        # An app may have a class of its own for them.
+        sqlite = any("sqlite" in kind.__module__ for kind in type(session).__mro__)
         if not sqlite and self.query is None:
             self._refuse(f"a server, through {type(session).__module__}")
         cursor = session.cursor()

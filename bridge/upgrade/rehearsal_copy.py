@@ -22,6 +22,7 @@ from bridge.database.backup import Place, check_room, size_of
 from bridge.database.dump import dumper_of
 from bridge.database.engine import cause, connect, make_engine, read_only
 from bridge.database.guard import Guard
+from bridge.database.scratch import PREFIX as SCRATCH_PREFIX
 from bridge.database.scratch import drop_abandoned, guard_for
 from bridge.database.servers import server_of
 from bridge.database.url import sqlite_file
@@ -58,6 +59,7 @@ def copied(
     :raises RehearsalError: it cannot be copied, or a run on the copy could reach the database.
     :raises DatabaseError: the database cannot be read.
     """
+    sweep(engine, config)
     with _folder(engine, config) as folder:
         with _as_rehearsal_errors():
             dumper_of(engine)  # refuses other kinds
@@ -91,27 +93,43 @@ def _folder(engine: Engine, config: Config) -> Iterator[Path]:
     is_new = not place.folder.exists()
     try:
         place.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        for left in place.folder.glob(f"*{ENDING}"):
-            _sweep(left)
         folder = Path(tempfile.mkdtemp(ENDING, f"{place.name}.", place.folder))  # 0700
+        lock = FileLock(folder / "lock")
+        lock.acquire()
     except OSError as error:
         raise RehearsalError(
             f"The copy cannot be created in {place.folder}: {error.strerror}",
             help=[Remedy("Set backup.folder in the configuration to another folder."), _AGAIN],
         ) from None
     try:
-        with FileLock(folder / "lock"):
-            yield folder
+        yield folder
     finally:
+        lock.release()
         shutil.rmtree(folder, ignore_errors=True)
         if is_new:
             with contextlib.suppress(OSError):
                 place.folder.rmdir()
 
 
+def sweep(engine: Engine, config: Config) -> None:
+    """Remove what processes that were killed have left: folders, and databases on the server.
+
+    :raises DatabaseError: the database cannot be read.
+    """
+    for left in Place.of(engine, config).folder.glob(f"*{ENDING}"):
+        _sweep(left)
+    if server_of(engine).is_server:
+        with _session(engine) as session:
+            drop_abandoned(session, PREFIX, _MARK)
+            name = session.exec_driver_sql(str(server_of(engine).database_sql)).scalar()
+            drop_abandoned(session, SCRATCH_PREFIX, str(name))
+
+
 def _sweep(left: Path) -> None:
     """Remove the folder of a killed rehearsal; one that is still running holds its lock."""
     if not (left / "lock").is_file():
+        with contextlib.suppress(OSError):
+            left.rmdir()  # killed before it had a lock
         return
     with contextlib.suppress(Timeout, OSError), FileLock(left / "lock", timeout=0):
         shutil.rmtree(left, ignore_errors=True)
@@ -143,6 +161,17 @@ def _notify_of_size(engine: Engine, notify: Callable[[str], None]) -> None:
 # --- a database of a server ---------------------------------------------------------------
 
 
+@contextlib.contextmanager
+def _session(engine: Engine) -> Iterator[Connection]:
+    """Connect outside of the pool; each statement is committed on its own."""
+    with connect(engine) as connection:
+        # Without parameters, because the drivers would read a percent sign as one.
+        options = {"isolation_level": "AUTOCOMMIT", "no_parameters": True}
+        session = connection.execution_options(**options)
+        session.detach()
+        yield session
+
+
 class _ServerCopy:
     """A copy of a database on its own server."""
 
@@ -165,8 +194,7 @@ class _ServerCopy:
         guard = Guard(self._name, server.database_sql, beyond)
         url = self._engine.url.set(database=self._name)
         with contextlib.ExitStack() as stack:
-            session = stack.enter_context(self._session())
-            drop_abandoned(session, PREFIX, _MARK)
+            session = stack.enter_context(_session(self._engine))
             stack.callback(self._remove, server, session)
             try:
                 self._create(server, session)
@@ -185,16 +213,6 @@ class _ServerCopy:
                 self._fill(empty, folder / "dump")
             # A new engine, because an engine reads the default schema at its first connection.
             yield make_engine(url), guard
-
-    @contextlib.contextmanager
-    def _session(self) -> Iterator[Connection]:
-        """Connect outside of the pool; each statement is committed on its own."""
-        with connect(self._engine) as connection:
-            # Without parameters, because the drivers would read a percent sign as one.
-            options = {"isolation_level": "AUTOCOMMIT", "no_parameters": True}
-            session = connection.execution_options(**options)
-            session.detach()
-            yield session
 
     def _create(self, server: Server, session: Connection) -> None:
         if server.keep_session_sql is not None:

@@ -22,7 +22,7 @@ from bridge.upgrade.detect import detect
 from bridge.upgrade.execute.context import ExecuteOptions
 from bridge.upgrade.execute.executor import Executor
 from bridge.upgrade.lock import locked
-from bridge.upgrade.rehearsal_copy import copied
+from bridge.upgrade.rehearsal_copy import copied, sweep
 from bridge.upgrade.run import RunOptions, plan_upgrade, report
 from bridge.upgrade.vanished import inventory_of, vanished
 
@@ -70,6 +70,8 @@ def rehearse(project: Project, database: Database | None, options: RunOptions) -
         with project.engine(database) as engine:
             plan = plan_upgrade(project, detect(project, engine), options.method)
             if not plan.steps:
+                # Nobody else would ever remove what is left of one that was killed.
+                sweep(engine, project.config)
                 return Rehearsal(report("nothing_to_do", plan.state, ()))
             _check_no_interruption(plan.state)
             return _run_on_copy(project, engine, options)
@@ -92,6 +94,7 @@ def _run_on_copy(project: Project, engine: Engine, options: RunOptions) -> Rehea
         errors = _as_rehearsal_errors(copy, engine, project.revisions.locations())
         with errors, guard, locked(copy, 0, progress.notify) as lock:
             plan = plan_upgrade(project, detect(project, copy), options.method)
+            _check_no_interruption(plan.state)  # another run may have begun a step meanwhile
             rows, had = count_rows(copy, app_tables), inventory_of(copy)
             before = _contents(copy, tables_of(had.schema, app_tables))
             executor = Executor(

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from support.databases import Database
-from support.warm import run_warm
+from support.warm import BridgePopen
 
 HERE = Path(__file__).parent
 # The worker's interpreter imports the same file by itself.
@@ -118,13 +118,25 @@ def run_counted(
     :param new_session: at the chosen boundary, what it has started is killed, too.
     :param faults: what `sitecustomize` reads, such as `AT` for FAULT_AT.
     """
+    with start_counted(command, folder, new_session=new_session, **faults) as process:
+        output, errors = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def start_counted(
+    command: Sequence[str], folder: Path, *, new_session: bool = False, **faults: object
+) -> subprocess.Popen[str]:
+    """As `run_counted`, without waiting for its end."""
     path = os.pathsep.join(filter(None, [str(HERE), os.environ.get("PYTHONPATH")]))
     given = {f"FAULT_{name}": str(value) for name, value in faults.items()}
-    return run_warm(
+    return BridgePopen(
         [sys.executable, "-c", COUNTED, *command],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": path, **given},
         stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
         start_new_session=new_session,
     )
 

@@ -28,6 +28,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -124,6 +125,7 @@ def watch() -> None:
 # --- events ---------------------------------------------------------------------------------
 
 WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
+CLIENTS = ("psql", "mariadb", "mysql")
 PATHS = ("os.remove", "os.rename", "os.mkdir", "os.rmdir", "os.chmod", "sqlite3.connect")
 
 
@@ -171,7 +173,7 @@ class Program(subprocess.Popen):  # type: ignore[type-arg]
         self.name = Path(arguments[0]).name
         boundary(f"before {self.name}")
         super().__init__(arguments, *more, **given)
-        if self.stdin:
+        if self.name in CLIENTS and self.stdin:
             self.stdin: Any = Script(self, self.stdin)
 
     def wait(self, timeout: float | None = None) -> int:
@@ -190,6 +192,7 @@ def watch_events() -> None:
 
     sqlite3.connect = sqlite3.dbapi2.connect = counting  # type: ignore[attr-defined]
     subprocess.Popen = Program  # type: ignore[misc]
+    tempfile.gettempdir()  # which writes a file, to try the folder, and removes it
     sys.addaudithook(note_file)
 
 

@@ -335,6 +335,27 @@ def test_what_a_killed_rehearsal_left_is_removed_by_the_next_and_nothing_else(
     assert (old.contents(), surroundings(old)) == before
 
 
+@pytest.mark.process
+@ONCE
+def test_what_a_killed_rehearsal_left_is_removed_where_nothing_is_left_to_rehearse(
+    project: Project, old: Database
+) -> None:
+    run_warm(
+        [sys.executable, "-c", KILLED, str(project.file)],
+        env={**os.environ, "BRIDGE_DATABASE_URL": old.url},
+    )
+    if isinstance(old, SQLiteDatabase):
+        old.path.with_name(f"{old.path.name}.empty{ENDING}").mkdir()  # killed before it had a lock
+    else:
+        assert isinstance(old, ServerDatabase)
+        old.server.create_database(f"{PREFIX}{'0' * 16}")  # killed before it was marked
+    assert len(left_overs(old)) == 2
+    app = project.bridge(old)
+    app.dbupdate()
+    assert app.rehearse().report.outcome == "nothing_to_do"
+    assert left_overs(old) == set()
+
+
 def left_overs(database: Database) -> set[str]:
     if isinstance(database, SQLiteDatabase):
         folder = database.path.parent

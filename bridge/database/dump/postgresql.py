@@ -113,12 +113,10 @@ class PostgreSQLDumper:
                            f"SET LOCAL lock_timeout = '{LOCK_SECONDS}s';",
                            "SET client_min_messages = warning;", *drops, ""])  # fmt: skip
         with (
-            tempfile.TemporaryDirectory() as folder,
+            secret_file("".join(_without(listed, kept))) as entries,
             self._login() as (database, environment),
             error_stream() as said,
         ):
-            entries = Path(folder) / "entries"
-            entries.write_text("".join(_without(listed, kept)), encoding="utf-8")
             # --clean for what belongs to no schema, and is not among the drops.
             reader = [find_program("pg_restore"), "--clean", "--if-exists", f"--use-list={entries}",
                       "--file=-", *(f"--schema={name}" for name in self._schemas),

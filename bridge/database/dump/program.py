@@ -88,7 +88,17 @@ def program_environment(*without: str) -> dict[str, str]:
 
 @contextlib.contextmanager
 def secret_file(text: str) -> Iterator[str]:
-    """Write a file that only this user can read, and remove it afterwards."""
+    """Write a file that only this user can read, and remove it afterwards.
+
+    Where the system can do that, it is in memory and goes with this process, whatever ends it.
+    """
+    if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
+        with os.fdopen(os.memfd_create("bridge"), "w", encoding="utf-8") as stream:
+            os.fchmod(stream.fileno(), 0o600)  # libpq takes no other for passwords
+            stream.write(text)
+            stream.flush()
+            yield f"/proc/{os.getpid()}/fd/{stream.fileno()}"
+        return
     handle, name = tempfile.mkstemp(prefix="bridge-")  # 0600
     try:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:

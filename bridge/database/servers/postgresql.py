@@ -163,7 +163,10 @@ class PostgreSQL(Server):
         return [name for (name,) in connection.exec_driver_sql(query)]
 
     def refuse_writes(self, connection: Connection) -> Connection:
-        return connection.execution_options(postgresql_readonly=True)
+        # All queries see one moment: another run may change the schema between two of them.
+        return connection.execution_options(
+            postgresql_readonly=True, isolation_level="REPEATABLE READ"
+        )
 
     # --- the lock -------------------------------------------------------------------------
 
@@ -276,10 +279,13 @@ class PostgreSQL(Server):
         session.exec_driver_sql(f'COMMENT ON DATABASE "{name}" IS {literal(text)}')
 
     def abandoned(self, session: Connection, prefix: str, text: str) -> list[str]:
-        # A claim is seen from the database alone that it was made from.
+        # A claim works within the database alone that it was made from. Who was killed before he
+        # could set the mark is known by the claims of all databases, which pg_locks shows.
         found = session.exec_driver_sql(
             f"SELECT datname FROM pg_database d WHERE datname ~ '^{prefix}[0-9a-f]{{16}}$' "
-            f"AND shobj_description(oid, 'pg_database') = {literal(text)} AND NOT EXISTS "
+            f"AND coalesce(shobj_description(oid, 'pg_database') = {literal(text)}, NOT EXISTS "
+            "(SELECT 1 FROM pg_locks l WHERE l.locktype = 'advisory' AND l.pid <> pg_backend_pid() "
+            "AND l.objid = (hashtext(d.datname)::bigint & 4294967295)::oid)) AND NOT EXISTS "
             "(SELECT 1 FROM pg_stat_activity a WHERE a.datname = d.datname) "
             "AND pg_try_advisory_lock(hashtext(datname))"
         )
