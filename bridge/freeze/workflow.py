@@ -100,8 +100,12 @@ def _freeze(project: Project, options: FreezeOptions) -> Freeze:
     for name in {*repositories} - {*own}:
         progress.notify(f"{name} is a registry of functions: it runs live, and is not frozen.")
     update = set(options.update)
-    before = {name: read_frozen(repository.path) for name, repository in own.items()}
-    for name, frozen in before.items():
+    before = {}
+    for name, repository in own.items():
+        # What is sealed again may be damaged.
+        with contextlib.suppress(SealBrokenError) if name in update else contextlib.nullcontext():
+            before[name] = read_frozen(repository.path)
+        frozen = before.setdefault(name, None)
         if frozen is not None and name not in update:
             check_seal(frozen)
     python = ready_runtime(config, progress=progress).python

@@ -107,7 +107,7 @@ def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods)
     :raises NotReplayableError: with ``replay``, some versions would have to run live.
     """
     steps = tuple(_steps(plan, histories, method))
-    _check_half_replayed(steps, plan.state)
+    _check_interrupted(steps, plan.state)
     live = [s for s in steps if isinstance(s, RunLegacy) and s.method == "live"]
     if method == "replay" and live:
         listed = "\n".join(f"  {step}: {step.why or 'its history is not frozen'}" for step in live)
@@ -118,20 +118,17 @@ def choose_methods(plan: Plan, histories: Mapping[str, Frozen], method: Methods)
     return replace(plan, steps=steps)
 
 
-def _check_half_replayed(steps: Iterable[Step], state: State) -> None:
-    """Refuse to run the script of a version that was replayed half-way: it begins at its start."""
-    half = state.half_replayed
+def _check_interrupted(steps: Iterable[Step], state: State) -> None:
+    """Refuse to go on with a version by another method: it would begin at its start."""
+    method = state.interrupted_method
     for step in steps:
-        if isinstance(step, RunLegacy) and half is not None and half.step == name_in_journal(step):
-            if step.method == "replay":
-                return
+        if not isinstance(step, RunLegacy) or name_in_journal(step) != state.interrupted:
+            continue
+        if method is not None and step.method != method:
             raise ResumeError(
-                f"An earlier run was interrupted while it replayed the step '{step}', which cannot "
-                f"be replayed now: {step.why}.",
-                help=[
-                    Remedy("Let bridge choose the method", ("dbupdate",)),
-                    RESTORE_EARLIER,
-                ],
+                f"An earlier run was interrupted in the step '{step}', which it ran by the method "
+                f"{method}. Now it would run {step.method}: {step.why or 'it can be replayed'}.",
+                help=[Remedy("Let bridge choose the method", ("dbupdate",)), RESTORE_EARLIER],
                 state_of_data="This run has changed nothing. What that step had done is there.",
             )
 
@@ -184,6 +181,10 @@ def _resumes_frozen(state: State, repository: str) -> bool:
     return is_legacy and state.interrupted_method in ("replay", "ported")
 
 
+def _is_interrupted(step: RunLegacy, state: State, method: str) -> bool:
+    return state.interrupted == name_in_journal(step) and state.interrupted_method == method
+
+
 def _choose(
     step: RunLegacy, plan: Plan, frozen: Frozen, method: Methods
 ) -> tuple[Literal["live", "replay", "ported"], str | None]:
@@ -195,6 +196,8 @@ def _choose(
     why = None
     if method == "live":
         why = "--legacy live was given"
+    elif _is_interrupted(step, plan.state, "live"):
+        why = "an earlier run was interrupted in its script"
     elif history is None:
         why = f"its history is not frozen for {plan.state.dialect}"
     elif step.version not in history.versions:

@@ -240,6 +240,26 @@ def test_nothing_is_written_when_a_seal_is_broken(
 
 
 @LEGACY_SIDE
+@pytest.mark.parametrize("harm", [Path.unlink, lambda path: path.write_text("{}")],
+                         ids=["gone", "damaged"])  # fmt: skip
+def test_a_seal_without_a_manifest_is_broken_until_it_is_sealed_again(
+    project: LegacyProject,
+    sealed_one: Sealed,
+    sqlite_database: Database,
+    harm: Callable[[Path], object],
+) -> None:
+    folder = project.repository(ONE)
+    shutil.copytree(sealed_one.folder, folder / "frozen")
+    project.install(sqlite_database)
+    harm(folder / "frozen/manifest.json")
+    for call in (Bridge.dbupdate, Bridge.freeze):
+        with pytest.raises(SealBrokenError, match=r"manifest\.json (is missing|was changed)"):
+            call(project.bridge(sqlite_database))
+    project.bridge(sqlite_database).freeze(update=["app"])
+    project.update(sqlite_database)
+
+
+@LEGACY_SIDE
 def test_a_history_ends_where_its_scripts_do(
     project: LegacyProject, database: Database, freeze: Callable[..., Any]
 ) -> None:

@@ -24,7 +24,7 @@ from bridge.model.frozen import FrozenDialect, FrozenVersion
 from bridge.model.remedy import Remedy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 # Files that Python, editors and version control leave in a folder.
@@ -115,15 +115,20 @@ def ported_file(home: Path, version: int) -> Path:
 def read_frozen(home: Path | None) -> Frozen | None:
     """Return the frozen history of the repository in a folder, None if there is none.
 
-    :raises SealBrokenError: the manifest is damaged.
+    :raises SealBrokenError: the manifest is damaged, or gone while other files of it are there.
     """
     if home is None:
         return None
     path = home / FOLDER / MANIFEST
     try:
         text = path.read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
+        if any(path.parent.glob("*.schema.jsonl")):
+            raise _broken(home, [f"{FOLDER}/{MANIFEST} is missing"]) from None
         return None
+    except OSError as error:
+        problem = f"{FOLDER}/{MANIFEST} cannot be read: {error.strerror}"
+        raise _broken(home, [problem]) from None
     try:
         document = json.loads(text)
         seal = document.pop("seal")
@@ -184,13 +189,28 @@ def _broken(home: Path, problems: list[str]) -> SealBrokenError:
 
 
 def checksums(home: Path) -> dict[str, str]:
-    """Return the checksum of each file of a repository except the manifest, by its path in it."""
+    """Return the checksum of each file of a repository except the manifest, by its path in it.
+
+    Links are followed: what is behind them runs, too.
+    """
     found = {}
-    for path in sorted(home.rglob("*")):
+    for path in sorted(_files(home, frozenset())):
         name = path.relative_to(home).as_posix()
-        if name != f"{FOLDER}/{MANIFEST}" and not _NOT_SEALED.search(name) and path.is_file():
+        if name != f"{FOLDER}/{MANIFEST}" and not _NOT_SEALED.search(name):
             found[name] = sha256(path.read_bytes())
     return found
+
+
+def _files(folder: Path, above: frozenset[Path]) -> Iterator[Path]:
+    """Yield the files of a folder; a link to a folder above it leads nowhere new."""
+    real = folder.resolve()
+    if real in above:
+        return
+    for path in folder.iterdir():
+        if path.is_dir():
+            yield from _files(path, above | {real})
+        elif path.is_file():
+            yield path
 
 
 def _seal(document: Mapping[str, Any]) -> str:

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import contextlib
+import importlib.machinery
 import locale
 import os
 import re
 import sys
 import weakref
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import sqlalchemy
 import sqlalchemy.engine.url
 import sqlalchemy.pool
 import sqlparse.engine.grouping
 from migrate.versioning.script.sql import SqlScript
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def open_engine(urls: list[str]) -> Any:
@@ -44,6 +48,24 @@ def package_versions() -> dict[str, str]:
 
         found["sqlalchemy-migrate"] = version("sqlalchemy-migrate")
     return found
+
+
+def run_sources(folders: Sequence[str]) -> None:
+    """Let Python compile the files below these folders, whatever is cached beside them.
+
+    Python takes a cached file for that of a source which has its time and its size.
+    """
+    loader: Any = importlib.machinery.SourceFileLoader
+    original = loader.get_code
+    homes = tuple(os.path.join(os.path.realpath(folder), "") for folder in folders)
+
+    def get_code(self: Any, name: str) -> Any:
+        path = self.get_filename(name)
+        if not os.path.realpath(path).startswith(homes):
+            return original(self, name)
+        return self.source_to_code(self.get_data(path), path)
+
+    loader.get_code = get_code
 
 
 def mark_sessions(mark: dict[str, Any] | None) -> None:

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ...database.guard import Guard
 from ...database.journal.statements.names import RecordedStep
-from .environment import mark_sessions, open_engine, package_versions, patch_libraries
+from .environment import (
+    mark_sessions,
+    open_engine,
+    package_versions,
+    patch_libraries,
+    run_sources,
+)
 from .errors import describe_error, line_in, print_traceback
 from .preflight import Preflight
 from .registry import Function
@@ -57,6 +63,7 @@ class Worker:
         mark_sessions(request.get("mark"))
         # A migration leaves no files in the app's folders.
         sys.dont_write_bytecode = True
+        run_sources([spec["path"] for spec in request["repositories"].values() if spec["path"]])
         for folder in reversed(request["pythonpath"]):
             sys.path.insert(0, folder)
         try:

@@ -148,6 +148,25 @@ def test_what_python_and_editors_leave_is_not_sealed(home: Path, name: str) -> N
     check_seal(frozen)
 
 
+def test_a_seal_of_which_the_manifest_is_gone_is_no_history_without_one(home: Path) -> None:
+    (home / FOLDER / MANIFEST).unlink()
+    with pytest.raises(SealBrokenError, match=r"manifest\.json is missing"):
+        read_frozen(home)
+
+
+def test_what_is_behind_a_link_is_sealed(home: Path) -> None:
+    frozen = read_frozen(home)
+    assert frozen is not None
+    elsewhere = home.parent / "elsewhere"
+    (home / "versions").rename(elsewhere)
+    (home / "versions").symlink_to(elsewhere, target_is_directory=True)
+    (elsewhere / "again").symlink_to(elsewhere, target_is_directory=True)  # has no end
+    check_seal(frozen)
+    flip(elsewhere / "001_a.py")
+    with pytest.raises(SealBrokenError, match=r"versions/001_a\.py was changed"):
+        check_seal(frozen)
+
+
 @pytest.mark.parametrize("place", range(20, 400, 19))
 def test_a_byte_of_the_manifest_is_noticed(home: Path, place: int) -> None:
     path = home / FOLDER / MANIFEST

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from support.legacy_projects import (
     LEGACY_SIDE,
     LegacyProject,
     add_note,
+    legacy_python,
     notes,
     run_sqlalchemy_migrate,
     script,
@@ -181,6 +184,24 @@ def test_a_script_in_an_encoding_that_it_does_not_name_is_refused(
     assert "it is not valid Python 3: (unicode error) 'utf-8' codec can't decode" in found[0]
     assert "the file cannot be read: 'utf-8' codec can't decode byte 0xfc" in found[1]
     assert "null bytes" in found[2]
+
+
+def test_what_python_has_cached_of_another_file_does_not_run(
+    project: LegacyProject, sqlite_database: Database
+) -> None:
+    repository = project.repository({"001_notes": CREATE_NOTES, "002_it": add_note("new")})
+    path = repository / "versions/002_it.py"
+    source, times = path.read_text(encoding="utf-8"), (1_600_000_000, 1_600_000_000)
+    path.write_text(source.replace("new", "old"), encoding="utf-8")
+    os.utime(path, times)
+    # By the interpreter that will run it.
+    python = str(legacy_python())
+    subprocess.run([python, "-m", "py_compile", path], check=True)
+    path.write_text(source, encoding="utf-8")
+    os.utime(path, times)
+    assert list(path.parent.glob("__pycache__/002_it.*.pyc"))
+    project.update(sqlite_database)
+    assert notes(sqlite_database) == ["new"]
 
 
 def test_odd_places_are_found(

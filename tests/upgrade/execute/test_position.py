@@ -338,6 +338,8 @@ def test_tables_without_transactions_are_written_down_statement_by_statement(
             project.bridge(database).dbupdate()
     assert "statement" in journal(database)
     assert "replayed" not in journal(database)
+    with pytest.raises(ResumeError, match="which it ran by the method replay"):
+        project.bridge(database).dbupdate(method="live")
     assert project.bridge(database).dbupdate().outcome == "upgraded"
 
 
