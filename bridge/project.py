@@ -29,6 +29,7 @@ from bridge.revisions.modules import find_modules
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
+    from bridge.legacy.frozen.composed import ComposedHistories
     from bridge.model.config import Config, ModuleConfig
     from bridge.model.graph import Graph
     from bridge.model.repository import Repository
@@ -160,6 +161,20 @@ class Project:
         """
         found = {name: read_frozen(r.path) for name, r in self.repositories.items()}
         return {name: frozen for name, frozen in found.items() if frozen is not None}
+
+    def composed(self, dialect: str) -> ComposedHistories:
+        """Return the frozen histories of a kind of database, for what several of them change.
+
+        :raises ConfigError: `requires` asks for an impossible order.
+        """
+        # 1 ms, and most databases are at the heads.
+        from bridge.legacy.frozen.composed import ComposedHistories
+        from bridge.legacy.sequence import every_version
+
+        found = {name: frozen.on(dialect) for name, frozen in self.histories.items()}
+        known = {name: history for name, history in found.items() if history is not None}
+        order = every_version(self.repositories, self.config) if len(known) > 1 else ()
+        return ComposedHistories(known, order)
 
     @property
     def has_models(self) -> bool:

@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 from bridge.database.engine import connect
 from bridge.database.schema import read_schema
 from bridge.database.seeding.fill import Seeded, seed
-from bridge.legacy.frozen.drift import drift
+from bridge.legacy.frozen.drift import drift_from
 from bridge.legacy.frozen.replay import Connections
 from bridge.legacy.methods import choose_methods, is_recorded, with_non_transactional
 from bridge.legacy.runner import LegacyProject, LegacyRunner
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing_extensions import Self
 
     from bridge.database.scratch import Scratch
+    from bridge.legacy.frozen.composed import ComposedHistories
     from bridge.model.progress import Progress
     from bridge.model.repository import Repository
 
@@ -50,6 +51,9 @@ class ScratchProject(LegacyProject, Protocol):
 
     def app_tables(self, tables: Iterable[str]) -> Iterable[str]:
         """Return those of these tables that are the app's."""
+
+    def composed(self, dialect: str) -> ComposedHistories:
+        """Return the frozen histories of a kind of database, for what several of them change."""
 
 
 class ScratchUpgrade:
@@ -151,10 +155,10 @@ class ScratchUpgrade:
         if compared:
             with connect(self.engine) as connection, connection.begin():
                 found = read_schema(connection)
+            composed = self._project.composed(dialect)
             for name in compared:
-                history = self._runner.history(name)
-                assert history is not None
-                drifts[name] = drift(history, versions[name], found)
+                expected = composed.schema(name, versions)
+                drifts[name] = drift_from(expected, composed.histories[name], found)
         states = {
             name: replace(state, version=versions[name], drift=drifts.get(name))
             for name, state in self._states.items()

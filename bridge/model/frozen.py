@@ -74,11 +74,13 @@ class FrozenDialect:
         """Return the schema document after a version."""
         return apply_changes(self.changes[n] for n in sorted(self.changes) if n <= version)
 
-    def schema_within(self, version: int, number: int) -> Schema:
-        """Return the schema document after a statement of a version; 0 for that before it."""
-        changes = [self.changes[n] for n in sorted(self.changes) if n < version]
+    def schema_within(self, version: int, number: int, before: Schema) -> Schema:
+        """Return the schema document after a statement of a version.
+
+        :param before: the one before the version.
+        """
         commits = self.versions[version].commits or {}
-        return apply_changes([*changes, *(commits[n] for n in sorted(commits) if n <= number)])
+        return apply_changes([before, *(commits[n] for n in sorted(commits) if n <= number)])
 
 
 def apply_changes(changes: Iterable[Change]) -> Schema:

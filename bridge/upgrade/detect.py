@@ -50,15 +50,16 @@ def detect(project: Project, engine: Engine) -> State:
         with read_only(engine) as connection:
             facts = read_facts(connection, repositories, config)
             state = classify(facts, repositories, graph, config)
-            return _with_drift(state, connection, project.histories)
+            return _with_drift(state, connection, project)
     return replace(classify(facts, repositories, graph, config), new_file=True)
 
 
-def _with_drift(state: State, connection: Connection, histories: Mapping[str, Frozen]) -> State:
+def _with_drift(state: State, connection: Connection, project: Project) -> State:
     """Return the state with the drift from the frozen schema of each version that is waiting.
 
     An unmanaged database gets the nearest versions instead.
     """
+    histories = project.histories
     if state.kind == "unmanaged":
         return _with_nearest(state, connection, histories)
     versions = {}
@@ -66,14 +67,18 @@ def _with_drift(state: State, connection: Connection, histories: Mapping[str, Fr
         history = histories[name].on(state.dialect) if name in histories else None
         version = legacy.start
         if history and legacy.waiting and version is not None and version in history.versions:
-            versions[name] = (history, version)
+            versions[name] = history
     if state.problem is not None or not versions:
         return state
     # Comparing schemas costs 2 ms to import, and most databases are at the heads.
-    from bridge.legacy.frozen.drift import drift
+    from bridge.legacy.frozen.drift import drift_from
 
-    found = read_schema(connection)
-    drifts = {name: drift(*version, found) for name, version in versions.items()}
+    found, composed = read_schema(connection), project.composed(state.dialect)
+    starts = {name: legacy.start for name, legacy in state.legacy.items()}
+    drifts = {
+        name: drift_from(composed.schema(name, starts), history, found)
+        for name, history in versions.items()
+    }
     every = {name: replace(s, drift=drifts.get(name)) for name, s in state.legacy.items()}
     return replace(state, legacy=every)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from bridge.database.engine import read_only
 from bridge.database.schema import only, read_schema
 from bridge.database.schema.compare import compare, restrict_to
-from bridge.legacy.frozen.drift import drift
+from bridge.legacy.frozen.drift import drift_from
 from bridge.legacy.frozen.files import check_seal
 from bridge.model.errors import ConfigError
 from bridge.model.remedy import Remedy
@@ -88,8 +88,10 @@ def _compare(project: Project, engine: Engine, state: State) -> Verification:
         return _at_revisions(schema, reached, recorded, missing, app_tables)
     differences: list[Difference] = []
     known: set[str] = set()
-    for history, version in versions.values():
-        differences += drift(history, version, schema)
+    composed, at = project.composed(state.dialect), {n: v for n, (_, v) in versions.items()}
+    for name, (history, _version) in versions.items():
+        found = drift_from(composed.schema(name, at), history, schema)
+        differences += [difference for difference in found if difference not in differences]
         known |= history.tables
     differences += _additions(schema, known, app_tables)
     compared = [f"version {version} of {name}" for name, (_, version) in versions.items()]

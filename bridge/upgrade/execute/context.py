@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
     from bridge.database.guard import Guard
     from bridge.database.lock import Lock
+    from bridge.legacy.frozen.composed import ComposedHistories
     from bridge.model.progress import Progress
     from bridge.project import Project
 
@@ -68,6 +70,11 @@ class RunContext:
         self.runs_scripts = any(
             isinstance(step, RunLegacy) and step.method == "live" for step in plan.steps
         )
+
+    @cached_property
+    def composed(self) -> ComposedHistories:
+        """The frozen histories together."""
+        return self.project.composed(self.engine.dialect.name)
 
     def from_statement(self, step: Step) -> int | None:
         """Return where the administrator says that the step stands which was interrupted."""

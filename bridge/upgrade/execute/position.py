@@ -45,6 +45,7 @@ class ReplayPosition(Follower):
     `done` is how many statements an earlier run has done.
 
     :param history: the frozen history; the version's `commits` are known.
+    :param before: the schema before the version.
     :param earlier: how far an earlier run has come, None where none has been in this version.
     """
 
@@ -56,9 +57,11 @@ class ReplayPosition(Follower):
         journal: Journal,
         history: FrozenDialect,
         step: RunLegacy,
+        before: Schema,
         earlier: HalfReplayed | None = None,
     ) -> None:
         self._journal, self._history, self._version = journal, history, step.version
+        self._before = before
         version = history.versions[step.version]
         self._statements: Sequence[str] = version.statements
         self._commits: Mapping[int, Change] = version.commits or {}
@@ -146,7 +149,7 @@ class ReplayPosition(Follower):
         self._resumed = True
 
     def _schema(self, number: int) -> Schema:
-        return self._history.schema_within(self._version, number)
+        return self._history.schema_within(self._version, number, self._before)
 
     def _check_refused(self, found: Schema, done: int, refused: int, dialect: str) -> None:
         """Check that what the step has done is there, and nothing of the refused statement."""

@@ -265,7 +265,10 @@ class RunJournal:
         self._before = None
         history = run.legacy.history(step.repository)
         assert history is not None
-        position = run.state.recorder = ReplayPosition(self._journal, history, step, earlier)
+        before = run.composed.schema(step.repository, run.legacy.versions)
+        position = run.state.recorder = ReplayPosition(
+            self._journal, history, step, before, earlier
+        )
         if earlier is not None:
             number = run.from_statement(step)
             if number is not None:

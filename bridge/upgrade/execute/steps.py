@@ -14,7 +14,7 @@ from bridge.database.schema import read_schema
 from bridge.database.schema.compare import accepted
 from bridge.database.secrets import scrub
 from bridge.database.servers import server_of
-from bridge.legacy.frozen.drift import drift
+from bridge.legacy.frozen.drift import drift_from
 from bridge.legacy.methods import preventing_replay
 from bridge.legacy.observer import VersionObserver
 from bridge.legacy.version_table import rows_of, version_row, version_table
@@ -239,7 +239,8 @@ class Steps:
         assert history is not None
         with self._connection.begin():
             found = read_schema(self._connection)
-        return drift(history, version, found)
+        versions = {**self._run.legacy.versions, repository: version}
+        return drift_from(self._run.composed.schema(repository, versions), history, found)
 
     def _verify(self, step: VerifySchema) -> None:
         names = [difference.name for difference in self._compare(step)]

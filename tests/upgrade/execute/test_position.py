@@ -114,10 +114,11 @@ def test_what_each_statement_makes_of_the_schema_is_recorded(
     history = project.bridge(database).project.histories["app"].on("mysql")
     assert history is not None
     assert tuple(history.versions[2].commits or ()) == COMMITS
-    assert history.schema_within(2, 0) == history.schema_at(1)
-    assert history.schema_within(2, len(STATEMENTS)) == history.schema_at(2)
-    assert "sizes" not in str(history.schema_within(2, 5))
-    assert "sizes" in str(history.schema_within(2, 9))
+    before = history.schema_at(1)
+    assert history.schema_within(2, 0, before) == before
+    assert history.schema_within(2, len(STATEMENTS), before) == history.schema_at(2)
+    assert "sizes" not in str(history.schema_within(2, 5, before))
+    assert "sizes" in str(history.schema_within(2, 9, before))
 
 
 def test_a_replay_that_stops_at_any_statement_ends_as_one_that_does_not(
