@@ -60,18 +60,17 @@ class Configuration:
                 for name, path, last in zip(self.names, legacy, lasts, strict=True)
             },
         }
-        modules = [] if staging.has_revisions else self.names[1:]
-        for name in modules:
+        self.modules = [] if staging.has_revisions else self.names[1:]
+        """The names of the repositories that become modules."""
+        for name in self.modules:
             (staging.folder / name).mkdir()
-        if modules:
-            self._tables["module"] = {name: self._module_table(name) for name in modules}
+        if self.modules:
+            self._tables["module"] = {name: self._module_table(name) for name in self.modules}
         staging.check_free(final for _, final in self.places())
         self.config = self._read()
         load_models(self.config)
-        self.repositories: dict[str, Repository] = {
-            name: read_repository(settings, self.config)
-            for name, settings in self.config.legacy.items()
-        }
+        self.repositories = self._read_repositories()
+        """The repositories, by their names."""
 
     @property
     def core(self) -> str:
@@ -137,7 +136,7 @@ class Configuration:
         if staging.has_revisions:
             return toml
         base = f"{base_revision(self.core)}.py"
-        modules = [(staging.folder / name, self._home / name) for name in self.names[1:]]
+        modules = [(staging.folder / name, self._home / name) for name in self.modules]
         return [
             (staging.folder / "versions" / base, existing.locations[0] / base),
             *modules,
@@ -160,6 +159,10 @@ class Configuration:
         tables = self.staged_tables()
         return find_modules(parse(tables, root=self.staging.root, source=FILE_NAME))
 
+    def _read_repositories(self) -> dict[str, Repository]:
+        settings = self.config.legacy.items()
+        return {name: read_repository(one, self.config) for name, one in settings}
+
     def app_tables(self, tables: Iterable[str]) -> tuple[str, ...]:
         """Return those of these tables that are the app's."""
         names = frozenset(tables)
@@ -173,6 +176,23 @@ class Configuration:
         self._shared = True
         self._tables["alembic"]["version_table"] = f"{self.core}_{ALEMBIC_VERSION}"
         self.config = self._read()
+
+    def join(self, names: Iterable[str]) -> None:
+        """Make repositories a part of the app, because they change tables of others.
+
+        A database without a row for one of them runs it from its start; a module's would be taken
+        for one that was never installed.
+        """
+        for name in names:
+            self.modules.remove(name)
+            (self.staging.folder / name).rmdir()
+            del self._tables["module"][name]
+            settings = self._tables["legacy"][name]
+            settings["stamp"] = {last: [base_revision(self.core)] for last in settings["stamp"]}
+        if not self.modules:
+            self._tables.pop("module", None)
+        self.config = self._read()
+        self.repositories = self._read_repositories()
 
     def stamp_with(self, revisions: Sequence[str]) -> None:
         """Map the last version of each repository to these revisions."""

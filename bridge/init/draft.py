@@ -103,7 +103,7 @@ class Draft:
         """Write the base revisions into the staged folders."""
         core, folder = self.configuration.core, self.configuration.staging.folder
         before: set[str] = set()
-        for name in self.configuration.names:
+        for name in [core, *self.configuration.modules]:
             part = self._part(name, before)
             before |= part.tables
             text = write_script(part, self.observed, self._sources)
@@ -125,9 +125,19 @@ class Draft:
             owners = self.results[number].owners
             things = names_in(seen.schema)
             things += [f"{one.kind} {one.name}" for one in seen.carried if one.part is None]
-            own |= {thing for thing in things if owners.get(thing, core) == name}
+            parts = {core, *self.configuration.modules}
+            own |= {
+                thing
+                for thing in things
+                if (owner if (owner := owners.get(thing)) in parts else core) == name
+            }
         tables = {thing.partition(" ")[2] for thing in own if thing.startswith("table ")}
-        repository = self.configuration.repositories[name]
+        joined = {*self.configuration.repositories} - {core, *self.configuration.modules}
+        described = [
+            f'version {repository.last} of the legacy repository "{repository.repository_id}"'
+            for other, repository in self.configuration.repositories.items()
+            if other == name or (name == core and other in joined)
+        ]
         doc = (
             "An old database is stamped with this revision and never runs it; a new one starts "
             "here. bridge init wrote it from the result of the history on "
@@ -136,8 +146,9 @@ class Draft:
         return Part(
             revision=base_revision(name),
             label=name,
-            doc=f"The schema of version {repository.last} of the legacy repository "
-            f'"{repository.repository_id}".\n\n' + "\n".join(textwrap.wrap(doc, 99)),
+            doc="\n".join(textwrap.wrap(f"The schema of {' and '.join(described)}.", 99))
+            + "\n\n"
+            + "\n".join(textwrap.wrap(doc, 99)),
             tables=frozenset(tables),
             names=frozenset(own),
             before=frozenset(before),

@@ -39,6 +39,7 @@ class HistoryResult:
 
     :param error: why the history does not run there; `engine` is None then.
     :param owners: the repository that created each thing of the schema document.
+    :param joined: the repositories that have changed what others had created, and those others.
     """
 
     place: Scratch
@@ -46,11 +47,41 @@ class HistoryResult:
     engine: Engine | None = None
     error: str | None = None
     owners: Mapping[str, str] = field(default_factory=dict)
+    joined: frozenset[str] = frozenset()
 
     @property
     def dialect(self) -> str:
         """The kind of database as frozen histories name it."""
         return family(self.place.name)
+
+
+class Owners:
+    """Finds the repository that created each thing, and those that change what is not theirs."""
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin again, with an empty database."""
+        self.of: dict[str, str] = {}
+        self.joined: set[str] = set()
+        self._before: dict[str, object] = {}
+
+    def see(self, repository: str, schema: Schema) -> None:
+        """Take note of the schema that a version of a repository has left."""
+        now = {
+            f"{kind.removesuffix('s')} {n}": t for kind, ns in schema.items() for n, t in ns.items()
+        }
+        for name in self._before.keys() | now.keys():
+            if now.get(name) == self._before.get(name):
+                continue
+            if name in self._before and self.of[name] != repository:
+                self.joined |= {repository, self.of[name]}
+            if name not in now:
+                del self.of[name]
+            elif name not in self._before:
+                self.of[name] = repository
+        self._before = now
 
 
 @dataclass
@@ -79,16 +110,18 @@ class History:
         :raises DatabaseError: there can be no scratch database.
         """
         begun = time.monotonic()
-        owners: dict[str, str] = {}
+        owners = Owners()
         try:
             engine = self._from_nothing(place, owners)
         except LegacyPreflightError:
             raise
         except LegacyError as error:
             return HistoryResult(place, time.monotonic() - begun, error=error.message)
-        return HistoryResult(place, time.monotonic() - begun, engine, owners=owners)
+        return HistoryResult(
+            place, time.monotonic() - begun, engine, None, owners.of, frozenset(owners.joined)
+        )
 
-    def _from_nothing(self, place: Scratch, owners: dict[str, str]) -> Engine:
+    def _from_nothing(self, place: Scratch, owners: Owners) -> Engine:
         engine = place.create()
         put_under_control(engine, self.repositories.values())
         versions = {name: r.first - 1 for name, r in self.repositories.items()}
@@ -109,9 +142,7 @@ class History:
             self._run_versions(engine, versions | found, owners)
         return engine
 
-    def _run_versions(
-        self, engine: Engine, versions: dict[str, int], owners: dict[str, str]
-    ) -> None:
+    def _run_versions(self, engine: Engine, versions: dict[str, int], owners: Owners) -> None:
         """Run the versions above `versions`, and update `versions` and `owners`."""
         steps = [step for step in self.steps if step.version > versions[step.repository]]
         states = [
@@ -120,8 +151,7 @@ class History:
         ]
         several = len(self.repositories) > 1
         if several:
-            there = names_in(schema_of(engine, self.app_tables))
-            owners |= dict.fromkeys(there, next(iter(self.repositories)))
+            owners.see(next(iter(self.repositories)), schema_of(engine, self.app_tables))
         worker = WorkerOptions(self.python, moment=MOMENT)
         with LegacyRunner(self, Connections(engine), states, worker) as runner:
             runner.prepare(steps)
@@ -129,8 +159,7 @@ class History:
                 runner.run(step)
                 versions[step.repository] = step.version
                 if several:
-                    for name in names_in(schema_of(engine, self.app_tables)):
-                        owners.setdefault(name, step.repository)
+                    owners.see(step.repository, schema_of(engine, self.app_tables))
 
 
 def schema_of(engine: Engine, app_tables: AppTables) -> Schema:

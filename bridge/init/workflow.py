@@ -68,6 +68,14 @@ def init(legacy: Sequence[Path | str], options: InitOptions | None = None) -> In
         folders = [Path(path).resolve() for path in legacy]
         configuration = Configuration(staging, folders, options)
         results = _run_history(configuration, options, stack)
+        joined = {name for result in results for name in result.joined} & {*configuration.modules}
+        if joined:
+            for name in sorted(joined):
+                options.progress.notify(
+                    f"{name} changes tables of another repository: it is a part of the app, and no "
+                    "module."
+                )
+            configuration.join(joined)
         if staging.has_revisions:
             tried = stamp_with_equal_revisions(configuration, results, options.progress)
             draft, models = None, None

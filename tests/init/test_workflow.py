@@ -61,6 +61,42 @@ def tables_of(database: Database) -> set[str]:
 # --- what is written is right -------------------------------------------------------------
 
 
+@LEGACY_SIDE
+def test_a_repository_that_changes_another_s_table_is_no_module(
+    make_database: MakeDatabase, tmp_path: Path
+) -> None:
+    """A database without a row for it runs it; a module's was never installed there."""
+    column = (
+        'notes = Table("notes", MetaData(bind=migrate_engine), autoload=True)\n'
+        'Column("body", String(40)).create(notes)'
+    )
+    table = 'Table("likes", MetaData(bind=migrate_engine), Column("id", Integer)).create()'
+    for name, scripts in {
+        "core": {"001_notes": CREATE_NOTES, "002_nothing": ""},
+        "more": {"001_body": column},
+        "likes": {"001_likes": table},
+    }.items():
+        write_repository(tmp_path / "old" / name, scripts, repository_id=name)
+    begun = init(
+        [tmp_path / "old" / name for name in ("core", "more", "likes")], InitOptions(root=tmp_path)
+    )
+    assert begun.proved
+    assert begun.stamps == {
+        "core": {2: ("core_base",)}, "more": {1: ("core_base",)}, "likes": {1: ("likes_base",)}
+    }  # fmt: skip
+    folders = tmp_path / "alembic_migrations"
+    assert {path.name for path in folders.rglob("*_base.py")} == {"core_base.py", "likes_base.py"}
+    assert "body" in (folders / "versions/core_base.py").read_text(encoding="utf-8")
+
+    old, new = make_database("sqlite"), make_database("sqlite")
+    run_sqlalchemy_migrate(old, tmp_path / "old/core", 0, 1)
+    for database in (old, new):
+        Bridge.from_config(tmp_path / "bridge.toml", url=database.url).dbupdate()
+    assert "body" in str(old.schema()["tables"]["notes"])
+    assert old.schema(VERSIONS)["tables"].keys() <= new.schema(VERSIONS)["tables"].keys()
+    assert old.schema()["tables"]["notes"] == new.schema()["tables"]["notes"]
+
+
 @pytest.mark.server
 @ONCE
 def test_the_sample_gets_one_script_a_branch_for_all_databases(
