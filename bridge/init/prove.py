@@ -8,7 +8,9 @@ from dataclasses import replace
 from io import StringIO
 from typing import TYPE_CHECKING
 
+from bridge.database.engine import connect
 from bridge.database.schema.compare import compare
+from bridge.database.servers import server_of
 from bridge.init.existing import Candidate, candidates
 from bridge.init.history import HistoryResult, names_in, schema_of
 from bridge.init.staging import NOTHING_WRITTEN
@@ -87,7 +89,15 @@ class Prover:
             if table in made["tables"] and draft.values(number, table, new) != [*inserted.values]
         }
         differences = compare(draft.seen[number].schema, made)
-        return replace(tried, differences=differences, rows=tuple(sorted(rows)))
+        end = draft.results[number].engine
+        assert end is not None
+        elsewhere = [thing for thing in _elsewhere(end) if thing not in _elsewhere(new)]
+        return replace(
+            tried,
+            differences=differences,
+            rows=tuple(sorted(rows)),
+            elsewhere=tuple(elsewhere),
+        )
 
     def _compare_models(self, project: Project) -> None:
         if self._configuration.models:
@@ -107,6 +117,11 @@ class Prover:
     def _project(self, engine: Engine) -> Project:
         tables, root = self._configuration.staged_tables(), self._configuration.staging.root
         return Project.from_arguments(tables, url=engine, root=root)
+
+
+def _elsewhere(engine: Engine) -> list[str]:
+    with connect(engine) as connection, connection.begin():
+        return server_of(connection).elsewhere(connection)
 
 
 def stamp_with_equal_revisions(

@@ -22,6 +22,8 @@ class Tried:
     :param stamped: the changes that a hand-over has made.
     :param left: what a downgrade leaves.
     :param rows: the tables whose rows differ.
+    :param elsewhere: what the history makes in schemas outside of the search path, and the base
+        revisions do not.
     :param failure: why the trial failed.
     :param drafted: whether the base revisions are new; False where the app has its own already.
     """
@@ -33,15 +35,15 @@ class Tried:
     stamped: tuple[Difference, ...] = ()
     left: tuple[str, ...] = ()
     rows: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     failure: str | None = None
     drafted: bool = True
 
     @property
     def proved(self) -> bool:
         """Whether the base revisions make what the history leaves, and can be undone."""
-        return not (
-            self.error or self.differences or self.stamped or self.left or self.rows or self.failure
-        )
+        wrong = (self.differences, self.stamped, self.left, self.rows, self.elsewhere)
+        return not (self.error or self.failure or any(wrong))
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,8 @@ def _tried_lines(tried: Tried) -> Iterator[str]:
     yield from (f"  {line}" for line in difference_lines(tried.differences))
     if tried.rows:
         yield f"  Rows differ in: {', '.join(tried.rows)}."
+    if tried.elsewhere:
+        yield f"  Not made, in other schemas: {', '.join(tried.elsewhere)}. Write it yourself."
     if tried.left:
         yield f"  A downgrade leaves: {', '.join(tried.left)}."
     if tried.stamped:
@@ -105,6 +107,7 @@ def init_document(found: InitResult) -> dict[str, Any]:
                 "changed_by_hand_over": difference_document(tried.stamped),
                 "left_by_downgrade": list(tried.left),
                 "other_rows": list(tried.rows),
+                "in_other_schemas": list(tried.elsewhere),
                 "failure": tried.failure,
             }
             for tried in found.tried

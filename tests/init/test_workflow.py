@@ -61,6 +61,22 @@ def tables_of(database: Database) -> set[str]:
 # --- what is written is right -------------------------------------------------------------
 
 
+@pytest.mark.server
+@LEGACY_SIDE
+def test_what_is_in_another_schema_is_told(make_database: MakeDatabase, tmp_path: Path) -> None:
+    other = (
+        'migrate_engine.execute("CREATE SCHEMA other")\n'
+        'migrate_engine.execute("CREATE TABLE other.kept (id INTEGER)")\n'
+        'migrate_engine.execute("CREATE FUNCTION other.one() RETURNS integer AS '
+        "'SELECT 1' LANGUAGE sql\")"
+    )
+    write_repository(tmp_path / "old", {"001_notes": CREATE_NOTES, "002_other": other})
+    options = InitOptions(root=tmp_path, urls=[make_database("postgresql").url], sqlite=False)
+    (tried,) = init([tmp_path / "old"], options).tried
+    assert tried.elsewhere == ("function other.one", "table other.kept")
+    assert not tried.proved
+
+
 @LEGACY_SIDE
 def test_a_repository_that_changes_another_s_table_is_no_module(
     make_database: MakeDatabase, tmp_path: Path

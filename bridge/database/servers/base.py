@@ -160,6 +160,9 @@ class Server:
     """Asks for privilege, table, column or '', and role: of all but the owners, who come with the
     privilege `OWNER`. None where a table that is created again gets its grants back."""
 
+    elsewhere_sql: str | None = None
+    """Asks for what is in a schema that is not in the search path: kind, schema, name."""
+
     checks_sql = ""
     """Asks for the CHECKs of the database: table, name, condition. Only where others do not."""
     checks_since: tuple[int, ...] = ()
@@ -224,6 +227,11 @@ class Server:
     def is_transactional(self, connection: Connection) -> bool:
         """Return whether the rows of all tables are part of transactions."""
         return True
+
+    def elsewhere(self, connection: Connection) -> list[str]:
+        """Return what is in schemas outside of the search path: ``table other.kept``, ..."""
+        rows = connection.exec_driver_sql(self.elsewhere_sql) if self.elsewhere_sql else ()
+        return sorted(f"{kind} {schema}.{name}" for kind, schema, name in rows)
 
     def tables(self, connection: Connection) -> set[str]:
         """Return the names of the tables that the app finds by their bare names."""

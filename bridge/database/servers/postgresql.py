@@ -87,6 +87,24 @@ _GRANTS = (
 )
 
 
+# Not what belongs to an extension: that is in whatever schema its creator has chosen.
+_ELSEWHERE = (
+    "SELECT found.kind, n.nspname::text, found.name FROM ("
+    " SELECT c.oid, 'pg_class'::regclass AS catalog, c.relnamespace AS space,"
+    "  c.relname::text AS name, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'view'"
+    "   WHEN 'S' THEN 'sequence' ELSE 'table' END AS kind FROM pg_class c"
+    "  WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S')"
+    " UNION ALL SELECT oid, 'pg_proc'::regclass, pronamespace, proname::text, 'function'"
+    "  FROM pg_proc"
+    " UNION ALL SELECT oid, 'pg_type'::regclass, typnamespace, typname::text, 'type'"
+    "  FROM pg_type WHERE typtype IN ('d', 'e')) found"
+    " JOIN pg_namespace n ON n.oid = found.space"
+    " WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+    " AND n.nspname <> ALL (current_schemas(false)) AND NOT EXISTS (SELECT 1 FROM pg_depend d"
+    "  WHERE d.classid = found.catalog AND d.objid = found.oid AND d.deptype = 'e')"
+)
+
+
 class PostgreSQL(Server):
     """A PostgreSQL server."""
 
@@ -130,6 +148,7 @@ class PostgreSQL(Server):
     schema_queries = _SCHEMA_QUERIES
     comments_sql = _COMMENTS
     grants_sql = _GRANTS
+    elsewhere_sql = _ELSEWHERE
 
     can_copy = True
     beyond = r"\bdblink\w*\s*\("
