@@ -25,6 +25,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
 
+from .sql.statements import read
 from .sql.tokens import masked
 
 if TYPE_CHECKING:
@@ -112,7 +113,9 @@ class Guard:
         if not self._seen(session, connection.info):
             # It was taken out of its pool before the rehearsal began.
             self._refuse("a connection that was there before")
-        if self._forbidden and self._forbidden.search(_masked(statement, connection.dialect.name)):
+        dialect = connection.dialect.name
+        attaches = self.query is None and any(s.verb == "ATTACH" for s in read(statement, dialect))
+        if attaches or (self._forbidden and self._forbidden.search(_masked(statement, dialect))):
             self._refuse(f"another database, by the statement {' '.join(statement.split())[:100]}")
 
     def _looking(self, connect: Any) -> Any:

@@ -477,9 +477,29 @@ def test_a_connection_that_was_there_before_is_not_used(project: Project, old: D
     assert len(old.rows()["items"]) == 1
 
 
+@pytest.mark.process
+@pytest.mark.parametrize("legacy", [True, False])
+def test_a_column_that_is_called_like_a_statement_is_none(
+    project: Project, sqlite_database: SQLiteDatabase, *, legacy: bool
+) -> None:
+    engine = "engine" if legacy else "op"
+    text = (
+        f'{engine}.execute("CREATE TABLE mails (may_attach BOOLEAN CHECK (may_attach IN (0, 1)))")'
+    )
+    if legacy:
+        project.write("legacy/shop/versions/002_prices.py", f"def upgrade(engine):\n    {text}\n")
+        old = at_version_1(sqlite_database)
+    else:
+        path = project.root / "alembic/versions/shop_stock.py"
+        path.write_text(f"{path.read_text()}\n\ndef upgrade():\n    {text}\n")
+        old = at_base(sqlite_database)
+    assert project.bridge(old).rehearse().report.outcome == "rehearsed"
+
+
 WAYS = {
     "through the driver": "__import__('sqlite3').connect({path!r}).execute('DELETE FROM items')",
     "attached": '{engine}.execute("ATTACH {path!r} AS other")',
+    "attached behind a comment": '{engine}.execute("-- one\\nATTACH {path!r} AS other")',
 }
 
 

@@ -62,8 +62,6 @@ class SQLite(Server):
         " WHERE name NOT LIKE 'sqlite#_%' ESCAPE '#' AND tbl_name <> :own",
     )
 
-    beyond = r"\s*ATTACH\b"
-
     backup_start = FILE_START
     dump_start = FILE_START + rb"|(?:--[^\n]*\n|\s)*(?:PRAGMA|BEGIN TRANSACTION)\b"
     snapshot_ending = ".sqlite.sql"
