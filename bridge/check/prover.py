@@ -76,7 +76,7 @@ class Prover:
             return
         with self._proofs.proof("models", "models") as found:
             with self._project.alembic_commands(engine, modules=True) as commands:
-                other = commands.differences()
+                other = commands.differences(self._place.create())
             if other:
                 found.append(
                     Finding(

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.engine import Engine
 
+    from bridge.database.scratch import Scratch
     from bridge.init.baseline import Observed
     from bridge.init.configuration import Configuration
     from bridge.init.draft import Draft
@@ -70,7 +71,7 @@ class Prover:
             project = self._project(new)
             dbupdate(project, options=RunOptions(backup=False))
             tried = self._compared(tried, number, new)
-            self._compare_models(project)
+            self._compare_models(project, result.place)
             left = self._left_by_downgrade(project, new)
             stamped = self._changed_by_hand_over(result.engine, self._draft.seen[number])
             return replace(tried, left=left, stamped=stamped)
@@ -99,10 +100,12 @@ class Prover:
             elsewhere=tuple(elsewhere),
         )
 
-    def _compare_models(self, project: Project) -> None:
+    def _compare_models(self, project: Project, place: Scratch) -> None:
         if self._configuration.models:
+            empty = place.create()
             with project.alembic_commands(modules=True) as commands:
-                self.models = commands.differences()
+                self.models = commands.differences(empty)
+            place.drop(empty)
 
     def _left_by_downgrade(self, project: Project, new: Engine) -> tuple[str, ...]:
         with redirect_stdout(StringIO()), project.alembic_commands(modules=False) as commands:
