@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import secrets
 import select
 import subprocess
+import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -199,4 +201,49 @@ def test_a_soak(
         print(f"{dialect}, round {number}:", *(found or ["equal"]), sep="\n  ", flush=True)
     print(f"{dialect}: {ROUNDS - wrong} of {ROUNDS} rounds ended equal")
     print(*(f"  {end}: {times}" for end, times in sorted(soak.ends.items())), sep="\n", flush=True)
+    assert not wrong
+
+
+# --- threads --------------------------------------------------------------------------------
+
+CALLS = ("status", "plan", "rehearse", "dbupdate", "dbupdate")
+PROCESSES, THREADS = 4, 4
+
+
+@pytest.mark.parametrize(("dialect", "copies"), [("sqlite", 200), ("postgresql", 20)])
+def test_a_soak_of_threads(
+    dialect: str, copies: int, sample: Project, make_database: Callable[[str], Database]
+) -> None:
+    """Four processes, each with four threads, over many old databases."""
+    print(f"\n{dialect}: SOAK_SEED={SEED}", flush=True)
+    chance = random.Random(f"{SEED} {dialect} threads")
+    whole, *databases = (make_database(dialect) for _ in range(copies + 1))
+    for database in (whole, *databases):
+        database.load(OLD)
+    sample.bridge(whole).dbupdate()
+    tasks = [(call, database.url) for database in databases for call in CALLS]
+    chance.shuffle(tasks)
+    parts = [tasks[n :: PROCESSES * THREADS] for n in range(PROCESSES * THREADS)]
+    started = []
+    for number in range(PROCESSES):
+        process = subprocess.Popen(
+            [sys.executable, str(Path(__file__).parent / "threads.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        given = {"root": str(sample.root), "threads": parts[number::PROCESSES]}
+        assert process.stdin is not None
+        process.stdin.write(json.dumps(given))
+        process.stdin.close()
+        started.append(process)
+    wrong = []
+    for process in started:
+        with process:
+            assert process.stdout is not None
+            wrong += json.loads(process.stdout.read())
+    for number, database in enumerate(databases, 1):
+        if (found := contents(database)) != contents(whole):
+            wrong.append(f"database {number}: {difference(contents(whole), found)}")
+    print(f"{dialect}: {len(tasks)} calls on {copies} databases", *wrong, sep="\n  ", flush=True)
     assert not wrong
