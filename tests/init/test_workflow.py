@@ -63,6 +63,22 @@ def tables_of(database: Database) -> set[str]:
 
 @pytest.mark.server
 @LEGACY_SIDE
+@pytest.mark.parametrize("only", ["sqlite", "postgresql"])
+def test_a_primary_key_may_be_that_of_some_databases(
+    make_database: MakeDatabase, tmp_path: Path, only: str
+) -> None:
+    table = f'Column("id", Integer, primary_key=migrate_engine.name == "{only}", nullable=False)'
+    script = f'Table("t", MetaData(bind=migrate_engine), {table}).create()'
+    write_repository(tmp_path / "old", {"001_t": script})
+    options = InitOptions(root=tmp_path, urls=[make_database("postgresql").url])
+    tried = init([tmp_path / "old"], options).tried
+    assert [(one.dialect, one.proved) for one in tried] == [
+        ("sqlite", True), ("postgresql", True)
+    ]  # fmt: skip
+
+
+@pytest.mark.server
+@LEGACY_SIDE
 def test_what_is_in_another_schema_is_told(make_database: MakeDatabase, tmp_path: Path) -> None:
     other = (
         'migrate_engine.execute("CREATE SCHEMA other")\n'

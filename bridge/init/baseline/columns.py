@@ -69,8 +69,8 @@ class Columns:
             arguments.append(f"autoincrement={counts}")
         # A column of the primary key is NOT NULL by default.
         nullable = {d: str(c["nullable"]) for d, c in found.items()}
-        if (source := self._variants.by_dialect(nullable)) != str(not in_key):
-            arguments.append(f"nullable={source}")
+        if nullable != {d: str(name not in keys[d]) for d in found}:
+            arguments.append(f"nullable={self._variants.by_dialect(nullable)}")
         defaults = {d: source_of.defaults.get(d) or "None" for d in found}
         if (source := self._variants.by_dialect(defaults)) != "None":
             arguments.append(f"server_default={source}")

@@ -111,17 +111,18 @@ class TableWriter:
     def _primary_key(self) -> tuple[list[Statement], bool]:
         """Return the constraint, and whether the columns are marked instead of it."""
         keys = {d: t["primary_key"] for d, t in self._by.items()}
-        first = next(iter(keys.values()))
         if all(key is None for key in keys.values()):
             return [], False
         names = [column["name"] for column in next(iter(self._by.values()))["columns"]]
-        inline = first is not None and first["columns"] == [
-            column for column in names if column in first["columns"]
-        ]
-        for key in keys.values():
-            plain = key is not None and key["columns"] == first["columns"] and len(key) == 2
-            inline = inline and plain and key["name"] in (None, f"{self._name}_pkey")
-        if inline:
+        # The same columns, in the order of the table's, and nothing else said, on all databases.
+        marked = {
+            tuple(key["columns"])
+            if key is not None and len(key) == 2 and key["name"] in (None, f"{self._name}_pkey")
+            else None
+            for key in keys.values()
+        }
+        (columns,) = marked if len(marked) == 1 else (None,)
+        if columns is not None and columns == tuple(c for c in names if c in columns):
             return [], True
         by = {
             d: {**t, "primary_key": [key] if (key := t["primary_key"]) else []}
