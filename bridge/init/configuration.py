@@ -10,7 +10,7 @@ from bridge.init.templates import configuration_text, fit_names
 from bridge.legacy.repository import read_files, read_repository
 from bridge.model.app_tables import app_tables
 from bridge.model.config_file import FILE_NAME, parse
-from bridge.model.errors import RepositoryInvalidError
+from bridge.model.errors import HookError, RepositoryInvalidError
 from bridge.model.names import CORE, base_revision
 from bridge.model.remedy import Remedy
 from bridge.model.state import Facts
@@ -68,7 +68,13 @@ class Configuration:
             self._tables["module"] = {name: self._module_table(name) for name in self.modules}
         staging.check_free(final for _, final in self.places())
         self.config = self._read()
-        load_models(self.config)
+        if self.models and not any(models.tables for models in load_models(self.config)):
+            raise HookError(
+                f"The models {self.models} have no tables.",
+                help="Name them by a module that imports all models: a MetaData knows only the "
+                "tables of what is imported.",
+                state_of_data=NOTHING_WRITTEN,
+            )
         self.repositories = self._read_repositories()
         """The repositories, by their names."""
 

@@ -116,6 +116,8 @@ def _tables(name: Any, config: Config) -> Iterator[sa.Table]:
     if isinstance(found, ModuleType):
         found = _of_module(found)
     for item in found if isinstance(found, list | tuple | set | frozenset) else [found]:
+        if isinstance(item, type) and _shares_a_table(item):
+            continue
         table = getattr(item, "__table__", item)
         metadata = item if isinstance(item, sa.MetaData) else getattr(item, "metadata", None)
         if isinstance(table, sa.Table):
@@ -141,7 +143,13 @@ def _of_module(module: ModuleType) -> Any:
         if isinstance(item, type)
         and item.__module__ == module.__name__
         and isinstance(getattr(item, "__table__", None), sa.Table)
+        and not _shares_a_table(item)
     ]
+
+
+def _shares_a_table(model: type) -> bool:
+    """Return whether a model's rows are in the table of another one, from which it inherits."""
+    return "__table__" not in vars(model) and hasattr(model, "__table__")
 
 
 # --- foundations --------------------------------------------------------------------------

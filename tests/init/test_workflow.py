@@ -443,6 +443,18 @@ def test_the_first_revision_after_the_base_is_the_developer_s(app: Project) -> N
         app.forget()
 
 
+def test_models_without_tables_are_refused(app: Project) -> None:
+    """They are not compared: nothing has imported the modules that define them."""
+    app.write("no_models.py", "import sqlalchemy as sa\nmetadata = sa.MetaData()\n")
+    before = files(app.root)
+    try:
+        with pytest.raises(HookError, match="no_models:metadata have no tables"):
+            init(["legacy"], InitOptions(models="no_models:metadata"))
+    finally:
+        app.forget()
+    assert files(app.root) == before
+
+
 @pytest.mark.process
 def test_json_tells_the_same(app: Project) -> None:
     result = invoke("init", "--legacy", "legacy", "--json")

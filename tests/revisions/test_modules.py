@@ -883,3 +883,19 @@ def test_models_may_be_named_in_many_ways(
     assert found["likes"] == expected
     assert {"users", "tags"} <= found["core"]
     assert not found["core"] & expected
+
+
+def test_a_model_in_the_table_of_another_belongs_to_that_one_s_component(modelled: App) -> None:
+    """Single-table inheritance: of several modules, too."""
+    for name in ("likes", "comments"):
+        (modelled.root / f"gallery_{name}.py").write_text(
+            "import sqlalchemy as sa\nfrom gallery_models import Base, User\n\n"
+            f"class {name.title()}User(User):\n    pass\n\n"
+            f"class {name.title()}(Base):\n    __tablename__ = 'own_{name}'\n"
+            "    id = sa.Column(sa.Integer, primary_key=True)\n",
+            encoding="utf-8",
+        )
+        modelled.module(name, models=f"gallery_{name}")
+    found = {models.component: models.names for models in load_models(modelled.bridge().config)}
+    assert (found["likes"], found["comments"]) == ({"own_likes"}, {"own_comments"})
+    assert "users" in found["core"]
