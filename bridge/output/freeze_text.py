@@ -59,6 +59,12 @@ def freeze_lines(recording: Recording) -> Iterator[str]:
     """Yield what became of each repository on a kind of database, and what is not filled."""
     for name in dict.fromkeys([*(v.repository for v in recording.versions), *recording.errors]):
         methods = [v.history.method for v in recording.versions if v.repository == name]
+        if not methods:
+            yield (
+                f"{name} on {recording.dialect}: no version runs there, so there are no old "
+                f"databases of this kind: {recording.errors[name]}"
+            )
+            continue
         counts = {method: methods.count(method) for method in ("replay", "ported", "live")}
         words = (
             f"{name} on {recording.dialect}: {len(methods)} versions, {counts['replay']} replayed"
