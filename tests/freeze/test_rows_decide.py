@@ -68,6 +68,32 @@ LIVE = {
         f"    {INSERT}",
         "it looks at how many rows a statement changes: UPDATE notes",
     ),
+    "a count of the ORM's": (
+        KINDS,
+        "",
+        "from sqlalchemy.orm import sessionmaker\n"
+        "notes = Table('notes', MetaData(bind=migrate_engine), autoload=True)\n"
+        "session = sessionmaker(bind=migrate_engine)()\n"
+        "found = session.query(notes).filter(notes.c.name == 'theme')\n"
+        "changed = found.update({'kind': 'a'}, False)\n"
+        f"session.commit()\nif not changed: {INSERT}",
+        "it looks at how many rows a statement changes: UPDATE notes",
+    ),
+    "a count of the context's": (
+        ["sqlite"],
+        "",
+        "found = execute(\"UPDATE notes SET kind = 'a' WHERE name = 'theme'\")\n"
+        f"if found.context.rowcount == 0: {INSERT}",
+        "it looks at how many rows a statement changes: UPDATE notes",
+    ),
+    "a count that is written": (
+        KINDS,
+        "",
+        "count = execute(\"UPDATE notes SET kind = 'a' WHERE name = 'theme'\").rowcount\n"
+        "notes = Table('notes', MetaData(bind=migrate_engine), autoload=True)\n"
+        "execute(notes.insert().values(id=count))",
+        "it looks at how many rows a statement changes: UPDATE notes",
+    ),
     "a number of a row": (
         KINDS,
         "",
@@ -151,6 +177,12 @@ REPLAYED = {
         KINDS,
         "notes = Table('notes', MetaData(bind=migrate_engine), autoload=True)\n"
         "assert notes.insert().values(id=900).execute().inserted_primary_key[0] == 900",
+    ),
+    "a count that is only logged": (
+        KINDS,
+        "import logging\n"
+        "count = execute(\"UPDATE notes SET kind = 'a' WHERE kind = 'b'\").rowcount\n"
+        "logging.getLogger('it').warning('%s rows', count)",
     ),
     "several statements": (
         ["postgresql"],

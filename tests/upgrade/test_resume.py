@@ -508,6 +508,20 @@ def test_an_outcome_that_is_not_known_is_found_out_or_refused(
 IN_A_ROW = {
     "an index of a table": ["CREATE TABLE own (id INT)", "CREATE INDEX ids ON own (id)"],
     "a name after a name": ["RENAME TABLE pages TO leaves", "RENAME TABLE leaves TO sheets"],
+    "an index that a foreign key had made": [
+        "CREATE TABLE own (id INT, page INT, FOREIGN KEY (page) REFERENCES pages (id))",
+        "CREATE INDEX of_pages ON own (page)",
+    ],
+    "an index that a named foreign key had made": [
+        "CREATE TABLE own (id INT, page INT, "
+        "CONSTRAINT fk_page FOREIGN KEY (page) REFERENCES pages (id))",
+        "ALTER TABLE own ADD CONSTRAINT once UNIQUE (page, id)",
+    ],
+    "an index that stays": [
+        "CREATE TABLE own (id INT, page INT, KEY page (page), "
+        "CONSTRAINT fk_page FOREIGN KEY (page) REFERENCES pages (id))",
+        "CREATE INDEX of_pages ON own (page)",
+    ],
     "a change after a change": [
         "ALTER TABLE pages ADD lang INT",
         "ALTER TABLE pages MODIFY lang BIGINT NOT NULL",

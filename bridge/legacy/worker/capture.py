@@ -15,8 +15,8 @@ from .caught import is_caught
 from .clock import Clock, Times
 from .literals import literal
 from .ordered_sets import order_sets
-from .probe import Reading, probe
-from .results import watch_results
+from .probe import Reading, probe, session_of
+from .results import allow_in, watch_results
 from .statements import (
     asks_for_rows,
     changes_rows,
@@ -96,6 +96,7 @@ class Capture:
         self.reading = Reading()
         if not self.at_work or connection.dialect.name != self.engine.dialect.name:
             return
+        allow_in(session_of(connection))
         if asks_for_rows(connection.dialect.name, sql) and not _is_reflection():
             self.reading = probe(connection, sql, parameters)
 

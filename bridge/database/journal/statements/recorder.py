@@ -146,8 +146,8 @@ class Recorder(Watcher):
         self.writer.stored, self.writer.size = earlier.prints, earlier.size
         self.done, self.writer.kept = earlier.done, earlier.kept
 
-    def _expect(self, record: Record) -> dict[str, str] | None:
-        """Return what the tables are after a statement of an earlier run, None if not known."""
+    def _expect(self, record: Record) -> list[dict[str, str]]:
+        """Return what the tables may be after a statement of an earlier run, as far as known."""
         with self.writer.own() as own:
             return expected_after(own, record.again or {}, str(self._engine.url.database))
 
