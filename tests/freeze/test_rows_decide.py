@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
-from support.databases import Database
+from support.databases import Database, MariaDBDatabase, PostgreSQLDatabase, SQLiteDatabase
 from support.legacy_projects import LEGACY_SIDE, LegacyProject
 
 from bridge.database.servers import family
@@ -23,15 +24,17 @@ execute = migrate_engine.execute
 """
 FUNCTION = """
 execute(
-    "CREATE FUNCTION mend() RETURNS integer AS $$ "
+    "CREATE FUNCTION fn_mend() RETURNS integer AS $$ "
     "UPDATE notes SET kind = 'x' WHERE kind = 'y'; SELECT 1 $$ LANGUAGE sql"
 )
 execute(
-    "CREATE FUNCTION many() RETURNS bigint AS $$ SELECT count(*) FROM notes $$ LANGUAGE sql"
+    "CREATE FUNCTION fn_many() RETURNS bigint AS $$ SELECT count(*) FROM notes $$ LANGUAGE sql"
 )
 """
 ON_MARIADB = """
-execute("CREATE FUNCTION many() RETURNS INTEGER READS SQL DATA RETURN (SELECT COUNT(*) FROM notes)")
+execute(
+    "CREATE FUNCTION fn_many() RETURNS INTEGER READS SQL DATA RETURN (SELECT COUNT(*) FROM notes)"
+)
 """
 INSERT = "execute(\"INSERT INTO notes (name, kind) VALUES ('theme', 'a')\")\n"
 
@@ -46,20 +49,20 @@ LIVE = {
     "a function that writes": (
         ["postgresql"],
         FUNCTION,
-        "execute('SELECT mend()')",
-        "a query of it may change rows: SELECT mend()",
+        "execute('SELECT fn_mend()')",
+        "a query of it may change rows: SELECT fn_mend()",
     ),
     "a function that reads": (
         ["postgresql"],
         FUNCTION,
-        f"if not execute('SELECT many()').scalar(): {INSERT}",
-        "it reads rows: SELECT many()",
+        f"if not execute('SELECT fn_many()').scalar(): {INSERT}",
+        "it reads rows: SELECT fn_many()",
     ),
     "a function of MariaDB's": (
         ["mariadb"],
         ON_MARIADB,
-        f"if not execute('SELECT many()').scalar(): {INSERT}",
-        "SELECT many()",
+        f"if not execute('SELECT fn_many()').scalar(): {INSERT}",
+        "SELECT fn_many()",
     ),
     "a count of rows": (
         KINDS,
@@ -111,7 +114,7 @@ LIVE = {
         KINDS,
         "execute('CREATE VIEW seen AS SELECT * FROM notes')",
         f"if execute(\"SELECT id FROM seen WHERE name = 'theme'\").first() is None: {INSERT}",
-        "it reads rows: SELECT id FROM seen",
+        "SELECT id FROM seen",
     ),
     "a row that comes back": (
         ["postgresql"],
@@ -195,46 +198,91 @@ REPLAYED = {
 }  # fmt: skip
 
 
-def cases(given: dict[str, tuple[object, ...]]) -> list[object]:
+NAMES = ("notes", "seen", "fn_mend", "fn_many", "copies")
+
+
+def numbered(text: str, number: int) -> str:
+    """The text about things of its own."""
+    for name in NAMES:
+        text = re.sub(rf"(?i)\b({name})(?=\b|_id)", rf"\1_{number}", text)
+    return text
+
+
+def cases(given: dict[str, tuple[Any, ...]]) -> list[object]:
     return [
         pytest.param(name, dialect, marks=[] if dialect == "sqlite" else [pytest.mark.server])
         for name, (dialects, *_rest) in given.items()
-        for dialect in dialects  # type: ignore[attr-defined]
+        for dialect in dialects
     ]
 
 
-def frozen(project: LegacyProject, database: Database, dialect: str) -> tuple[str, str | None]:
-    """How version 2 would run, and why it would run live."""
-    bridge = project.bridge(database)
-    on_file = dialect == "sqlite"
-    bridge.freeze([] if on_file else [database.url], sqlite=on_file)
-    history = bridge.project.histories["app"].on(family(dialect))
-    assert history is not None
-    assert history.error is None
-    return history.versions[2].method, history.versions[2].reason
+class History:
+    """All cases of one kind of database as the versions of one history, each with its own table."""
+
+    def __init__(self, project: LegacyProject, database: Database) -> None:
+        dialect = database.dialect
+        given = {n: ("", case[1]) for n, case in REPLAYED.items() if dialect in case[0]}
+        given |= {n: (case[1], case[2]) for n, case in LIVE.items() if dialect in case[0]}
+        self._numbers = {name: number for number, name in enumerate(given, 2)}
+        first = "".join(
+            numbered(TABLE + given[name][0] + "\n", number)
+            for name, number in self._numbers.items()
+        )
+        scripts = {
+            f"{number:03}_it": "execute = migrate_engine.execute\n"
+            + numbered(given[name][1], number)
+            for name, number in self._numbers.items()
+        }
+        project.repository({"001_tables": first, **scripts})
+        bridge, on_file = project.bridge(database), dialect == "sqlite"
+        bridge.freeze([] if on_file else [database.url], sqlite=on_file)
+        history = bridge.project.histories["app"].on(family(dialect))
+        assert history is not None
+        assert history.error is None
+        self._versions = history.versions
+
+    def method(self, name: str) -> tuple[str, str | None]:
+        version = self._versions[self._numbers[name]]
+        return version.method, version.reason
+
+    def words(self, name: str, text: str) -> str:
+        return numbered(text, self._numbers[name])
+
+
+@pytest.fixture(scope="module")
+def histories(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[Callable[[str], History]]:
+    """Freezes the history of a kind of database once."""
+    found: dict[str, History] = {}
+    databases: list[Database] = []
+
+    def history(dialect: str) -> History:
+        if dialect not in found:
+            root = tmp_path_factory.mktemp(dialect)
+            if dialect == "sqlite":
+                databases.append(SQLiteDatabase(root / "scratch.sqlite"))
+            else:
+                server = request.getfixturevalue(f"{dialect}_server")
+                kind = {"postgresql": PostgreSQLDatabase, "mariadb": MariaDBDatabase}[dialect]
+                databases.append(kind(server, "rows_decide"))
+            found[dialect] = History(LegacyProject(root / "app"), databases[-1])
+        return found[dialect]
+
+    yield history
+    for database in databases:
+        database.drop()
 
 
 @pytest.mark.parametrize(("name", "dialect"), cases(LIVE))
-def test_rows_decide(
-    tmp_path: Path, make_database: Callable[[str], Database], name: str, dialect: str
-) -> None:
-    _dialects, first, second, why = LIVE[name]
-    project = LegacyProject(tmp_path)
-    project.repository(
-        {"001_notes": TABLE + first, "002_it": f"execute = migrate_engine.execute\n{second}"}
-    )
-    method, reason = frozen(project, make_database(dialect), dialect)
+def test_rows_decide(histories: Callable[[str], History], name: str, dialect: str) -> None:
+    history = histories(dialect)
+    method, reason = history.method(name)
     assert method == "live"
     assert reason is not None
-    assert why in reason
+    assert history.words(name, LIVE[name][3]) in reason
 
 
 @pytest.mark.parametrize(("name", "dialect"), cases(REPLAYED))
-def test_rows_do_not_decide(
-    tmp_path: Path, make_database: Callable[[str], Database], name: str, dialect: str
-) -> None:
-    project = LegacyProject(tmp_path)
-    project.repository(
-        {"001_notes": TABLE, "002_it": f"execute = migrate_engine.execute\n{REPLAYED[name][1]}"}
-    )
-    assert frozen(project, make_database(dialect), dialect) == ("replay", None)
+def test_rows_do_not_decide(histories: Callable[[str], History], name: str, dialect: str) -> None:
+    assert histories(dialect).method(name) == ("replay", None)
