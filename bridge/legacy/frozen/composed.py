@@ -31,8 +31,8 @@ class ComposedHistories:
         :param versions: where the repositories are; None for one that is not in the database.
         """
         own = self.histories[repository]
-        sharing = [name for name, other in self.histories.items() if other.tables & own.tables]
-        if sharing == [repository]:
+        sharing = {name for name, other in self.histories.items() if other.tables & own.tables}
+        if sharing <= {repository}:
             return own.schema_at(versions[repository] or 0)
         return apply_changes(
             change

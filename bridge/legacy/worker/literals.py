@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import sqlite3
 from typing import TYPE_CHECKING, Any
@@ -76,6 +77,20 @@ def _placed(sql: str, values: Any) -> Iterator[tuple[int, int, Any]]:
             yield token.start, token.end, values[token.text[1:]]
 
 
+def _sqlite_float(value: float) -> str:
+    """Return a number that SQLite reads as this one: of some, it needs more digits than Python.
+
+    :raises ValueError: there is none.
+    """
+    if math.isinf(value):
+        return "9e999" if value > 0 else "-9e999"
+    with contextlib.closing(sqlite3.connect(":memory:")) as connection:
+        for text in (repr(value), *(f"{value:.{digits}e}" for digits in range(17, 26))):
+            if connection.execute(f"SELECT {text}").fetchone()[0] == value:
+                return text
+    raise ValueError(f"there is no SQL for {value!r}")
+
+
 def _sqlite_value(value: Any) -> str:
     if not isinstance(value, (str, bytes, int, float, type(None), bytearray, memoryview)):
         adapted = sqlite3.adapters.get((type(value), sqlite3.PrepareProtocol))
@@ -91,7 +106,7 @@ def _sqlite_value(value: Any) -> str:
     if isinstance(value, float):
         if math.isnan(value):
             return "NULL"  # as SQLite keeps it
-        return {float("inf"): "9e999", -float("inf"): "-9e999"}.get(value, repr(value))
+        return _sqlite_float(value)
     if isinstance(value, str):
         if "\0" in value:
             return f"CAST(x'{value.encode('utf-8').hex()}' AS TEXT)"

@@ -30,6 +30,7 @@ def fetch(sql: str, values: Any = ()) -> Any:
 @example("a\0b", b"\0")
 @example("'; --", float("inf"))
 @example("100% ? :x %s", -0.0)
+@example(None, 1.0135483869575297e-307)
 def test_a_value_in_place_is_the_value(one: Any, other: Any) -> None:
     sql = "SELECT ?, typeof(?1), ?2, typeof(?2)"
     assert fetch(sqlite_text(sql, (one, other))) == fetch(sql, (one, other))
